@@ -1,0 +1,40 @@
+//go:build tools
+
+// Package deps keeps the dependencies in go.mod until every room imports its own.
+package deps
+
+import (
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/gophercloud/gophercloud/v2"
+	_ "github.com/gophercloud/gophercloud/v2/openstack"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/config"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	_ "github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+	_ "github.com/hashicorp/go-hclog"
+	_ "github.com/hashicorp/hcl/v2"
+	_ "github.com/hashicorp/hcl/v2/ext/dynblock"
+	_ "github.com/hashicorp/hcl/v2/ext/tryfunc"
+	_ "github.com/hashicorp/hcl/v2/ext/typeexpr"
+	_ "github.com/hashicorp/hcl/v2/gohcl"
+	_ "github.com/hashicorp/hcl/v2/hclparse"
+	_ "github.com/hashicorp/hcl/v2/hclwrite"
+	_ "github.com/mitchellh/cli"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/rogpeppe/go-internal/txtar"
+	_ "github.com/zclconf/go-cty/cty"
+	_ "github.com/zclconf/go-cty/cty/function/stdlib"
+	_ "go.etcd.io/bbolt"
+	_ "golang.org/x/crypto/ssh"
+	_ "golang.org/x/crypto/ssh/knownhosts"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sync/singleflight"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "golang.org/x/time/rate"
+	_ "gopkg.in/yaml.v3"
+	_ "pgregory.net/rapid"
+)
