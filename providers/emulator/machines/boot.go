@@ -19,13 +19,15 @@ import (
 
 const (
 	instanceDir = "var/lib/cloud/instance"
-	// Written when user-data has been applied; while it is there, user-data is not applied again.
-	finishedFile = instanceDir + "/boot-finished"
+	// Markers of what is done once: files, users and keys; then all of user-data.
+	configuredFile = instanceDir + "/sem/config"
+	finishedFile   = instanceDir + "/boot-finished"
 )
 
 // What every machine has before anything runs in it.
 var skeleton = []string{
 	"dev/disk/by-id", "etc/ssh", "home", "root", "run", "tmp", "usr/bin", "var/lib", "var/log", instanceDir + "/scripts",
+	instanceDir + "/sem",
 }
 
 // start brings the machine up: it takes its address, applies user-data when that was not done, starts its units.
@@ -76,7 +78,7 @@ func (l *Local) start(ctx context.Context, c *computer, m emulator.Machine) (err
 }
 
 // adopt tells whether the machine still runs from an earlier life of the emulator. What is left of a first boot that was
-// interrupted is ended instead, because that boot starts over.
+// interrupted is ended instead, because that boot runs runcmd again.
 func (l *Local) adopt(ctx context.Context, c *computer, root *os.Root) (bool, error) {
 	_, err := root.Stat(finishedFile)
 	alive := len(machineProcesses(c.root)) > 0

@@ -251,10 +251,15 @@ func TestAnInterruptedFirstBootStartsOver(t *testing.T) {
 	if w.Running("m1") {
 		t.Error("the machine runs")
 	}
-	if err := os.WriteFile(w.path("m1", "go"), nil, 0o644); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"go", "etc/agent-mode"} { // the guest may have changed what was written
+		if err := os.WriteFile(w.path("m1", name), []byte("engine 2"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.boot("m1", data)
+	if got := w.read("m1", "etc/agent-mode"); got != "engine 2" {
+		t.Errorf("write_files ran again: %q", got)
+	}
 	if got := w.read("m1", "runs"); got != "run\nrun" {
 		t.Errorf("runs %q", got)
 	}
@@ -349,6 +354,22 @@ func TestStopEndsEverything(t *testing.T) {
 	}
 	if left := machineProcesses(w.path("m1", "")); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+func TestStopFindsTheEngineOfAnAgentThatDied(t *testing.T) {
+	w := newWorld(t)
+	w.boot("m1", startsAgent)
+	pid := w.agentPID("m1")
+	engine := func() string { return w.read("m1", "usr/bin/trove-guestagent.engine") }
+	soon(t, "the engine runs", func() bool { return engine() != "" })
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the agent is dead", func() bool { _, alive := readProcess(pid); return !alive })
+	w.stop("m1")
+	if got := engine(); got != "clean" {
+		t.Errorf("the engine was not ended in order: %q", got)
 	}
 }
 

@@ -37,7 +37,7 @@ type cloudInit struct {
 }
 
 // early is what cloud-init does before the network's services start. It returns an error only when ctx ended or the
-// machine cannot get a host key.
+// machine cannot get a host key or a marker.
 func (i *cloudInit) early(ctx context.Context) error {
 	i.out.printf("cloud-init: machine %s, image %q, address %s", i.machine.ID, i.machine.Image, i.machine.Address)
 	var err error
@@ -47,12 +47,17 @@ func (i *cloudInit) early(ctx context.Context) error {
 	if err := i.script(ctx, "bootcmd", i.shellScript(i.config.BootCommands)); err != nil {
 		return err
 	}
-	if !i.finished() {
+	if !i.done(configuredFile) {
 		i.writeFiles(false)
 		i.hostname()
 		i.users()
 		i.hostKeys()
 		i.writeFiles(true)
+		// Marked before SSH answers: from then on the guest may replace its keys, and a boot that starts over after it
+		// was interrupted must not bring the first ones back.
+		if err := i.mark(configuredFile); err != nil {
+			return err
+		}
 	}
 	if err := i.ensureHostKey(); err != nil {
 		return fmt.Errorf("making a host key: %w", err)
@@ -63,7 +68,7 @@ func (i *cloudInit) early(ctx context.Context) error {
 // final runs runcmd, unless that was done in an earlier boot. It returns an error only when ctx ended or the machine
 // cannot remember that it did.
 func (i *cloudInit) final(ctx context.Context) error {
-	if i.finished() {
+	if i.done(finishedFile) {
 		return ctx.Err()
 	}
 	script := i.config.script
@@ -74,15 +79,19 @@ func (i *cloudInit) final(ctx context.Context) error {
 		return err
 	}
 	i.out.printf("cloud-init: finished")
-	if err := i.put(finishedFile, []byte(i.machine.ID+"\n"), 0o644); err != nil {
+	return i.mark(finishedFile)
+}
+
+func (i *cloudInit) done(marker string) bool {
+	_, err := i.root.Stat(marker)
+	return err == nil
+}
+
+func (i *cloudInit) mark(marker string) error {
+	if err := i.put(marker, []byte(i.machine.ID+"\n"), 0o644); err != nil {
 		return fmt.Errorf("marking user-data as applied: %w", err)
 	}
 	return nil
-}
-
-func (i *cloudInit) finished() bool {
-	_, err := i.root.Stat(finishedFile)
-	return err == nil
 }
 
 func (i *cloudInit) failed(what string, err error) {

@@ -82,10 +82,12 @@ func (p process) signal(sig syscall.Signal) {
 }
 
 // machineProcesses returns the processes of the machine with that root: those whose environment names it, their
-// descendants, and whoever shares a session that one of them leads (engines that blank their environment to show a title).
+// descendants, and whoever shares a session that one of them leads, or that an agent led which has died since (engines may
+// blank their environment to show a title).
 func machineProcesses(root string) []process {
 	mark := []byte(rootVariable + "=" + root)
 	ours := map[int]bool{}
+	lastAgent, agentLives := recordedAgent(root), false
 	var all []process
 	for _, pid := range allPIDs() {
 		p, ok := readProcess(pid)
@@ -96,7 +98,14 @@ func machineProcesses(root string) []process {
 			ours[pid] = true
 			p.agent = isAgent(pid)
 		}
+		agentLives = agentLives || pid == lastAgent
 		all = append(all, p)
+	}
+	for _, p := range all {
+		// While somebody is in its session, the pid of a dead agent is not given to another process.
+		if lastAgent > 0 && !agentLives && p.session == lastAgent {
+			ours[p.pid] = true
+		}
 	}
 	if len(ours) == 0 {
 		return nil
@@ -110,6 +119,19 @@ func machineProcesses(root string) []process {
 		}
 	}
 	return slices.DeleteFunc(all, func(p process) bool { return !ours[p.pid] })
+}
+
+// recordedAgent returns the pid, which is also the session, of the agent that was started last; 0 when none was.
+func recordedAgent(root string) int {
+	text, err := os.ReadFile(filepath.Join(root, "run", agentName+".pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 // mayEnd tells whether the process is ours to signal.
