@@ -23,8 +23,10 @@ type waits[T any] struct {
 	id       func(T) string
 	maxTicks int
 
-	mu     sync.Mutex
-	newest *tick[T]
+	mu      sync.Mutex
+	newest  *tick[T]
+	waiting int // waits under way
+	looked  int // of them, those that looked at the newest tick, or came after it
 }
 
 // tick is one list call. Whoever waits looks at each tick at most once.
@@ -47,7 +49,9 @@ func (w *waits[T]) Wait(ctx context.Context, id string, done func(object T, pres
 	var last T
 	w.mu.Lock()
 	seen := w.newest.number // a tick that began earlier may not know the object yet
+	w.waiting, w.looked = w.waiting+1, w.looked+1
 	w.mu.Unlock()
+	defer func() { w.leave(seen) }()
 	for n := range w.maxTicks {
 		if err := ctx.Err(); err != nil {
 			return last, ended(w.call, err)
@@ -76,22 +80,33 @@ func (w *waits[T]) Wait(ctx context.Context, id string, done func(object T, pres
 }
 
 // next gives a tick newer than the one seen: the newest that somebody began, else one that the caller runs for all.
+// Before that it lets those look who have not seen the last one, so that many who wait share their ticks.
 func (w *waits[T]) next(ctx context.Context, seen int) *tick[T] {
 	w.mu.Lock()
+	for n := 0; n < patience && w.newest.number == seen && w.looked < w.waiting; n++ {
+		w.mu.Unlock()
+		if n < patience/2 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(pause / 10)
+		}
+		w.mu.Lock()
+	}
 	if t := w.newest; t.number > seen {
+		w.looked++
 		w.mu.Unlock()
 		select {
 		case <-t.ready:
 			return t
 		case <-ctx.Done():
-			return &tick[T]{number: seen, err: ended(w.call, ctx.Err())}
+			return &tick[T]{number: t.number, err: ended(w.call, ctx.Err())}
 		}
 	}
 	t := &tick[T]{
 		number: w.newest.number + 1, ready: make(chan struct{}), found: map[string]T{},
 		err: &providers.Error{Kind: providers.KindTransient, Call: w.call, Message: errNotListed.Error(), Err: errNotListed},
 	}
-	w.newest = t
+	w.newest, w.looked = t, 1
 	w.mu.Unlock()
 	defer close(t.ready) // also when a hook of the cloud panics: the others go on with the next tick
 	objects, err := w.list(ctx)
@@ -100,4 +115,14 @@ func (w *waits[T]) next(ctx context.Context, seen int) *tick[T] {
 	}
 	t.err = err
 	return t
+}
+
+// leave takes out a wait that has seen the ticks up to one.
+func (w *waits[T]) leave(seen int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting--
+	if w.newest.number == seen {
+		w.looked--
+	}
 }
