@@ -20,10 +20,10 @@ build: ## build bin/trovectl and bin/trove-guestagent
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trovectl ./cmd/trove-guestagent
 
 deps: ## install what demo and test need from the distribution (a database server; its own daemon is not started)
-	@.ci/deps
+	@.ci/deps test
 
-demo: deps build ## a database on an embedded OpenStack, from HCL to SQL
-	@.ci/demo up $(DEMO)
+demo: build ## a database on an embedded OpenStack, from HCL to SQL
+	@.ci/deps demo && .ci/demo up $(DEMO)
 
 demo-down: ## end the demo and remove everything it made
 	@.ci/demo down $(DEMO)

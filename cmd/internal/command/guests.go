@@ -88,4 +88,3 @@ func (g *guests) DigestKey(member state.MemberID) string {
 	key := g.ring.DigestKey(g.lineage(), string(member), 1)
 	return fmt.Sprintf("%x", key[:])
 }
-
