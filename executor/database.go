@@ -38,7 +38,8 @@ func (a *act) database(ctx context.Context) error {
 		return hands.Call(ctx, journaled.Request{
 			Slot: "drop_database/" + a.step.Address.String(), Asked: body.Name,
 			Do: a.timeLimit(func(ctx context.Context, id string) error {
-				return client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
+				_, err := client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
+				return err
 			}),
 			Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
 		})
@@ -47,7 +48,8 @@ func (a *act) database(ctx context.Context) error {
 	return hands.Call(ctx, journaled.Request{
 		Slot: "put_database/" + a.step.Address.String(), Asked: put,
 		Do: a.timeLimit(func(ctx context.Context, id string) error {
-			return client.PutDatabase(ctx, id, put)
+			_, err := client.PutDatabase(ctx, id, put)
+			return err
 		}),
 		Record: func(b *state.Batch) { b.PutRecords = append(b.PutRecords, a.putRecord(role, body)) },
 	})

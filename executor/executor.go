@@ -106,10 +106,10 @@ func (e *Executor) Apply(ctx context.Context, abort context.Context, p *plan.Pla
 		}
 	}
 	g, steps := stepGraph(p)
-	outcomes := g.Walk(ctx, max(1, e.Parallel), func(_ context.Context, id string) error {
+	results := g.Walk(ctx, max(1, e.Parallel), func(_ context.Context, id string) error {
 		return r.step(abort, *steps[id])
 	})
-	return r.tally(p, outcomes)
+	return r.tally(p, results)
 }
 
 func stepGraph(p *plan.Plan) (*graph.Graph[string], map[string]*plan.Step) {
@@ -120,7 +120,7 @@ func stepGraph(p *plan.Plan) (*graph.Graph[string], map[string]*plan.Step) {
 	}
 	for i := range p.Steps {
 		for _, need := range p.Steps[i].Needs {
-			g.Connect(p.Steps[i].ID, need)
+			g.Connect(need, p.Steps[i].ID)
 		}
 	}
 	return g, steps
@@ -149,33 +149,48 @@ func (r *run) tell(e Event) {
 	}
 }
 
-func (r *run) tally(p *plan.Plan, outcomes map[string]graph.Outcome[string]) (Result, error) {
+func (r *run) tally(p *plan.Plan, results []graph.Result[string]) (Result, error) {
 	var result Result
 	var failures []error
+	steps := make(map[string]plan.Step, len(p.Steps))
 	for _, step := range p.Steps {
-		switch outcome := outcomes[step.ID]; {
-		case outcome.Skipped:
-			result.Skipped++
-			because := outcome.Culprit
-			if because == "" {
-				because = "interrupted"
-			}
-			r.tell(Skipped{step, because})
-		case outcome.Err != nil:
+		steps[step.ID] = step
+	}
+	for _, of := range results {
+		step := steps[of.Key]
+		switch of.Outcome {
+		case graph.Done:
+			result.count(step.Action)
+		case graph.Failed:
 			result.Failed++
-			failures = append(failures, fmt.Errorf("%s: %w", step.ID, outcome.Err))
-		case step.Action == plan.Create:
-			result.Added++
-		case step.Action == plan.Update:
-			result.Changed++
+			failures = append(failures, fmt.Errorf("%s: %w", step.ID, of.Err))
+		case graph.Skipped:
+			result.Skipped++
+			r.tell(Skipped{step, of.Culprit})
+		case graph.Unstarted:
+			result.Skipped++
+			r.tell(Skipped{step, "interrupted"})
 		default:
-			result.Destroyed++
+			panic(fmt.Sprintf("unknown outcome %q", of.Outcome))
 		}
 	}
 	if len(failures) == 0 && result.Skipped > 0 {
 		failures = append(failures, fmt.Errorf("interrupted: %d steps were not begun; apply again to go on", result.Skipped))
 	}
 	return result, errors.Join(failures...)
+}
+
+func (r *Result) count(action plan.Action) {
+	switch action {
+	case plan.Create:
+		r.Added++
+	case plan.Update:
+		r.Changed++
+	case plan.Delete, plan.DeleteOrphan:
+		r.Destroyed++
+	default:
+		panic(fmt.Sprintf("unknown action %q", action))
+	}
 }
 
 // act is one step being done.

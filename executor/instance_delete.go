@@ -50,4 +50,3 @@ func intentIDs(intents []state.Intent) []state.IntentID {
 	}
 	return ids
 }
-

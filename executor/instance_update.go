@@ -251,6 +251,7 @@ func (i *instanceAct) configure(ctx context.Context) error {
 	}
 	i.progress("restarting the engine")
 	return i.hands.Call(ctx, i.guestRequest("restart", values, func(ctx context.Context, id string) error {
-		return client.Restart(ctx, id)
+		_, err := client.Restart(ctx, id)
+		return err
 	}, nil))
 }

@@ -20,9 +20,13 @@ type makerOf struct {
 
 var _ journaled.Maker = makerOf{}
 
-func (m makerOf) Make(ctx context.Context, mark providers.Mark) (string, error) { return m.make(ctx, mark) }
-func (m makerOf) Find(ctx context.Context, mark providers.Mark) (string, error) { return m.find(ctx, mark) }
-func (m makerOf) Remove(ctx context.Context, id string) error                   { return m.remove(ctx, id) }
+func (m makerOf) Make(ctx context.Context, mark providers.Mark) (string, error) {
+	return m.make(ctx, mark)
+}
+func (m makerOf) Find(ctx context.Context, mark providers.Mark) (string, error) {
+	return m.find(ctx, mark)
+}
+func (m makerOf) Remove(ctx context.Context, id string) error { return m.remove(ctx, id) }
 
 // findMark looks through a complete list for the one object with a mark.
 func findMark[T any](ctx context.Context, list func(context.Context) ([]T, error), facts func(T) (string, providers.Mark), mark providers.Mark) (string, error) {

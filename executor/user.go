@@ -38,7 +38,8 @@ func (a *act) user(ctx context.Context) error {
 		return hands.Call(ctx, journaled.Request{
 			Slot: "drop_user/" + a.step.Address.String(), Asked: []string{body.Name, body.Host},
 			Do: a.timeLimit(func(ctx context.Context, id string) error {
-				return client.DropUser(ctx, id, guest.DropUser{UserName: guest.UserName{Name: body.Name, Host: body.Host}})
+				_, err := client.DropUser(ctx, id, guest.DropUser{UserName: guest.UserName{Name: body.Name, Host: body.Host}})
+				return err
 			}),
 			Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
 		})
