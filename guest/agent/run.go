@@ -24,15 +24,10 @@ const (
 )
 
 // Run serves requests on the agent's sockets and keeps the engine running until ctx ends; then it stops the engine
-// cleanly. A second agent on the same root is refused with an error.
+// cleanly.
 func (a *Agent) Run(ctx context.Context) error {
-	release, err := holdAlone(a.paths.sockets)
-	if err != nil {
-		return err
-	}
-	defer release()
 	// Before anybody may ask: what was done is recorded on the data volume.
-	a.boot(ctx)
+	a.boot(ctx, min(bootWait, a.config.VolumeWait))
 	full, err := listen(a.paths.sockets, socketName)
 	if err != nil {
 		return err
@@ -53,12 +48,12 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 // boot makes the data volume of a prepared guest available. One that is away is looked for again by watch.
-func (a *Agent) boot(ctx context.Context) {
+func (a *Agent) boot(ctx context.Context, wait time.Duration) {
 	now := a.theIdentity()
-	if !now.Prepared {
+	if server, _ := a.theEngine(); server != nil || !now.Prepared {
 		return
 	}
-	if err := a.attach(ctx, now.VolumeID, min(bootWait, a.config.VolumeWait)); err != nil {
+	if err := a.attach(ctx, now.VolumeID, wait); err != nil {
 		a.log.Error("opening the data volume", "error", err)
 		return
 	}
@@ -169,9 +164,7 @@ func (a *Agent) revive(ctx context.Context) bool {
 		return false
 	}
 	defer a.unlock()
-	if server, _ := a.theEngine(); server == nil {
-		a.boot(ctx)
-	}
+	a.boot(ctx, 0)
 	server, wanted := a.theEngine()
 	if server == nil || !wanted || !a.isDown(ctx) {
 		return true

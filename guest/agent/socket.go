@@ -9,7 +9,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/sys/unix"
@@ -19,7 +18,7 @@ import (
 const maxSocketPath = 107
 
 // holdAlone makes sure that one agent serves the directory. The lock ends with the process, however that ends.
-func holdAlone(dir string) (release func(), err error) {
+func holdAlone(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, "agent.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the agent's lock: %w", err)
@@ -27,35 +26,40 @@ func holdAlone(dir string) (release func(), err error) {
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("another agent serves %s: %w", dir, err), file.Close())
 	}
-	return func() { _ = file.Close() }, nil
+	return file, nil
 }
 
 // listen opens a socket in the directory, in the place of one that an earlier life left. Root and the channel's account
-// may connect, nobody else.
+// may connect, nobody else, from its first moment on: it is made in a private directory and moved from there.
 func listen(dir, name string) (net.Listener, error) {
-	path := filepath.Join(dir, name)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	private, path := filepath.Join(dir, ".new"), filepath.Join(dir, name)
+	if err := os.RemoveAll(private); err != nil {
 		return nil, fmt.Errorf("removing a stale socket: %w", err)
 	}
+	if err := os.Mkdir(private, 0o700); err != nil {
+		return nil, fmt.Errorf("making a directory for the socket: %w", err)
+	}
 	var listener *net.UnixListener
-	err := withShortPath(dir, name, func(short string) (err error) {
-		former := syscall.Umask(0o177) // from its first moment on, nobody else may connect
-		defer syscall.Umask(former)
+	err := withShortPath(private, name, func(short string) (err error) {
 		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
 	}
-	listener.SetUnlinkOnClose(false) // the short path may be another one's by then; the next life removes it
-	if err := openToChannel(path); err != nil {
-		return nil, errors.Join(err, listener.Close())
+	listener.SetUnlinkOnClose(false) // it is elsewhere by then; the next life replaces it
+	made := filepath.Join(private, name)
+	if err := errors.Join(openToChannel(made), os.Rename(made, path), os.Remove(private)); err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", path, errors.Join(err, listener.Close()))
 	}
 	return listener, nil
 }
 
 // openToChannel lets the account that SSH logs in to connect, where there is one.
 func openToChannel(path string) error {
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
 	if os.Geteuid() != 0 {
 		return nil
 	}
