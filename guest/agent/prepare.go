@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
@@ -55,7 +56,7 @@ func (a *Agent) prepare(ctx context.Context, in guest.Prepare) (guest.Prepared, 
 
 // attach makes the data volume and the engine that lives on it available. It is the part of prepare that is repeated at
 // every boot; it writes to a volume only when that is blank or already ours.
-func (a *Agent) attach(ctx context.Context, volumeID string, wait waitTime) error {
+func (a *Agent) attach(ctx context.Context, volumeID string, wait time.Duration) error {
 	if server, _ := a.theEngine(); server != nil {
 		return nil
 	}
