@@ -157,10 +157,11 @@ func readEntries(path, key string) (entries, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	var document map[string]any
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil {
 		return nil, fmt.Errorf("%s is not YAML%s", path, lineOf(err))
 	}
+	document, _ := plainValue(&node, 0).(map[string]any)
 	all := entries{}
 	list, _ := document[key].(map[string]any)
 	if list == nil {
@@ -174,6 +175,59 @@ func readEntries(path, key string) (entries, error) {
 		all[name] = entry
 	}
 	return all, nil
+}
+
+// maxDepth bounds what is read of a file; an alias may stand for what holds it.
+const maxDepth = 16
+
+// plainValue gives mappings, lists, booleans and texts. Numbers stay as they are written: a password may be 0123.
+func plainValue(n *yaml.Node, depth int) any {
+	if depth > maxDepth {
+		return nil
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) > 0 {
+			return plainValue(n.Content[0], depth+1)
+		}
+	case yaml.AliasNode:
+		return plainValue(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		var all []any
+		for _, item := range n.Content {
+			all = append(all, plainValue(item, depth+1))
+		}
+		return all
+	case yaml.MappingNode:
+		return plainMapping(n, depth)
+	case yaml.ScalarNode:
+		switch n.Tag {
+		case "!!null":
+			return nil
+		case "!!bool":
+			var yes bool
+			if n.Decode(&yes) == nil {
+				return yes
+			}
+		}
+		return n.Value
+	}
+	return nil
+}
+
+func plainMapping(n *yaml.Node, depth int) map[string]any {
+	out, inherited := map[string]any{}, map[string]any{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		value := plainValue(n.Content[i+1], depth+1)
+		if n.Content[i].Tag == "!!merge" { // <<: *base
+			if base, is := value.(map[string]any); is {
+				inherited = base
+			}
+			continue
+		}
+		out[n.Content[i].Value] = value
+	}
+	return merge(out, inherited)
 }
 
 // lineOf takes the line number, and nothing else, out of a YAML error.

@@ -82,6 +82,7 @@ func Open(ctx context.Context, o Options) (*providers.Cloud, error) {
 		provider.UserAgent.Prepend(o.UserAgent)
 	}
 	c := &client{provider: provider, pageSize: o.PageSize, now: o.Now, log: o.Log}
+	ctx = providers.WithCall(ctx, providers.Call{Service: "identity", Name: authenticate})
 	if err := gopherstack.AuthenticateV3(ctx, provider, &creds.auth, gophercloud.EndpointOpts{}); err != nil {
 		return nil, creds.explain(c.wrap(authenticate, err))
 	}

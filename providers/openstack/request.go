@@ -16,6 +16,9 @@ import (
 	"github.com/trovectl/trovectl/providers"
 )
 
+// shortNames are what users call the services.
+var shortNames = map[string]string{"compute": "compute", "block-storage": "volume", "image": "image", "network": "network"}
+
 var errNotBegun = errors.New("not begun")
 
 // idForm is what may stand in a path. Every service's ids are UUIDs or, for flavors, short words.
@@ -41,6 +44,7 @@ func (c *client) send(ctx context.Context, service *gophercloud.ServiceClient, c
 	if err := ctx.Err(); err != nil {
 		return wrapSilence(call, fmt.Errorf("%w: %w", errNotBegun, err))
 	}
+	ctx = providers.WithCall(ctx, providers.Call{Service: shortNames[service.Type], Name: call})
 	options := gophercloud.RequestOpts{
 		JSONBody: body, KeepResponseBody: true,
 		OkCodes: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent},
