@@ -72,3 +72,15 @@ func CanonicalSettings(c *catalog.Engine, version string, values Settings) (Sett
 	}
 	return out, nil
 }
+
+// GrantsOf makes the canonical list of grants from sets of privileges by database, sorted.
+func GrantsOf(c *catalog.Engine, sets map[string]map[string]bool) []guest.Grant {
+	var out []guest.Grant
+	for database, set := range sets {
+		if len(set) > 0 {
+			out = append(out, guest.Grant{Database: database, Privileges: c.JoinPrivileges(database, set)})
+		}
+	}
+	slices.SortFunc(out, func(a, b guest.Grant) int { return strings.Compare(a.Database, b.Database) })
+	return out
+}

@@ -4,14 +4,17 @@ package all
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/mariadb"
+	"github.com/trovectl/trovectl/guest/engine/memory"
 )
 
 var engines = map[string]func(host engine.Host) (engine.Engine, error){
 	mariadb.Name: func(host engine.Host) (engine.Engine, error) { return mariadb.New(host) },
+	memory.Name:  func(engine.Host) (engine.Engine, error) { return memory.New(memory.Name, time.Now), nil },
 }
 
 // New makes the engine of a datastore manager for a host. An unknown name is KindUnsupported.

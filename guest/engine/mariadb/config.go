@@ -27,7 +27,7 @@ func (e *Engine) Configure(ctx context.Context, values engine.Settings) ([]strin
 	}
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	former, err := e.readOverrides()
+	former, err := readSettings(e.paths.overrides)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (e *Engine) runningValues(ctx context.Context, s *mysqlfamily.Session) (map
 
 // ReadSettings implements engine.Configurable. On a server that is down the running values are empty.
 func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]guest.Setting, error) {
-	configured, err := e.readOverrides()
+	configured, err := readSettings(e.paths.overrides)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,11 @@ func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]g
 // pending lists the static settings whose running value is not the one that the next start brings, also those that are
 // managed no longer.
 func (e *Engine) pending(ctx context.Context, s *mysqlfamily.Session) ([]string, error) {
-	configured, err := e.readOverrides()
+	configured, err := readSettings(e.paths.overrides)
+	if err != nil {
+		return nil, err
+	}
+	started, err := readSettings(e.paths.started)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +142,14 @@ func (e *Engine) pending(ctx context.Context, s *mysqlfamily.Session) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	next := maps.Clone(configured)
+	for name := range started {
+		if p, ok := e.catalog.Parameter(e.series, name); ok && next[name] == "" {
+			next[name], _ = e.base(p)
+		}
+	}
 	var names []string
-	for name, value := range configured {
+	for name, value := range next {
 		if p, ok := e.catalog.Parameter(e.series, name); ok && !p.Dynamic && running[name] != value {
 			names = append(names, name)
 		}
@@ -148,8 +158,9 @@ func (e *Engine) pending(ctx context.Context, s *mysqlfamily.Session) ([]string,
 	return names, nil
 }
 
-func (e *Engine) readOverrides() (engine.Settings, error) {
-	text, err := os.ReadFile(e.paths.overrides)
+// readSettings reads an option file that the agent wrote; none is an empty one.
+func readSettings(path string) (engine.Settings, error) {
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return engine.Settings{}, nil
 	}

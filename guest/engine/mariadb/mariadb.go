@@ -42,6 +42,7 @@ type paths struct {
 	data, scratch         string // below Host.Data
 	options, conf         string // my.cnf and the directory it includes
 	base, overrides, init string // in conf
+	started               string // the overrides that the running server was started with
 	run, socket, pid      string
 	log, errors           string
 }
@@ -52,8 +53,8 @@ func pathsOf(h engine.Host) paths {
 		data: filepath.Join(h.Data, "mysql"), scratch: filepath.Join(h.Data, "mysql-tmp"),
 		options: filepath.Join(h.Conf, "my.cnf"), conf: conf,
 		base: filepath.Join(h.Conf, "base.cnf"), overrides: filepath.Join(conf, "50-overrides.cnf"),
-		init: filepath.Join(h.Conf, "agent.sql"),
-		run:  run, socket: filepath.Join(run, "mysqld.sock"), pid: filepath.Join(run, "mysqld.pid"),
+		init: filepath.Join(h.Conf, "agent.sql"), started: filepath.Join(h.Conf, "started.cnf"),
+		run: run, socket: filepath.Join(run, "mysqld.sock"), pid: filepath.Join(run, "mysqld.pid"),
 		log: log, errors: filepath.Join(log, "error.log"),
 	}
 	if len(p.socket) > mysqlfamily.MaxSocketPath {

@@ -28,7 +28,13 @@ func (e *Engine) Start(ctx context.Context) error {
 				return internal("removing what a crash left behind", err)
 			}
 		}
-		var err error
+		overrides, err := readSettings(e.paths.overrides)
+		if err != nil {
+			return err
+		}
+		if err := mysqlfamily.WriteFile(e.paths.started, mysqlfamily.FormatOptions("mysqld", overrides), 0o644); err != nil {
+			return internal("noting what the engine starts with", err)
+		}
 		if ended, err = e.process.Spawn(); err != nil {
 			return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
 		}

@@ -3,11 +3,10 @@ package mariadb
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 
-	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
@@ -219,19 +218,7 @@ func (e *Engine) grants(a *stored) []guest.Grant {
 			sets[r.database][r.words(p)] = true
 		}
 	}
-	return GrantsOf(e.catalog, sets)
-}
-
-// GrantsOf makes the canonical list of grants from sets of privileges by database, sorted.
-func GrantsOf(c *catalog.Engine, sets map[string]map[string]bool) []guest.Grant {
-	var out []guest.Grant
-	for database, set := range sets {
-		if len(set) > 0 {
-			out = append(out, guest.Grant{Database: database, Privileges: c.JoinPrivileges(database, set)})
-		}
-	}
-	slices.SortFunc(out, func(a, b guest.Grant) int { return strings.Compare(a.Database, b.Database) })
-	return out
+	return engine.GrantsOf(e.catalog, sets)
 }
 
 func (r right) words(privilege string) string {
