@@ -20,7 +20,6 @@ func (e *Engine) options(runAs account) map[string]string {
 		"skip_name_resolve":    "ON",
 		"symbolic_links":       "OFF",
 		"character_set_server": "utf8mb4",
-		"collation_server":     "utf8mb4_general_ci",
 		"performance_schema":   "OFF",
 	}
 	if runAs.name != "" {
