@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/memory"
 	"github.com/trovectl/trovectl/providers"
+	cloudmem "github.com/trovectl/trovectl/providers/memory"
 	"github.com/trovectl/trovectl/state"
 )
 
@@ -83,6 +85,8 @@ func (g *guests) boot(server providers.Server, userData []byte) {
 	g.byID[server.Mark.Member] = &machine{root: root, server: server.ID, agent: a}
 }
 
+var now = time.Now
+
 func noReload(context.Context) error { return nil }
 
 func birth(root string, userData []byte) error {
@@ -136,10 +140,16 @@ func (g *guests) attach(root, id string) error {
 	return os.Symlink(disk, link)
 }
 
-// resized tells a volume's new size to the machine that has it, as a hypervisor does.
-func (g *guests) resized(id string, gib int) {
-	if err := os.WriteFile(filepath.Join(g.dir, "volumes", id, "size"), []byte(itoa(gib)), 0o600); err != nil {
-		g.t.Error(err)
+// resize tells the volumes' sizes to the machines that have them, as a hypervisor does.
+func (g *guests) resize(cloud *cloudmem.Cloud) {
+	for _, v := range cloud.Objects().Volumes {
+		file := filepath.Join(g.dir, "volumes", v.ID, "size")
+		if _, err := os.Stat(file); err != nil {
+			continue
+		}
+		if err := os.WriteFile(file, []byte(itoa(v.SizeGiB)), 0o600); err != nil {
+			g.t.Error(err)
+		}
 	}
 }
 
@@ -149,7 +159,7 @@ func (g *guests) engineFor(volumes []string) func(string, engine.Host) (engine.E
 		defer g.mu.Unlock()
 		id := strings.Join(volumes, ",")
 		if g.disks[id] == nil {
-			g.disks[id] = memory.New(host)
+			g.disks[id] = memory.New(memory.Name, now)
 		}
 		return g.disks[id], nil
 	}

@@ -131,6 +131,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 		}
 	}
 	w.cloud.OnDone = func(call string) {
+		w.guests.resize(w.cloud)
 		if isChange(call) && l.point("after "+call) != nil {
 			panic(errDead)
 		}
@@ -183,6 +184,9 @@ type identities struct{}
 func (identities) HostKey(m state.MemberID, g int) (string, string) {
 	return fmt.Sprintf("host %s %d", m, g), fmt.Sprintf("host.pub %s %d", m, g)
 }
-func (identities) AuthorizedKey(m state.MemberID, g int) string { return fmt.Sprintf("client %s %d", m, g) }
-func (identities) DigestKey(m state.MemberID) string            { return fmt.Sprintf("%x", "digest key "+string(m)) }
-
+func (identities) AuthorizedKey(m state.MemberID, g int) string {
+	return fmt.Sprintf("client %s %d", m, g)
+}
+func (identities) DigestKey(m state.MemberID) string {
+	return fmt.Sprintf("%x", "digest key "+string(m))
+}
