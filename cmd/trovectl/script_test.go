@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/providers/openstack"
 )
 
 // binaries is where TestMain built trovectl and trove-guestagent: scripts run what users run.
@@ -53,7 +57,9 @@ func TestScripts(t *testing.T) {
 			"admin":    adminSQL,
 			"stays":    stays,
 			"nosecret": noSecret,
-			"requests": requests,
+			"killed":   killed,
+			"counts":   counts,
+			"power":    power,
 		},
 	})
 }
@@ -71,6 +77,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("LISTEN", "127.0.0.1:"+strconv.Itoa(port))
 	env.Setenv("OS_CLIENT_CONFIG_FILE", filepath.Join(dir, "clouds.yaml"))
 	env.Setenv("OS_CLOUD", "dev")
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLES", examples)
 	env.Defer(func() {
 		if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
 			return
@@ -267,25 +278,94 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// requests MAX COMMAND...: the command costs the cloud at most so many API requests.
-func requests(ts *testscript.TestScript, neg bool, args []string) {
+// killed TIMES COMMAND...: starts the command so many times and kills it (SIGKILL) at seeded random moments, each later in
+// its life than the one before on the average; then runs it to its end.
+func killed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: requests MAX COMMAND...")
+		ts.Fatalf("usage: killed TIMES COMMAND...")
 	}
-	most, err := strconv.Atoi(args[0])
+	times, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	before := answered(ts)
-	ts.Check(ts.Exec(args[1], args[2:]...))
-	cost := answered(ts) - before
-	if cost > most || cost == 0 {
-		ts.Fatalf("%d API requests, want 1 to %d", cost, most)
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("TROVECTL_TEST_SEED"); text != "" {
+		seed, err = strconv.ParseUint(text, 10, 64)
+		ts.Check(err)
 	}
-	_, _ = fmt.Fprintf(ts.Stdout(), "%d API requests\n", cost)
+	ts.Logf("TROVECTL_TEST_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, seed))
+	kills := 0
+	for i := range times {
+		cmd := exec.Command(filepath.Join(binaries, args[1]), args[2:]...)
+		cmd.Dir = ts.Getenv("WORK")
+		cmd.Env = scriptEnv(ts)
+		ts.Check(cmd.Start())
+		time.Sleep(time.Duration(50+random.IntN(400*(i+1))) * time.Millisecond)
+		if cmd.Process.Kill() == nil {
+			kills++
+		}
+		_ = cmd.Wait()
+	}
+	ts.Logf("%d kills", kills)
+	ts.Check(ts.Exec(args[1], args[2:]...))
 }
 
-// answered counts the lines of the cloud's request log.
-func answered(ts *testscript.TestScript) int {
-	data, err := os.ReadFile(filepath.Join(ts.Getenv("CLOUD"), "cloud", "requests.log"))
+func scriptEnv(ts *testscript.TestScript) []string {
+	var all []string
+	for _, name := range []string{"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password"} {
+		all = append(all, name+"="+ts.Getenv(name))
+	}
+	return all
+}
+
+// openCloud is the script's cloud, asked by the test itself.
+func openCloud(ts *testscript.TestScript) *providers.Cloud {
+	cloud, err := openstack.Open(context.Background(), openstack.Options{
+		Cloud: "dev", Dir: ts.Getenv("CLOUD"), Getenv: func(string) string { return "" },
+	})
 	ts.Check(err)
-	return strings.Count(string(data), "\n")
+	return cloud
+}
+
+// power stop|start SERVER: by hand, behind trovectl's back.
+func power(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: power stop|start SERVER")
+	}
+	ctx, cloud := context.Background(), openCloud(ts)
+	act, want := cloud.ServerActions.Stop, "SHUTOFF"
+	if args[0] == "start" {
+		act, want = cloud.ServerActions.Start, "ACTIVE"
+	}
+	servers, err := cloud.Servers.List(ctx)
+	ts.Check(err)
+	for _, s := range servers {
+		if s.Name != args[1] {
+			continue
+		}
+		ts.Check(act(ctx, s.ID))
+		for s.Status != want {
+			time.Sleep(100 * time.Millisecond)
+			s, err = cloud.Servers.Get(ctx, s.ID)
+			ts.Check(err)
+		}
+		return
+	}
+	ts.Fatalf("there is no server %s", args[1])
+}
+
+// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many, asked by itself.
+func counts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS")
+	}
+	ctx, cloud := context.Background(), openCloud(ts)
+	servers, err := cloud.Servers.List(ctx)
+	ts.Check(err)
+	volumes, err := cloud.Volumes.List(ctx)
+	ts.Check(err)
+	ports, err := cloud.Ports.List(ctx)
+	ts.Check(err)
+	if got := fmt.Sprint(len(servers), len(volumes), len(ports)); got != strings.Join(args, " ") {
+		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
+	}
 }
