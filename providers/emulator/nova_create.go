@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -87,19 +88,12 @@ func (s *Server) createServer(c *call) error {
 	if err := s.novaRoom(c.project, 1, in.Flavor); err != nil {
 		return err
 	}
-	// From here on objects are made: what can still fail undoes what came before.
-	made, err := s.makePorts(c, nets, sv.Groups)
-	if err != nil {
-		return err
-	}
-	if err := s.makeVolumes(c, devices); err != nil {
-		for _, p := range made {
-			s.removePort(p)
-		}
-		return err
-	}
 	if err := s.saveUserData(sv.ID, userData); err != nil {
 		return err
+	}
+	made, err := s.makeParts(c, sv, nets, devices)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(s.serverDir(sv.ID)))
 	}
 	s.wire(sv, ports, made, devices)
 	if f, ok := s.faults.take(c, ofBuild); ok {
@@ -156,7 +150,7 @@ func (s *Server) checkServer(c *call, in serverSpec) (*server, []byte, error) {
 	}
 	now := s.now()
 	sv := &server{
-		ID: s.uuid(), Name: name, Description: in.Description, Project: c.project, Status: srvBuild, Task: "scheduling",
+		ID: s.uuid(), Name: name, Description: in.Description, Project: c.project, Status: srvBuild, Task: taskScheduling,
 		Flavor: in.Flavor, AZ: in.AZ, KeyName: in.KeyName, Metadata: clone(in.Metadata), ConfigDrive: bool(in.ConfigDrive),
 		Created: now, Updated: now,
 	}
@@ -294,6 +288,21 @@ func (s *Server) autoNetwork(c *call) []netSpec {
 		}
 	}
 	return nil
+}
+
+// makeParts makes the ports and volumes that Nova makes by itself; on error none of them remains.
+func (s *Server) makeParts(c *call, sv *server, nets []netSpec, devices []blockDevice) ([]*port, error) {
+	made, err := s.makePorts(c, nets, sv.Groups)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.makeVolumes(c, devices); err != nil {
+		for _, p := range made {
+			s.removePort(p)
+		}
+		return nil, err
+	}
+	return made, nil
 }
 
 func (s *Server) makePorts(c *call, nets []netSpec, groups []string) ([]*port, error) {
