@@ -242,7 +242,7 @@ func (s *Server) createNetwork(c *call) error {
 	if err := c.decode(&req); err != nil {
 		return err
 	}
-	if err := s.neutronRoom(c, "network"); err != nil {
+	if err := s.neutronRoom(c, "network", 1); err != nil {
 		return err
 	}
 	now := s.now()

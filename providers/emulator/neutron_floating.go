@@ -90,7 +90,7 @@ func (s *Server) createFloatingIP(c *call) error {
 	if !n.External {
 		return badRequest("Network %s is not a valid external network", n.ID)
 	}
-	if err := s.neutronRoom(c, "floatingip"); err != nil {
+	if err := s.neutronRoom(c, "floatingip", 1); err != nil {
 		return err
 	}
 	now := s.now()

@@ -161,7 +161,7 @@ func (s *Server) createGroup(c *call) error {
 	if len([]rune(name)) > 255 || len([]rune(description)) > 255 {
 		return badRequest("Invalid input for name. Reason: exceeds maximum length of 255.")
 	}
-	if err := s.neutronRoom(c, "security_group"); err != nil {
+	if err := s.neutronRoom(c, "security_group", 1); err != nil {
 		return err
 	}
 	return s.replyGroup(c, http.StatusCreated, s.addGroup(c.project, name, description))
@@ -256,36 +256,62 @@ type ruleSpec struct {
 	Description  string   `json:"description"`
 }
 
+// createRule makes one rule, or several in one request. All are checked before one is made.
 func (s *Server) createRule(c *call) error {
 	var req struct {
-		Rule ruleSpec `json:"security_group_rule"`
+		Rule  ruleSpec   `json:"security_group_rule"`
+		Rules []ruleSpec `json:"security_group_rules"`
 	}
 	if err := c.decode(&req); err != nil {
 		return err
 	}
-	g, err := s.groupOf(c, req.Rule.Group)
-	if err != nil {
-		return err
+	specs := req.Rules
+	if len(specs) == 0 {
+		specs = []ruleSpec{req.Rule}
 	}
-	r, err := req.Rule.rule()
+	var rules []*securityRule
+	for _, spec := range specs {
+		r, err := s.newRule(c, spec, rules)
+		if err != nil {
+			return err
+		}
+		rules = append(rules, r)
+	}
+	views := []any{}
+	for _, r := range rules {
+		views = append(views, ruleView(s.addRule(r)))
+	}
+	if len(req.Rules) == 0 {
+		return c.reply(http.StatusCreated, map[string]any{"security_group_rule": views[0]})
+	}
+	return c.reply(http.StatusCreated, map[string]any{"security_group_rules": views})
+}
+
+// newRule checks a rule against those that are there and those that come before it in the same request.
+func (s *Server) newRule(c *call, spec ruleSpec, before []*securityRule) (*securityRule, error) {
+	g, err := s.groupOf(c, spec.Group)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	r, err := spec.rule()
+	if err != nil {
+		return nil, err
 	}
 	if r.RemoteGroup != "" {
 		if _, err := s.groupOf(c, r.RemoteGroup); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	if err := s.neutronRoom(c, "security_group_rule", len(before)+1); err != nil {
+		return nil, err
 	}
 	r.Group, r.Project = g.ID, c.project
-	for _, other := range s.secRules.all() {
+	for _, other := range slices.Concat(s.secRules.all(), before) {
 		if sameRule(other, r) {
-			return neutronError(http.StatusConflict, "SecurityGroupRuleExists", "Security group rule already exists. Rule id is %s.", other.ID)
+			return nil, neutronError(http.StatusConflict, "SecurityGroupRuleExists", "Security group rule already exists. Rule id is %s.", other.ID)
 		}
 	}
-	if err := s.neutronRoom(c, "security_group_rule"); err != nil {
-		return err
-	}
-	return c.reply(http.StatusCreated, map[string]any{"security_group_rule": ruleView(s.addRule(r))})
+	return r, nil
 }
 
 // sameRule compares what makes two rules duplicates; descriptions do not.

@@ -69,12 +69,12 @@ func (s *Server) neutronUse(project, resource string) int {
 	return 0
 }
 
-// neutronRoom refuses one more of resource when the quota is used up, with 409 OverQuota as Neutron does.
-func (s *Server) neutronRoom(c *call, resource string) error {
+// neutronRoom refuses n more of resource when the quota is used up, with 409 OverQuota as Neutron does.
+func (s *Server) neutronRoom(c *call, resource string, n int) error {
 	if s.opt.Quotas == quotasUnlimited {
 		return nil
 	}
-	if limit := neutronLimits[resource]; limit >= 0 && s.neutronUse(c.project, resource)+1 > limit {
+	if limit := neutronLimits[resource]; limit >= 0 && s.neutronUse(c.project, resource)+n > limit {
 		return neutronError(http.StatusConflict, "OverQuota", "Quota exceeded for resources: ['%s'].", resource)
 	}
 	return nil

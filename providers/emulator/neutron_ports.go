@@ -108,7 +108,7 @@ func (s *Server) newPort(c *call, in portSpec) (*port, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.neutronRoom(c, "port"); err != nil {
+	if err := s.neutronRoom(c, "port", 1); err != nil {
 		return nil, err
 	}
 	now := s.now()

@@ -1,0 +1,88 @@
+// Package catalog says what each engine and version allows: names, reserved words, parameters, privileges, ports and
+// capabilities. It is tables (generated from the servers themselves) and pure functions over them, so that a plan can
+// check without a guest.
+package catalog
+
+import "sort"
+
+// ParameterType is the shape of a parameter's value.
+type ParameterType string
+
+// The types of parameters.
+const (
+	TypeInteger ParameterType = "integer"
+	TypeNumber  ParameterType = "number"
+	TypeBoolean ParameterType = "boolean"
+	TypeString  ParameterType = "string"
+	TypeEnum    ParameterType = "enum"
+	TypeSet     ParameterType = "set"
+)
+
+// Parameter is one setting of an engine version.
+type Parameter struct {
+	Name    string
+	Type    ParameterType
+	Min     string              // inclusive, decimal text; empty: none
+	Max     string              // inclusive, decimal text; empty: none
+	Step    string              // an integer must be a multiple of it, decimal text; empty: any
+	Enum    []string            // values of an enum or members of a set, in the server's order
+	Flags   bool                // a set of NAME=on|off pairs: what is not named keeps the default
+	Expands map[string][]string // members of a set that the server replaces by several
+	Dynamic bool                // changes without a restart
+	Default string              // canonical text
+	Option  string              // the option file's word for it; empty: Name
+	Refused string              // why users may not set it (it belongs to the agent); empty: they may
+}
+
+// Version is one version of an engine, by the words a user writes ("10.11").
+type Version struct {
+	Name       string
+	Parameters map[string]Parameter
+	Charsets   map[string][]string // charset to its collations, the default first
+}
+
+// Engine is one datastore manager.
+type Engine struct {
+	Name        string // "mariadb"
+	Port        int    // the port clients connect to
+	SystemUsers []string
+	SystemDBs   []string
+	Privileges  []string // what may be granted on one database, upper case, sorted
+	// GlobalPrivileges may be granted on all databases ("*"): Privileges and those that exist only there.
+	GlobalPrivileges  []string
+	RefusedPrivileges map[string]string // known privileges that nobody is given, and why
+	PrivilegeAliases  map[string]string // other spellings of the server, to the canonical one
+	HasDatabases      bool
+	HasUserHosts      bool // users are name@host
+	Versions          map[string]Version
+	Shares            map[string]string // versions without a table of their own, to the version whose table they share
+	rules             rules
+}
+
+// rules are what differs in kind, not in tables.
+type rules interface {
+	databaseName(e *Engine, name string) error
+	userName(e *Engine, name string) error
+	userHost(e *Engine, host string) error
+	normalizeHost(host string) string
+	verifier(password string) string
+	checkVerifier(verifier string) error
+}
+
+var engines = map[string]*Engine{}
+
+// Lookup finds an engine by its manager's name.
+func Lookup(manager string) (*Engine, bool) {
+	e, ok := engines[manager]
+	return e, ok
+}
+
+// Names lists the known managers, sorted.
+func Names() []string {
+	names := make([]string, 0, len(engines))
+	for name := range engines {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
