@@ -38,6 +38,10 @@ type netSpec struct {
 	FixedIP string `json:"fixed_ip"`
 }
 
+type schedulerHints struct {
+	Group string `json:"group"`
+}
+
 type blockDevice struct {
 	Source      string   `json:"source_type"`
 	Destination string   `json:"destination_type"`
@@ -55,13 +59,9 @@ const maxUserData = 65535
 
 func (s *Server) createServer(c *call) error {
 	var req struct {
-		Server serverSpec `json:"server"`
-		Hints  struct {
-			Group string `json:"group"`
-		} `json:"os:scheduler_hints"`
-		OldHints struct {
-			Group string `json:"group"`
-		} `json:"OS-SCH-HNT:scheduler_hints"`
+		Server   serverSpec     `json:"server"`
+		Hints    schedulerHints `json:"os:scheduler_hints"`
+		OldHints schedulerHints `json:"OS-SCH-HNT:scheduler_hints"`
 	}
 	if err := c.decode(&req); err != nil {
 		return err
@@ -102,16 +102,9 @@ func (s *Server) createServer(c *call) error {
 	s.servers.put(sv.ID, sv)
 	s.startBuild(sv)
 	c.w.Header().Set("Location", s.base(c.r)+"/compute/v2.1/servers/"+sv.ID)
-	groups := []any{map[string]any{"name": "default"}}
-	if len(sv.Groups) > 0 {
-		groups = []any{}
-		for _, g := range sv.Groups {
-			groups = append(groups, map[string]any{"name": g})
-		}
-	}
 	return c.reply(http.StatusAccepted, map[string]any{"server": map[string]any{
 		"id": sv.ID, "links": s.novaLinks(c, "servers", sv.ID), "OS-DCF:diskConfig": "MANUAL",
-		"security_groups": groups, "adminPass": s.secret()[:12],
+		"security_groups": s.groupNames(sv), "adminPass": s.secret()[:12],
 	}})
 }
 
