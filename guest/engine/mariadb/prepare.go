@@ -42,7 +42,7 @@ func (e *Engine) Prepare(ctx context.Context, values engine.Settings) error {
 		if err := e.validate(ctx, values); err != nil {
 			return err
 		}
-		if err := e.writeOverrides(values); err != nil {
+		if err := e.writeSettings(e.paths.overrides, values); err != nil {
 			return err
 		}
 	}
