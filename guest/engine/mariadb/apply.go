@@ -148,7 +148,7 @@ func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
 	}
 	defer func() { _ = os.RemoveAll(directory) }()
 	path := directory + "/my.cnf"
-	content := append(fmt.Appendf(nil, "!include %s\n", e.paths.base), mysqlfamily.FormatOptions("mysqld", values)...)
+	content := append(fmt.Appendf(nil, "!include %s\n", e.paths.base), e.format(values)...)
 	if err := mysqlfamily.WriteFile(path, content, 0o644); err != nil {
 		return internal("writing the settings to check", err)
 	}

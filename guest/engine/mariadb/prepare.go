@@ -42,7 +42,7 @@ func (e *Engine) Prepare(ctx context.Context, values engine.Settings) error {
 		if err := e.validate(ctx, values); err != nil {
 			return err
 		}
-		if err := e.writeOverrides(values); err != nil {
+		if err := e.writeSettings(e.paths.overrides, values); err != nil {
 			return err
 		}
 	}
@@ -117,19 +117,8 @@ func (e *Engine) initialise(ctx context.Context, runAs account) error {
 	if err := runAs.give(temporary, 0o700); err != nil {
 		return internal("giving away the data directory", err)
 	}
-	// Without the overrides: a setting that the server's own scripts do not expect must not break them.
-	arguments := []string{
-		"--defaults-file=" + e.paths.base, "--datadir=" + temporary, "--auth-root-authentication-method=socket",
-		"--auth-root-socket-user=" + e.admin, "--skip-test-db", "--skip-name-resolve",
-	}
-	if runAs.name != "" {
-		arguments = append(arguments, "--user="+runAs.name)
-	}
-	cmd := exec.CommandContext(ctx, e.install, arguments...)
-	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return guest.Errorf(guest.KindEngine, "initialising the data directory: %v: %s", err, lastLines(string(out), 5))
+	if err := e.runInstaller(ctx, temporary, runAs); err != nil {
+		return err
 	}
 	for _, name := range []string{"mariadb_upgrade_info", "mysql_upgrade_info"} {
 		if err := os.Remove(filepath.Join(temporary, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -149,6 +138,50 @@ func (e *Engine) initialise(ctx context.Context, runAs account) error {
 		return internal("making the data directory durable", err)
 	}
 	return nil
+}
+
+// runInstaller fills an empty data directory with the server's own tables.
+func (e *Engine) runInstaller(ctx context.Context, data string, runAs account) error {
+	base := e.paths.base
+	// The installer is a shell script that does not quote its paths: others than plain ones reach it by links.
+	if strings.ContainsFunc(data+base, unquotable) {
+		links, err := os.MkdirTemp("", "mariadb-install-*")
+		if err != nil {
+			return internal("making links for the installer", err)
+		}
+		defer func() { _ = os.RemoveAll(links) }()
+		short := map[string]string{filepath.Join(links, "data"): data, filepath.Join(links, "base.cnf"): base}
+		for link, target := range short {
+			if err := os.Symlink(target, link); err != nil {
+				return internal("making links for the installer", err)
+			}
+		}
+		if err := os.Chmod(links, 0o755); err != nil {
+			return internal("making links for the installer", err)
+		}
+		data, base = filepath.Join(links, "data"), filepath.Join(links, "base.cnf")
+	}
+	// Without the overrides: a setting that the server's own scripts do not expect must not break them.
+	arguments := []string{
+		"--defaults-file=" + base, "--datadir=" + data, "--auth-root-authentication-method=socket",
+		"--auth-root-socket-user=" + e.admin, "--skip-test-db", "--skip-name-resolve",
+	}
+	if runAs.name != "" {
+		arguments = append(arguments, "--user="+runAs.name)
+	}
+	cmd := exec.CommandContext(ctx, e.install, arguments...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
+	logged := size(e.paths.errors)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return guest.Errorf(guest.KindEngine, "initialising the data directory: %v: %s: %s", err, e.complaints(logged), firstLines(string(out), 5))
+	}
+	return nil
+}
+
+// unquotable are the runes that a shell may read as something else.
+func unquotable(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/._-+", r)
 }
 
 // writeOptions writes the files that belong to the agent alone, and makes the directories that the server writes to.
@@ -193,4 +226,9 @@ func (e *Engine) initSQL() string {
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
+
+func firstLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[:min(n, len(lines))], "; ")
 }

@@ -28,12 +28,12 @@ func (e *Engine) Start(ctx context.Context) error {
 				return internal("removing what a crash left behind", err)
 			}
 		}
-		overrides, err := readSettings(e.paths.overrides)
+		overrides, err := e.readSettings(e.paths.overrides)
 		if err != nil {
 			return err
 		}
-		if err := mysqlfamily.WriteFile(e.paths.started, mysqlfamily.FormatOptions("mysqld", overrides), 0o644); err != nil {
-			return internal("noting what the engine starts with", err)
+		if err := e.writeSettings(e.paths.started, overrides); err != nil {
+			return err
 		}
 		if ended, err = e.process.Spawn(); err != nil {
 			return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)

@@ -148,9 +148,11 @@ func (a authentication) verifier() string {
 	if a.Plugin == "mysql_native_password" && text == "invalid" {
 		text = "mysql_native_password:invalid"
 	}
-	if len(a.Or) > 0 {
-		or, _ := json.Marshal(a.Or)
-		text += " or " + string(or)
+	for _, or := range a.Or {
+		// An empty one stands for the account's own plugin, which is in the text already.
+		if string(or) != "{}" {
+			text += " or " + string(or)
+		}
 	}
 	if a.Locked {
 		text += " locked"

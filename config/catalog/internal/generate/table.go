@@ -168,13 +168,20 @@ func defaultOf(row []string) string {
 	}
 	switch {
 	case row[1] == "BOOLEAN":
-		return map[string]string{"1": "ON", "0": "OFF", "ON": "ON", "OFF": "OFF", "TRUE": "ON", "FALSE": "OFF"}[value]
+		if value = boolean(value); value != boolean(row[3]) {
+			return ""
+		}
+		return value
 	case strings.Contains(row[1], "INT") && value != row[3]:
 		return ""
 	case row[1] == "DOUBLE" && strings.Contains(value, "."):
 		return strings.TrimSuffix(strings.TrimRight(value, "0"), ".")
 	}
 	return value
+}
+
+func boolean(value string) string {
+	return map[string]string{"1": "ON", "0": "OFF", "ON": "ON", "OFF": "OFF", "TRUE": "ON", "FALSE": "OFF"}[value]
 }
 
 func writeCharsets(ctx context.Context, db *sql.DB, b *bytes.Buffer) error {
