@@ -28,11 +28,14 @@ type (
 
 // Snapshot is a whole state at one serial. It is a value of its own: changing it changes no store.
 type Snapshot struct {
-	Format  int                         `json:"format"`
-	Lineage string                      `json:"lineage"`
-	Serial  uint64                      `json:"serial"` // grows by one with every commit
-	Cloud   *CloudID                    `json:"cloud,omitempty"`
-	Run     *Run                        `json:"run,omitempty"`
+	Format  int      `json:"format"`
+	Lineage string   `json:"lineage"`
+	Serial  uint64   `json:"serial"` // grows by one with every commit
+	Cloud   *CloudID `json:"cloud,omitempty"`
+	Run     *Run     `json:"run,omitempty"`
+	// KeyCheck tells the lineage's master key from any other without telling anything of it; empty: none was recorded.
+	KeyCheck string `json:"key_check,omitempty"`
+
 	Members map[MemberID]Member         `json:"members,omitempty"`
 	Roles   map[RoleID]Role             `json:"roles,omitempty"`
 	Records map[resource.Address]Record `json:"records,omitempty"`
@@ -122,6 +125,8 @@ const (
 	Deleting Status = "deleting"
 )
 
+var statuses = []Status{Creating, Ready, Failed, Deleting}
+
 // Record is one resource as it was last applied.
 type Record struct {
 	Address   resource.Address
@@ -156,14 +161,18 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	return json.Marshal(recordJSON{r.Address, body, r.Status, r.Fault, r.Protect, r.DependsOn, r.Member, r.Role, r.Computed})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote; the bytes are untrusted.
+// UnmarshalJSON reads what MarshalJSON wrote; the bytes are untrusted, and a field that is not known is an error: to
+// drop it would lose what a newer version recorded.
 func (r *Record) UnmarshalJSON(data []byte) error {
 	var in recordJSON
-	if err := json.Unmarshal(data, &in); err != nil {
+	if err := decodeStrict(data, &in); err != nil {
 		return err
 	}
-	body, err := resource.DecodeBody(in.Address.Kind, in.Body)
+	body, err := resource.NewBody(in.Address.Kind)
 	if err != nil {
+		return err
+	}
+	if err := decodeStrict(in.Body, body); err != nil {
 		return fmt.Errorf("record of %s: %w", in.Address, err)
 	}
 	*r = Record{in.Address, body, in.Status, in.Fault, in.Protect, in.DependsOn, in.Member, in.Role, in.Computed}
@@ -179,6 +188,8 @@ const (
 	Undo    Direction = "undo"
 )
 
+var directions = []Direction{Forward, Undo}
+
 // Operation is what an intent does to its slot. The set is closed.
 type Operation string
 
@@ -188,6 +199,8 @@ const (
 	OpDelete Operation = "delete" // empties the slot
 	OpCall   Operation = "call"   // changes an object, or asks the guest
 )
+
+var operations = []Operation{OpCreate, OpDelete, OpCall}
 
 // Intent is a change that was about to be made: durable before the call, ended in the transaction that records what came
 // of it.
@@ -203,7 +216,8 @@ type Intent struct {
 	Begun       time.Time        `json:"begun"`
 }
 
-// Open finds the open intent of a member's slot.
+// Open finds the open intent of a member's slot. It looks through the open intents, which are as many as were in flight;
+// OpenByPlace serves those who ask for every member.
 func (s *Snapshot) Open(member MemberID, slot string) (Intent, bool) {
 	for _, in := range s.Intents {
 		if in.Member == member && in.Slot == slot {
@@ -211,6 +225,21 @@ func (s *Snapshot) Open(member MemberID, slot string) (Intent, bool) {
 		}
 	}
 	return Intent{}, false
+}
+
+// Place is a slot of a member.
+type Place struct {
+	Member MemberID
+	Slot   string
+}
+
+// OpenByPlace lists the open intents by the place they change.
+func (s *Snapshot) OpenByPlace() map[Place]Intent {
+	out := make(map[Place]Intent, len(s.Intents))
+	for _, in := range s.Intents {
+		out[Place{in.Member, in.Slot}] = in
+	}
+	return out
 }
 
 // MemberOf is the member that serves as the role of a record: the machine that its databases and users live on.

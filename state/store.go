@@ -57,6 +57,7 @@ type Session interface {
 // has an open one is an error; ending one that is not open is an error.
 type Batch struct {
 	Cloud       *CloudID
+	KeyCheck    string // recorded once; another one than the recorded is an error
 	BeginRun    *Run
 	EndRun      bool
 	PutMembers  []Member

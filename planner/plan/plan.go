@@ -75,6 +75,10 @@ type Step struct {
 	Facts     []Fact             `json:"facts,omitempty"`
 	Protect   bool               `json:"protect,omitempty"`    // to record
 	DependsOn []resource.Address `json:"depends_on,omitempty"` // to record, sorted
+	// Member is the id of the machine that the step changes or removes, as recorded; empty: it has none yet, or needs none.
+	Member string `json:"member,omitempty"`
+	// With is the instance that this resource is removed together with; zero: it is removed by itself.
+	With resource.Address `json:"with,omitzero"`
 	// Destroys lists the resources whose data the step destroys, sorted: the instance and what is known to live in it.
 	Destroys []resource.Address `json:"destroys,omitempty"`
 	// Resolved maps names that the configuration uses to the cloud's ids: "flavor", "image", "network", "subnet".
