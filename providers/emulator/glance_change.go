@@ -12,16 +12,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Members of an image that only Glance sets, and those that are not properties.
+// Members of an image that only Glance sets, and what others may hold.
 var (
 	imageReadOnly = []string{
 		"checksum", "created_at", "direct_url", "file", "first", "next", "os_hash_algo", "os_hash_value", "owner", "schema",
 		"self", "size", "status", "updated_at", "virtual_size", "locations",
 	}
+	uuidPattern       = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	imageVisibilities = []string{"public", "private", "shared", "community"}
 )
 
@@ -38,7 +40,10 @@ func (s *Server) createImage(c *call) error {
 		Created: now, Updated: now,
 	}
 	if id, ok := req["id"].(string); ok {
-		if _, taken := s.images.get(id); taken || len(id) != 36 {
+		if !uuidPattern.MatchString(id) { // the id becomes a file's name
+			return badRequest("Provided object does not match schema 'image': %s is not a UUID", id)
+		}
+		if _, taken := s.images.get(id); taken {
 			return conflict("Image ID %s already exists!", id)
 		}
 		img.ID = id

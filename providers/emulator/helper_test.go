@@ -44,11 +44,16 @@ func open(t *testing.T, o emulator.Options) *cloud {
 
 func (c *cloud) connect(t *testing.T) {
 	t.Helper()
-	ctx := t.Context()
 	path := t.TempDir() + "/clouds.yaml"
 	if err := c.WriteCloudsYAML(path); err != nil {
 		t.Fatal(err)
 	}
+	c.connectTo(t, path)
+}
+
+func (c *cloud) connectTo(t *testing.T, path string) {
+	t.Helper()
+	ctx := t.Context()
 	ao, eo, tlsConfig, err := clouds.Parse(clouds.WithCloudName("dev"), clouds.WithLocations(path))
 	if err != nil {
 		t.Fatal(err)

@@ -61,13 +61,10 @@ func (s *Server) validToken(raw string) (*token, bool) {
 	return t, true
 }
 
-// purgeTokens forgets what has expired, so that the store does not grow with every start.
+// purgeTokens forgets the oldest tokens that have expired, so that neither store nor memory grows with every client.
 func (s *Server) purgeTokens() {
-	now := s.now()
-	for _, r := range append([]*row[token](nil), s.tokens.order...) {
-		if !now.Before(r.val.Expires) {
-			s.tokens.del(r.id)
-		}
+	for now := s.now(); s.tokens.len() > 0 && !now.Before(s.tokens.order[0].val.Expires); {
+		s.tokens.del(s.tokens.order[0].id)
 	}
 }
 
@@ -143,6 +140,7 @@ func (s *Server) issueToken(c *call) error {
 	if err := s.scope(t, req.Auth.Scope); err != nil {
 		return err
 	}
+	s.purgeTokens()
 	raw := s.secret() + s.secret()
 	s.tokens.put(digest(raw), t)
 	c.w.Header().Set("X-Subject-Token", raw)

@@ -112,25 +112,34 @@ func (s *Server) listAppCredentials(c *call) error {
 	})
 }
 
-func (s *Server) createAppCredential(c *call) error {
-	if err := s.ownUser(c); err != nil {
-		return err
-	}
+type appCredentialSpec struct {
+	Name         string    `json:"name"`
+	Description  string    `json:"description"`
+	Secret       string    `json:"secret"`
+	Unrestricted bool      `json:"unrestricted"`
+	ExpiresAt    string    `json:"expires_at"`
+	Roles        []roleRef `json:"roles"`
+}
+
+type roleRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// mayManage refuses tokens that were got with a restricted application credential.
+func (s *Server) mayManage(c *call) error {
 	if c.token.Restrict {
 		return forbidden("Using method 'application_credential' is not allowed for managing additional application credentials.")
 	}
+	return s.ownUser(c)
+}
+
+func (s *Server) createAppCredential(c *call) error {
+	if err := s.mayManage(c); err != nil {
+		return err
+	}
 	var req struct {
-		Cred struct {
-			Name         string `json:"name"`
-			Description  string `json:"description"`
-			Secret       string `json:"secret"`
-			Unrestricted bool   `json:"unrestricted"`
-			ExpiresAt    string `json:"expires_at"`
-			Roles        []struct {
-				ID   string `json:"id"`
-				Name string `json:"name"`
-			} `json:"roles"`
-		} `json:"application_credential"`
+		Cred appCredentialSpec `json:"application_credential"`
 	}
 	if err := c.decode(&req); err != nil {
 		return err
@@ -201,11 +210,8 @@ func (s *Server) showAppCredential(c *call) error {
 
 // deleteAppCredential also ends the tokens that were got with it, as Keystone does.
 func (s *Server) deleteAppCredential(c *call) error {
-	if err := s.ownUser(c); err != nil {
+	if err := s.mayManage(c); err != nil {
 		return err
-	}
-	if c.token.Restrict {
-		return forbidden("Using method 'application_credential' is not allowed for managing additional application credentials.")
 	}
 	id := c.path("id")
 	if _, ok := s.appCredentials.get(id); !ok {

@@ -273,3 +273,8 @@ func TestSecurityGroupInUse(t *testing.T) {
 	}
 	wantCode(t, groups.Delete(ctx, c.network, g.ID).ExtractErr(), 404)
 }
+
+func (c *cloud) createServerOf(t *testing.T, image string) (*servers.Server, error) {
+	t.Helper()
+	return servers.Create(t.Context(), c.compute, servers.CreateOpts{Name: "x", FlavorRef: "d1", ImageRef: image, Networks: "auto"}, nil).Extract()
+}

@@ -87,6 +87,13 @@ func (s *Server) attachVolume(c *call) error {
 	return c.reply(http.StatusOK, map[string]any{"volumeAttachment": attachmentView(c, sv, a)})
 }
 
+// showVolumes tells a machine that runs which volumes it has now; booting it again does that and nothing else.
+func (s *Server) showVolumes(ctx context.Context, id, volumeID string) {
+	if err := s.boot(ctx, id); err != nil && ctx.Err() == nil {
+		s.opt.Log.Error("showing a server its volumes", "server", id, "volume", volumeID, "error", err)
+	}
+}
+
 // startAttach shows the volume to the machine, when it runs, and makes it in-use.
 func (s *Server) startAttach(sv *server, volumeID string) {
 	id, running := sv.ID, sv.Status != srvShutoff
@@ -95,9 +102,7 @@ func (s *Server) startAttach(sv *server, volumeID string) {
 			return
 		}
 		if running {
-			if err := s.boot(ctx, id); err != nil {
-				s.opt.Log.Error("attaching a volume", "server", id, "volume", volumeID, "error", err)
-			}
+			s.showVolumes(ctx, id, volumeID)
 		}
 		s.locked(func() {
 			if v, ok := s.volumes.get(volumeID); ok && v.Server == id && (v.Status == volAttaching || v.Status == volReserved) {
@@ -125,11 +130,15 @@ func (s *Server) detachVolume(c *call) error {
 	return c.reply(http.StatusAccepted, nil)
 }
 
+// startDetach takes the volume away from the machine, when it runs, and makes it available.
 func (s *Server) startDetach(sv *server, volumeID string) {
-	id := sv.ID
+	id, running := sv.ID, sv.Status != srvShutoff
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return
+		}
+		if running {
+			s.showVolumes(ctx, id, volumeID)
 		}
 		s.change(id, func(sv *server) {
 			sv.Volumes = slices.DeleteFunc(slices.Clone(sv.Volumes), func(a attachment) bool { return a.Volume == volumeID })

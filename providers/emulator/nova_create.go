@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,6 +38,10 @@ type netSpec struct {
 	FixedIP string `json:"fixed_ip"`
 }
 
+type schedulerHints struct {
+	Group string `json:"group"`
+}
+
 type blockDevice struct {
 	Source      string   `json:"source_type"`
 	Destination string   `json:"destination_type"`
@@ -54,13 +59,9 @@ const maxUserData = 65535
 
 func (s *Server) createServer(c *call) error {
 	var req struct {
-		Server serverSpec `json:"server"`
-		Hints  struct {
-			Group string `json:"group"`
-		} `json:"os:scheduler_hints"`
-		OldHints struct {
-			Group string `json:"group"`
-		} `json:"OS-SCH-HNT:scheduler_hints"`
+		Server   serverSpec     `json:"server"`
+		Hints    schedulerHints `json:"os:scheduler_hints"`
+		OldHints schedulerHints `json:"OS-SCH-HNT:scheduler_hints"`
 	}
 	if err := c.decode(&req); err != nil {
 		return err
@@ -87,19 +88,12 @@ func (s *Server) createServer(c *call) error {
 	if err := s.novaRoom(c.project, 1, in.Flavor); err != nil {
 		return err
 	}
-	// From here on objects are made: what can still fail undoes what came before.
-	made, err := s.makePorts(c, nets, sv.Groups)
-	if err != nil {
-		return err
-	}
-	if err := s.makeVolumes(c, devices); err != nil {
-		for _, p := range made {
-			s.removePort(p)
-		}
-		return err
-	}
 	if err := s.saveUserData(sv.ID, userData); err != nil {
 		return err
+	}
+	made, err := s.makeParts(c, sv, nets, devices)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(s.serverDir(sv.ID)))
 	}
 	s.wire(sv, ports, made, devices)
 	if f, ok := s.faults.take(c, ofBuild); ok {
@@ -108,16 +102,9 @@ func (s *Server) createServer(c *call) error {
 	s.servers.put(sv.ID, sv)
 	s.startBuild(sv)
 	c.w.Header().Set("Location", s.base(c.r)+"/compute/v2.1/servers/"+sv.ID)
-	groups := []any{map[string]any{"name": "default"}}
-	if len(sv.Groups) > 0 {
-		groups = []any{}
-		for _, g := range sv.Groups {
-			groups = append(groups, map[string]any{"name": g})
-		}
-	}
 	return c.reply(http.StatusAccepted, map[string]any{"server": map[string]any{
 		"id": sv.ID, "links": s.novaLinks(c, "servers", sv.ID), "OS-DCF:diskConfig": "MANUAL",
-		"security_groups": groups, "adminPass": s.secret()[:12],
+		"security_groups": s.groupNames(sv), "adminPass": s.secret()[:12],
 	}})
 }
 
@@ -156,7 +143,7 @@ func (s *Server) checkServer(c *call, in serverSpec) (*server, []byte, error) {
 	}
 	now := s.now()
 	sv := &server{
-		ID: s.uuid(), Name: name, Description: in.Description, Project: c.project, Status: srvBuild, Task: "scheduling",
+		ID: s.uuid(), Name: name, Description: in.Description, Project: c.project, Status: srvBuild, Task: taskScheduling,
 		Flavor: in.Flavor, AZ: in.AZ, KeyName: in.KeyName, Metadata: clone(in.Metadata), ConfigDrive: bool(in.ConfigDrive),
 		Created: now, Updated: now,
 	}
@@ -294,6 +281,21 @@ func (s *Server) autoNetwork(c *call) []netSpec {
 		}
 	}
 	return nil
+}
+
+// makeParts makes the ports and volumes that Nova makes by itself; on error none of them remains.
+func (s *Server) makeParts(c *call, sv *server, nets []netSpec, devices []blockDevice) ([]*port, error) {
+	made, err := s.makePorts(c, nets, sv.Groups)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.makeVolumes(c, devices); err != nil {
+		for _, p := range made {
+			s.removePort(p)
+		}
+		return nil, err
+	}
+	return made, nil
 }
 
 func (s *Server) makePorts(c *call, nets []netSpec, groups []string) ([]*port, error) {

@@ -127,8 +127,8 @@ func (s *Server) createKeypair(c *call) error {
 		return badRequest("Keypair data is invalid: failed to generate fingerprint")
 	}
 	sum := md5.Sum(raw) // Nova's fingerprints are MD5
-	print := strings.ReplaceAll(fmt.Sprintf("% x", sum[:]), " ", ":")
-	k := &keypair{Name: in.Name, Type: "ssh", PublicKey: in.PublicKey, Fingerprint: print, Created: s.now()}
+	fingerprint := strings.ReplaceAll(fmt.Sprintf("% x", sum[:]), " ", ":")
+	k := &keypair{Name: in.Name, Type: "ssh", PublicKey: in.PublicKey, Fingerprint: fingerprint, Created: s.now()}
 	s.keypairs.put(k.Name, k)
 	v := keypairView(k)
 	v["user_id"] = s.userID()

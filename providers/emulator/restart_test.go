@@ -112,6 +112,9 @@ func TestMachinesAreBootedStoppedAndDestroyed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.waitVolume(t, extra.ID, "available")
+	if m := ms.last(); len(m.Volumes) != 1 || m.Volumes[0].VolumeID != st.volume {
+		t.Errorf("after the detachment: %+v", m)
+	}
 
 	if err := servers.Stop(ctx, c.compute, st.server).ExtractErr(); err != nil {
 		t.Fatal(err)

@@ -28,21 +28,22 @@ type object struct {
 type containerIndex struct{ names []string }
 
 func (s *Server) swiftRoutes() []route {
-	account := func(method string, h func(*call) error) route {
-		return route{service: objectStore, pattern: method + " /object-store/v1/{account}", handle: s.inAccount(h)}
+	account := func(method, end string, h func(*call) error) route {
+		return route{service: objectStore, pattern: method + " /object-store/v1/{account}" + end, handle: s.inAccount(h)}
 	}
-	cont := func(method string, h func(*call) error) route {
-		return route{service: objectStore, pattern: method + " /object-store/v1/{account}/{container}", handle: s.inAccount(h)}
-	}
+	cont := func(method string, h func(*call) error) route { return account(method, "/{container}", h) }
+	slashed := func(method string, h func(*call) error) route { return account(method, "/{container}/{$}", h) }
 	obj := func(method string, stream bool, h func(*call) error) route {
 		return route{service: objectStore, stream: stream, handle: s.inAccount(h),
 			pattern: method + " /object-store/v1/{account}/{container}/{object...}"}
 	}
 	return []route{
-		account("GET", s.showAccount), account("HEAD", s.showAccount),
+		account("GET", "", s.showAccount), account("GET", "/{$}", s.showAccount), // GET stands for HEAD, too
 		cont("PUT", s.putContainer), cont("POST", s.postContainer), cont("DELETE", s.deleteContainer),
 		cont("GET", s.listObjects), cont("HEAD", s.headContainer),
-		obj("PUT", true, s.putObject), obj("GET", true, s.getObject), obj("HEAD", true, s.getObject),
+		slashed("PUT", s.putContainer), slashed("POST", s.postContainer), slashed("DELETE", s.deleteContainer),
+		slashed("GET", s.listObjects), slashed("HEAD", s.headContainer),
+		obj("PUT", true, s.putObject), obj("GET", true, s.getObject),
 		obj("POST", false, s.postObject), obj("DELETE", false, s.deleteObject),
 		{service: objectStore, pattern: "GET /object-store/info", open: true, handle: func(c *call) error {
 			return c.reply(http.StatusOK, map[string]any{"swift": map[string]any{
