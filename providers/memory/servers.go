@@ -27,6 +27,7 @@ type server struct {
 	portIDs  []string
 	userData []byte
 	fault    string // what a failing build will say
+	up       bool   // it was booted and not brought down since
 }
 
 func (s *server) view() providers.Server {

@@ -28,25 +28,25 @@ func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: b.limit, limit: b.limit, cancel: cancel}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: b.limit + 1, limit: b.limit, cancel: cancel}
 	return resp, nil
 }
 
 type boundedBody struct {
 	io.ReadCloser
-	left, limit int64
+	left, limit int64 // left counts one byte more than the limit: who reads it read too much
 	cancel      context.CancelFunc
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("the reply is longer than %d bytes", b.limit)
-	}
 	if int64(len(p)) > b.left {
 		p = p[:b.left]
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the reply is longer than %d bytes", b.limit)
+	}
 	return n, err
 }
 
