@@ -41,7 +41,7 @@ func Retry(next http.RoundTripper, o RetryOptions) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		for attempt := 1; ; attempt++ {
 			resp, err := next.RoundTrip(req)
-			if attempt >= o.Attempts || !again(req, resp, err) {
+			if attempt >= o.Attempts || attempt >= tokenAttempts && isToken(req) || !again(req, resp, err) {
 				return resp, err
 			}
 			pause, late := o.pause(attempt, resp)
@@ -61,6 +61,9 @@ func Retry(next http.RoundTripper, o RetryOptions) http.RoundTripper {
 		}
 	})
 }
+
+// tokenAttempts bounds requests for a token, so that a user soon hears that a cloud cannot be reached.
+const tokenAttempts = 3
 
 func status(resp *http.Response) int {
 	if resp == nil {
