@@ -1,0 +1,80 @@
+package command
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/executor/bootstrap"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/ssh"
+	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/keyring"
+)
+
+// guests reaches agents over SSH with keys derived from the master key.
+type guests struct {
+	ring   *keyring.Ring
+	dialer *ssh.Dialer
+}
+
+func newGuests(ring *keyring.Ring, settings config.Guest) *guests {
+	return &guests{ring: ring, dialer: newDialer(settings)}
+}
+
+// Dial reaches a member's agent, pinned to the host keys of these generations.
+func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
+	target := ssh.Target{
+		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: bootstrap.User,
+	}
+	for _, generation := range generations {
+		target.HostKeys = append(target.HostKeys, g.ring.HostKey(member.ID, generation).Public())
+		target.Signers = append(target.Signers, g.ring.ClientKey(member.ID, generation).Signer())
+	}
+	carrier, err := g.dialer.Dial(ctx, target)
+	if err != nil {
+		return nil, err // a nil *Carrier must not become a carrier
+	}
+	return carrier, nil
+}
+
+// Inspect asks an agent for everything at once.
+func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
+	if member.Address == "" || member.Generation == 0 {
+		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
+	}
+	carrier, err := g.Dial(ctx, member, member.Generation)
+	if err != nil {
+		return guest.Inspection{}, err
+	}
+	defer func() { _ = carrier.Close() }()
+	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
+	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
+	if err == nil && inspection.Member != string(member.ID) {
+		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.Address, inspection.Member, member.ID)
+	}
+	return inspection, err
+}
+
+// HostKey is a member's host key as user-data and the rotation carry it.
+func (g *guests) HostKey(member state.MemberID, generation int) (private, public string) {
+	key := g.ring.HostKey(member, generation)
+	return key.PrivatePEM(hostKeyComment).Reveal(), key.AuthorizedKey(hostKeyComment)
+}
+
+const hostKeyComment = "trovectl"
+
+// AuthorizedKey is the line that lets this trovectl call the agent and do nothing else.
+func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
+	return bootstrap.AuthorizedKeyLine(g.ring.ClientKey(member, generation).AuthorizedKey("trovectl"))
+}
+
+// DigestKey is what the agent makes verifier digests with. It has one generation: digests are recorded, and a new server
+// on the same volume must make the same ones.
+func (g *guests) DigestKey(member state.MemberID) string {
+	key := g.ring.DigestKey(member, 1)
+	return hex.EncodeToString(key[:])
+}

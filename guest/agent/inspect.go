@@ -1,0 +1,152 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
+	"golang.org/x/sync/errgroup"
+)
+
+// inspectTime bounds one inspection: an engine that hangs must not hold whoever asks about the fleet.
+const inspectTime = 20 * time.Second
+
+// inspect looks at everything at once, beside a change that may be in work. Databases, users and settings are there only
+// when the engine answers; one that fails while it is asked fails the inspection, because an empty list would say that
+// there is nothing.
+func (a *Agent) inspect(ctx context.Context, body json.RawMessage) (guest.Inspection, error) {
+	in, err := guest.DecodeBody[guest.Inspect](body)
+	if err != nil {
+		return guest.Inspection{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+
+	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew}
+	server, wanted := a.theEngine()
+	if server == nil {
+		if seen.Prepared { // its volume is not there
+			seen.Status = guest.StatusCrashed
+		}
+		return seen, nil
+	}
+	state, err := server.State(ctx)
+	if err != nil {
+		return guest.Inspection{}, asGuestError(guest.KindEngine, "asking for the engine's state", err)
+	}
+	seen.Status, seen.RunningVersion, seen.StartedAt = state.Status, state.Version, state.StartedAt
+	if state.Status == guest.StatusShutdown && wanted {
+		seen.Status = guest.StatusCrashed // nobody here stopped it
+	}
+	if !seen.Prepared {
+		seen.Status = guest.StatusNew
+		return seen, nil
+	}
+	if seen.Volume, err = a.volume(ctx); err != nil {
+		return guest.Inspection{}, err
+	}
+	if seen.Status != guest.StatusHealthy && seen.Status != guest.StatusRestartRequired {
+		return seen, nil
+	}
+	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
+		return guest.Inspection{}, err
+	}
+	return seen, nil
+}
+
+// inspectEngine fills in what an engine that answers can tell, by its powers, side by side.
+func (a *Agent) inspectEngine(ctx context.Context, server engine.Engine, names []string, seen *guest.Inspection) error {
+	key := a.theIdentity()
+	work, ctx := errgroup.WithContext(ctx)
+	if databases, ok := server.(engine.Databases); ok {
+		work.Go(func() (err error) {
+			seen.Databases, err = databases.ListDatabases(ctx)
+			if err != nil {
+				return asGuestError(guest.KindEngine, "listing databases", err)
+			}
+			slices.SortFunc(seen.Databases, func(a, b guest.ObservedDatabase) int {
+				return strings.Compare(a.Name, b.Name)
+			})
+			return nil
+		})
+	}
+	if users, ok := server.(engine.Users); ok {
+		work.Go(func() error {
+			accounts, err := users.ListUsers(ctx)
+			if err != nil {
+				return asGuestError(guest.KindEngine, "listing users", err)
+			}
+			seen.Users, err = observe(accounts, key)
+			return err
+		})
+	}
+	if settings, ok := server.(engine.Configurable); ok {
+		work.Go(func() (err error) {
+			seen.Settings, err = settings.ReadSettings(ctx, names)
+			if err != nil {
+				return asGuestError(guest.KindEngine, "reading settings", err)
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	for name, setting := range seen.Settings {
+		if setting.Pending {
+			seen.PendingRestart = append(seen.PendingRestart, name)
+		}
+	}
+	slices.Sort(seen.PendingRestart)
+	if len(seen.PendingRestart) > 0 {
+		seen.Status = guest.StatusRestartRequired
+	}
+	return nil
+}
+
+// observe puts digests in the place of verifiers.
+func observe(accounts []engine.Account, key identity) ([]guest.ObservedUser, error) {
+	users := make([]guest.ObservedUser, 0, len(accounts))
+	for _, account := range accounts {
+		digest, err := key.digest(account.Verifier)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, guest.ObservedUser{
+			Name: account.Name, Host: account.Host, VerifierDigest: digest, Grants: account.Grants,
+		})
+	}
+	slices.SortFunc(users, func(a, b guest.ObservedUser) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Host, b.Host))
+	})
+	return users, nil
+}
+
+// digest is what stands for a verifier outside of the guest: HMAC-SHA256 in hex, empty for no verifier.
+func (i identity) digest(verifier string) (string, error) {
+	if verifier == "" {
+		return "", nil
+	}
+	if i.DigestKey == "" {
+		return "", guest.Errorf(guest.KindConflict, "the guest has no digest key yet: rotate brings it")
+	}
+	key, err := digestKey(i.DigestKey)
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, key)
+	_, _ = mac.Write([]byte(verifier)) // a hash's Write never fails
+	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+func quote(name string) string { return strconv.Quote(name) }

@@ -1,0 +1,21 @@
+package guest
+
+// AgentConfig is what an agent is born with: cloud-init writes it as JSON to AgentConfigPath before the agent first
+// starts. It holds a secret (DigestKey), so the file is 0600.
+type AgentConfig struct {
+	Member     string `json:"member"`              // the member's immutable id
+	Engine     string `json:"engine"`              // datastore manager: "mariadb"
+	Version    string `json:"version"`             // datastore version as declared: "10.11"
+	Address    string `json:"address"`             // the address clients connect to; the engine listens there
+	Port       int    `json:"port"`                // the port clients connect to
+	RAMMiB     int    `json:"ram_mib"`             // of the flavor; 0: unknown
+	VolumeID   string `json:"volume_id,omitempty"` // Cinder id of the data volume; empty: the server's own disk
+	Generation int    `json:"generation"`          // of the keys that came with it, 1 on a new machine
+	DigestKey  string `json:"digest_key"`          // hex, 32 bytes: for verifier digests; empty: rotate brings it
+}
+
+// Where a guest keeps what trovectl and the agent both know, relative to the root of the guest ("/" in a real one).
+const (
+	AgentConfigPath = "etc/trove-guestagent/agent.json"
+	AgentUser       = "trovectl" // the account SSH logs in to; its keys allow the forced command only
+)
