@@ -20,12 +20,14 @@ guest {
 
 # What is offered: an engine, its versions, and the image that a server of each version starts from.
 datastore "mariadb" {
-  dynamic "version" {
-    for_each = [var.mariadb_version]
-    labels   = [version.value]
-    content {
-      image = "mariadb-${version.value}"
-    }
+  version "10.6" {
+    image = "mariadb-10.6"
+  }
+  version "10.11" {
+    image = "mariadb-10.11"
+  }
+  version "11.8" {
+    image = "mariadb-11.8"
   }
 }
 
@@ -33,7 +35,7 @@ datastore "mariadb" {
 # A value that you remove here returns to its default.
 config_group "small" {
   datastore = datastore.mariadb
-  version   = "10.11"
+  version   = var.mariadb_version
   values = {
     max_connections = 200 # changes while the server runs
     long_query_time = 2.5 # in seconds; so does this
@@ -43,7 +45,7 @@ config_group "small" {
 # The server: a machine with a data volume of its own.
 instance "orders" {
   datastore    = datastore.mariadb
-  version      = "10.11"
+  version      = var.mariadb_version
   flavor       = var.flavor
   network      = var.network
   config_group = config_group.small
