@@ -22,7 +22,7 @@ type cloud struct {
 	compute, volume, network, image, identity, objects *gophercloud.ServiceClient
 }
 
-func open(t *testing.T, o emulator.Options) *cloud {
+func open(t testing.TB, o emulator.Options) *cloud {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
@@ -42,7 +42,7 @@ func open(t *testing.T, o emulator.Options) *cloud {
 	return c
 }
 
-func (c *cloud) connect(t *testing.T) {
+func (c *cloud) connect(t testing.TB) {
 	t.Helper()
 	path := t.TempDir() + "/clouds.yaml"
 	if err := c.WriteCloudsYAML(path); err != nil {
@@ -51,7 +51,7 @@ func (c *cloud) connect(t *testing.T) {
 	c.connectTo(t, path)
 }
 
-func (c *cloud) connectTo(t *testing.T, path string) {
+func (c *cloud) connectTo(t testing.TB, path string) {
 	t.Helper()
 	ctx := t.Context()
 	ao, eo, tlsConfig, err := clouds.Parse(clouds.WithCloudName("dev"), clouds.WithLocations(path))
@@ -80,7 +80,7 @@ func (c *cloud) connectTo(t *testing.T, path string) {
 }
 
 // eventually waits for a condition that background work brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if ok() {
@@ -91,14 +91,14 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // wantCode asserts that err is an answer with the given status.
-func wantCode(t *testing.T, err error, code int) {
+func wantCode(t testing.TB, err error, code int) {
 	t.Helper()
 	if !gophercloud.ResponseCodeIs(err, code) {
 		t.Fatalf("got %v, want status %d", err, code)
 	}
 }
 
-func must[T any](t *testing.T, v T, err error) T {
+func must[T any](t testing.TB, v T, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func must[T any](t *testing.T, v T, err error) T {
 	return v
 }
 
-func do(t *testing.T, method, url, body string) *http.Response {
+func do(t testing.TB, method, url, body string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewBufferString(body))
 	if err != nil {

@@ -87,12 +87,16 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	groups := [][]route{
 		s.devRoutes(), s.keystoneRoutes(), s.novaRoutes(), s.novaActionRoutes(), s.cinderRoutes(), s.neutronRoutes(),
-		s.neutronGroupRoutes(), s.glanceRoutes(), s.swiftRoutes(), s.versionRoutes(),
+		s.neutronGroupRoutes(), s.glanceRoutes(), s.versionRoutes(),
+		{{service: objectStore, pattern: "GET /object-store/info", open: true, handle: swiftInfo}},
 	}
 	for _, g := range groups {
 		for _, rt := range g {
 			method, path, _ := strings.Cut(rt.pattern, " ")
 			mux.Handle(method+" "+path, s.serve(rt, path))
+			if bare, ok := strings.CutSuffix(path, "/{$}"); ok && rt.open {
+				mux.Handle(method+" "+bare, s.serve(rt, path)) // version documents: clients do not follow redirects
+			}
 		}
 	}
 	for _, svc := range []service{identity, compute, volumes, images, networking, objectStore, devel} {
@@ -104,7 +108,14 @@ func (s *Server) routes() http.Handler {
 			return notFound("The resource could not be found.")
 		}}, prefix+"*"))
 	}
-	return mux
+	swift := s.swiftHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/object-store/v1/") {
+			swift.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // serve wraps one operation: faults, body, token, microversion, lock, answer, log.

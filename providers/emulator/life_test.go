@@ -24,7 +24,7 @@ type stack struct {
 	port, volume, server string
 }
 
-func (c *cloud) privateNetwork(t *testing.T) string {
+func (c *cloud) privateNetwork(t testing.TB) string {
 	t.Helper()
 	page, err := networks.List(c.network, networks.ListOpts{Name: "private"}).AllPages(t.Context())
 	must(t, page, err)
@@ -35,7 +35,7 @@ func (c *cloud) privateNetwork(t *testing.T) string {
 	return list[0].ID
 }
 
-func (c *cloud) port(t *testing.T, name string) *ports.Port {
+func (c *cloud) port(t testing.TB, name string) *ports.Port {
 	t.Helper()
 	p, err := ports.Create(t.Context(), c.network, ports.CreateOpts{
 		NetworkID: c.privateNetwork(t), Name: name, Description: "trovectl/1 abc " + name,
@@ -43,7 +43,7 @@ func (c *cloud) port(t *testing.T, name string) *ports.Port {
 	return must(t, p, err)
 }
 
-func (c *cloud) newVolume(t *testing.T, name string, size int) *volumes.Volume {
+func (c *cloud) newVolume(t testing.TB, name string, size int) *volumes.Volume {
 	t.Helper()
 	v, err := volumes.Create(t.Context(), c.volume, volumes.CreateOpts{
 		Name: name, Size: size, VolumeType: "ssd", AvailabilityZone: "az1", Metadata: map[string]string{"mark": name},
@@ -53,7 +53,7 @@ func (c *cloud) newVolume(t *testing.T, name string, size int) *volumes.Volume {
 	return v
 }
 
-func (c *cloud) waitVolume(t *testing.T, id, status string) {
+func (c *cloud) waitVolume(t testing.TB, id, status string) {
 	t.Helper()
 	eventually(t, "volume "+status, func() bool {
 		v, err := volumes.Get(t.Context(), c.volume, id).Extract()
@@ -64,7 +64,7 @@ func (c *cloud) waitVolume(t *testing.T, id, status string) {
 	})
 }
 
-func (c *cloud) waitServer(t *testing.T, id, status string) *servers.Server {
+func (c *cloud) waitServer(t testing.TB, id, status string) *servers.Server {
 	t.Helper()
 	var sv *servers.Server
 	eventually(t, "server "+status, func() bool {
@@ -79,7 +79,7 @@ func (c *cloud) waitServer(t *testing.T, id, status string) *servers.Server {
 	return sv
 }
 
-func (c *cloud) imageID(t *testing.T) string {
+func (c *cloud) imageID(t testing.TB) string {
 	t.Helper()
 	page, err := images.List(c.image, images.ListOpts{Name: "mariadb-10.11"}).AllPages(t.Context())
 	must(t, page, err)
@@ -90,7 +90,7 @@ func (c *cloud) imageID(t *testing.T) string {
 	return list[0].ID
 }
 
-func (c *cloud) createServer(t *testing.T, name, portID, volumeID string) (*servers.Server, error) {
+func (c *cloud) createServer(t testing.TB, name, portID, volumeID string) (*servers.Server, error) {
 	t.Helper()
 	opts := servers.CreateOpts{
 		Name: name, FlavorRef: "d2", ImageRef: c.imageID(t), AvailabilityZone: "az1", UserData: []byte("#cloud-config\n"),
@@ -107,7 +107,7 @@ func (c *cloud) createServer(t *testing.T, name, portID, volumeID string) (*serv
 	return servers.Create(t.Context(), c.compute, opts, nil).Extract()
 }
 
-func (c *cloud) stack(t *testing.T, name string) stack {
+func (c *cloud) stack(t testing.TB, name string) stack {
 	t.Helper()
 	st := stack{port: c.port(t, name).ID, volume: c.newVolume(t, name, 1).ID}
 	sv, err := c.createServer(t, name, st.port, st.volume)
@@ -274,7 +274,7 @@ func TestSecurityGroupInUse(t *testing.T) {
 	wantCode(t, groups.Delete(ctx, c.network, g.ID).ExtractErr(), 404)
 }
 
-func (c *cloud) createServerOf(t *testing.T, image string) (*servers.Server, error) {
+func (c *cloud) createServerOf(t testing.TB, image string) (*servers.Server, error) {
 	t.Helper()
 	return servers.Create(t.Context(), c.compute, servers.CreateOpts{Name: "x", FlavorRef: "d1", ImageRef: image, Networks: "auto"}, nil).Extract()
 }

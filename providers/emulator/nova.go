@@ -102,6 +102,9 @@ func (s *Server) novaRoutes() []route {
 		nova("GET /flavors/{id}", s.showFlavor),
 		nova("GET /flavors/{id}/os-extra_specs", s.flavorSpecs),
 		nova("GET /os-availability-zone", s.novaZones),
+		nova("GET /os-availability-zone/detail", func(*call) error {
+			return forbidden("Policy doesn't allow os_compute_api:os-availability-zone:detail to be performed.")
+		}),
 		nova("GET /limits", s.novaLimits),
 		nova("GET /os-quota-sets/{of}", s.novaQuotas),
 		nova("GET /os-quota-sets/{of}/detail", s.novaQuotas),

@@ -87,6 +87,29 @@ func TestObjects(t *testing.T) {
 	}
 }
 
+func TestObjectNamesAreKeptAsTheyAre(t *testing.T) {
+	c := open(t, emulator.Options{})
+	ctx := t.Context()
+	if _, err := containers.Create(ctx, c.objects, "odd names", nil).Extract(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/lead//double/../x", "a b?c#d", "tail/", "ü%41"}
+	for _, name := range want {
+		if _, err := objects.Create(ctx, c.objects, "odd names", name, objects.CreateOpts{Content: strings.NewReader(name)}).Extract(); err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		got := objects.Download(ctx, c.objects, "odd names", name, nil)
+		body, err := got.ExtractContent()
+		if string(must(t, body, err)) != name {
+			t.Errorf("%q holds %q", name, body)
+		}
+	}
+	got, _ := collect(t, objects.List(c.objects, "odd names", nil), objects.ExtractNames, func(s string) string { return s })
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestListingOfObjects(t *testing.T) {
 	c := open(t, emulator.Options{})
 	ctx := t.Context()

@@ -27,31 +27,53 @@ type object struct {
 // containerIndex keeps the names of a container's objects sorted, which listings walk.
 type containerIndex struct{ names []string }
 
-func (s *Server) swiftRoutes() []route {
-	account := func(method, end string, h func(*call) error) route {
-		return route{service: objectStore, pattern: method + " /object-store/v1/{account}" + end, handle: s.inAccount(h)}
+// swiftHandler finds the operation by the depth of the path. It stands beside the mux, which would clean slashes out of
+// the names of objects, where they are legal anywhere.
+func (s *Server) swiftHandler() http.Handler {
+	const root = "/object-store/v1/"
+	operation := map[string]http.Handler{}
+	add := func(method, template string, stream bool, h func(*call) error) {
+		rt := route{service: objectStore, stream: stream, handle: s.inAccount(h)}
+		operation[method+strconv.Itoa(strings.Count(template, "{"))] = s.serve(rt, root+template)
 	}
-	cont := func(method string, h func(*call) error) route { return account(method, "/{container}", h) }
-	slashed := func(method string, h func(*call) error) route { return account(method, "/{container}/{$}", h) }
-	obj := func(method string, stream bool, h func(*call) error) route {
-		return route{service: objectStore, stream: stream, handle: s.inAccount(h),
-			pattern: method + " /object-store/v1/{account}/{container}/{object...}"}
+	const account, cont, obj = "{account}", "{account}/{container}", "{account}/{container}/{object}"
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		add(method, account, false, s.showAccount)
+		add(method, cont, false, s.listObjects)
+		add(method, obj, true, s.getObject)
 	}
-	return []route{
-		account("GET", "", s.showAccount), account("GET", "/{$}", s.showAccount), // GET stands for HEAD, too
-		cont("PUT", s.putContainer), cont("POST", s.postContainer), cont("DELETE", s.deleteContainer),
-		cont("GET", s.listObjects), cont("HEAD", s.headContainer),
-		slashed("PUT", s.putContainer), slashed("POST", s.postContainer), slashed("DELETE", s.deleteContainer),
-		slashed("GET", s.listObjects), slashed("HEAD", s.headContainer),
-		obj("PUT", true, s.putObject), obj("GET", true, s.getObject),
-		obj("POST", false, s.postObject), obj("DELETE", false, s.deleteObject),
-		{service: objectStore, pattern: "GET /object-store/info", open: true, handle: func(c *call) error {
-			return c.reply(http.StatusOK, map[string]any{"swift": map[string]any{
-				"version": "2.30.0", "max_file_size": int64(5) << 30, "container_listing_limit": swiftListing,
-				"max_meta_count": 90, "max_meta_name_length": 128, "max_meta_value_length": 256,
-			}})
-		}},
-	}
+	add(http.MethodPut, cont, false, s.putContainer)
+	add(http.MethodPost, cont, false, s.postContainer)
+	add(http.MethodDelete, cont, false, s.deleteContainer)
+	add(http.MethodPut, obj, true, s.putObject)
+	add(http.MethodPost, obj, false, s.postObject)
+	add(http.MethodDelete, obj, false, s.deleteObject)
+	refuse := s.serve(route{service: objectStore, open: true, handle: func(*call) error {
+		return refusal(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
+	}}, root+"*")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		depth := 0
+		parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, root), "/", 3)
+		for i, name := range []string{"account", "container", "object"} {
+			if i < len(parts) && parts[i] != "" && depth == i {
+				r.SetPathValue(name, parts[i])
+				depth++
+			}
+		}
+		h, ok := operation[r.Method+strconv.Itoa(depth)]
+		if !ok {
+			h = refuse
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// swiftInfo is what GET /info tells of the limits.
+func swiftInfo(c *call) error {
+	return c.reply(http.StatusOK, map[string]any{"swift": map[string]any{
+		"version": "2.30.0", "max_file_size": int64(5) << 30, "container_listing_limit": swiftListing,
+		"max_meta_count": 90, "max_meta_name_length": 128, "max_meta_value_length": 256,
+	}})
 }
 
 // swiftListing is how many names one listing holds.
@@ -233,15 +255,6 @@ func (s *Server) deleteContainer(c *call) error {
 	return c.reply(http.StatusNoContent, nil)
 }
 
-func (s *Server) headContainer(c *call) error {
-	ct, ok := s.containers.get(key(c.path("account"), c.path("container")))
-	if !ok {
-		return swiftNotFound()
-	}
-	containerHeaders(c, ct)
-	return c.reply(http.StatusNoContent, nil)
-}
-
 func containerHeaders(c *call, ct *container) {
 	h := c.w.Header()
 	h.Set("X-Container-Object-Count", strconv.Itoa(ct.Count))
@@ -260,6 +273,9 @@ func (s *Server) listObjects(c *call) error {
 		return swiftNotFound()
 	}
 	containerHeaders(c, ct)
+	if c.r.Method == http.MethodHead {
+		return c.reply(http.StatusNoContent, nil)
+	}
 	limit, err := swiftLimit(c)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 // objectHeaders are what an object keeps beside its X-Object-Meta-*.
-var objectHeaders = []string{"Content-Disposition", "Content-Encoding", "X-Delete-At"}
+var objectHeaders = []string{"Content-Disposition", "Content-Encoding"}
 
 func keptHeaders(h http.Header) (map[string]string, error) {
 	out := map[string]string{}
