@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
-	bberrors "go.etcd.io/bbolt/errors"
 
 	"github.com/trovectl/trovectl/state"
 )
@@ -49,7 +48,10 @@ func (s *Store) transact(ctx context.Context, flag int, run func(*bbolt.DB) erro
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			_ = file.Close() // frees the lock of the file; the database is not usable any more
+			// The database is not usable any more. Its memory map, which nobody can take away now, would keep the lock of
+			// the file also after Close, so the lock is freed by hand.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			_ = file.Close()
 			err = advise(fmt.Errorf("%w: %v", state.ErrCorrupt, p))
 		}
 	}()
@@ -58,13 +60,13 @@ func (s *Store) transact(ctx context.Context, flag int, run func(*bbolt.DB) erro
 		OpenFile: func(string, int, os.FileMode) (*os.File, error) { return file, nil },
 	})
 	if err != nil {
-		return fileError(err)
+		return openedError(err)
 	}
 	err = run(db)
 	if closeErr := db.Close(); err == nil && flag == os.O_RDONLY {
 		err = closeErr // after a commit it says nothing of interest: the data is on the disk
 	}
-	return fileError(err)
+	return advise(err)
 }
 
 // whole runs a transaction on a file that is as long as it says.
@@ -153,15 +155,14 @@ func writeError(err error) error {
 	return err
 }
 
-// fileError gives what bbolt says of a damaged file its kind.
-func fileError(err error) error {
-	damaged := []error{bberrors.ErrInvalid, bberrors.ErrChecksum, bberrors.ErrVersionMismatch, bberrors.ErrInvalidMapping}
-	for _, kind := range damaged {
-		if errors.Is(err, kind) {
-			return advise(fmt.Errorf("%w: %w", state.ErrCorrupt, err))
-		}
+// openedError gives what bbolt says of a file that we have open and locked its kind: what the system did not refuse is wrong
+// with the file itself.
+func openedError(err error) error {
+	var refused syscall.Errno
+	if errors.As(err, &refused) {
+		return err
 	}
-	return advise(err)
+	return advise(fmt.Errorf("%w: %w", state.ErrCorrupt, err))
 }
 
 type advisedError struct{ error }
