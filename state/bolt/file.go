@@ -24,26 +24,43 @@ const (
 	filePause = 200 * time.Microsecond
 )
 
+// access is how a transaction opens the file.
+type access struct {
+	flag   int  // os.O_RDONLY or os.O_RDWR
+	verify bool // look at every page first
+}
+
+var (
+	reading   = access{flag: os.O_RDONLY, verify: true}
+	beginning = access{flag: os.O_RDWR, verify: true} // once for each session
+	writing   = access{flag: os.O_RDWR}
+)
+
 // view runs a reading transaction; the file is open no longer than that.
 func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {
-	return s.transact(ctx, os.O_RDONLY, func(db *bbolt.DB) error {
+	return s.transact(ctx, reading, func(db *bbolt.DB) error {
 		return db.View(func(tx *bbolt.Tx) error { return whole(db, tx, read) })
 	})
 }
 
 // update runs a writing transaction, which is durable when it returns nil.
-func (s *Store) update(ctx context.Context, write func(*bbolt.Tx) error) error {
-	return s.transact(ctx, os.O_RDWR, func(db *bbolt.DB) error {
+func (s *Store) update(ctx context.Context, how access, write func(*bbolt.Tx) error) error {
+	return s.transact(ctx, how, func(db *bbolt.DB) error {
 		return db.Update(func(tx *bbolt.Tx) error { return whole(db, tx, write) })
 	})
 }
 
 // transact opens the database file for one transaction. A damaged file makes bbolt panic, or fault where the file is
 // shorter than it says: both come back as ErrCorrupt.
-func (s *Store) transact(ctx context.Context, flag int, run func(*bbolt.DB) error) (err error) {
-	file, err := s.openFile(ctx, flag)
+func (s *Store) transact(ctx context.Context, how access, run func(*bbolt.DB) error) (err error) {
+	file, err := s.openFile(ctx, how.flag)
 	if err != nil {
 		return err
+	}
+	if how.verify {
+		if err := verifyFile(file); err != nil {
+			return errors.Join(advise(err), file.Close())
+		}
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -56,17 +73,25 @@ func (s *Store) transact(ctx context.Context, flag int, run func(*bbolt.DB) erro
 		}
 	}()
 	db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{
-		ReadOnly: flag == os.O_RDONLY, NoStatistics: true, Timeout: filePatience,
+		ReadOnly: how.flag == os.O_RDONLY, NoStatistics: true, Timeout: filePatience,
 		OpenFile: func(string, int, os.FileMode) (*os.File, error) { return file, nil },
 	})
 	if err != nil {
 		return openedError(err)
 	}
 	err = run(db)
-	if closeErr := db.Close(); err == nil && flag == os.O_RDONLY {
+	if closeErr := db.Close(); err == nil && how.flag == os.O_RDONLY {
 		err = closeErr // after a commit it says nothing of interest: the data is on the disk
 	}
 	return advise(err)
+}
+
+func verifyFile(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return verify(file, info.Size())
 }
 
 // whole runs a transaction on a file that is as long as it says.
