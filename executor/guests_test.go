@@ -187,7 +187,7 @@ func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (gu
 		return nil, guest.Errorf(guest.KindUnreachable, "%v", err)
 	}
 	for _, generation := range generations {
-		if key, _ := (identities{}).HostKey(m.ID, generation); strings.TrimSpace(string(has)) == key {
+		if key, _ := (identities{}).HostKey(m.ID, generation); strings.TrimSpace(string(has)) == strings.TrimSpace(key) {
 			return direct{there.agent}, nil
 		}
 	}

@@ -151,9 +151,7 @@ func (i *instanceAct) setAccess(ctx context.Context) error {
 	return i.hands.Call(ctx, journaled.Request{
 		Slot: "access/" + i.step.Address.String(), Asked: want,
 		Do: func(ctx context.Context, intent string) error {
-			return i.reconcileRules(ctx, id, want, providers.Mark{
-				Lineage: i.Session.Snapshot().Lineage8(), Member: string(i.record.Member), Intent: intent,
-			})
+			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
 		},
 	})
 }

@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -10,12 +11,13 @@ import (
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor"
+	"github.com/trovectl/trovectl/executor/bootstrap"
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/planner/plan"
-	"github.com/trovectl/trovectl/providers"
 	cloudmem "github.com/trovectl/trovectl/providers/memory"
 	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/keyring"
 	statemem "github.com/trovectl/trovectl/state/memory"
 )
 
@@ -38,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, store: statemem.New(), seed: &counter{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.cloud = cloudmem.New(cloudmem.Options{})
-	w.guests = &newGuests(t)
+	w.guests = newGuests(t)
 	w.cloud.OnServerActive = w.guests.boot
 	w.cloud.OnServerDown = w.guests.down
 	return w
@@ -116,7 +118,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 	l := &life{w: w, dieAt: dieAt, cancel: cancel}
 	w.now = w.now.Add(time.Hour)
 	ids := state.NewIDs(w.seed)
-	session0, err := w.store.Lock(ctx, state.LockRequest{Holder: state.Holder{ID: "life-" + string(ids.Intent())}, Create: "aaaaaaaabbbbbbbbccccccccdd"})
+	session0, err := w.store.Lock(ctx, state.LockRequest{Holder: state.Holder{ID: "life-" + string(ids.Intent())}, Create: lineage})
 	if err != nil {
 		w.t.Fatalf("locking: %v", err)
 	}
@@ -178,15 +180,24 @@ func (instant) Sleep(ctx context.Context, _ time.Duration) error {
 	}
 }
 
-// identities are plain words: the fake guests compare them.
+// lineage of the one state of a world.
+const lineage = "aaaaaaaabbbbbbbbccccccccdd"
+
+var ring = keyring.NewMaster([keyring.KeySize]byte{1, 2, 3}).Ring(lineage)
+
+// identities are derived as the command derives them.
 type identities struct{}
 
-func (identities) HostKey(m state.MemberID, g int) (string, string) {
-	return fmt.Sprintf("host %s %d", m, g), fmt.Sprintf("host.pub %s %d", m, g)
+func (identities) HostKey(m state.MemberID, generation int) (string, string) {
+	key := ring.HostKey(m, generation)
+	return key.PrivatePEM("test").Reveal(), key.AuthorizedKey("test")
 }
-func (identities) AuthorizedKey(m state.MemberID, g int) string {
-	return fmt.Sprintf("client %s %d", m, g)
+
+func (identities) AuthorizedKey(m state.MemberID, generation int) string {
+	return bootstrap.AuthorizedKeyLine(ring.ClientKey(m, generation).AuthorizedKey("test"))
 }
+
 func (identities) DigestKey(m state.MemberID) string {
-	return fmt.Sprintf("%x", "digest key "+string(m))
+	key := ring.DigestKey(m, 1)
+	return hex.EncodeToString(key[:])
 }

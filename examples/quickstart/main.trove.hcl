@@ -76,7 +76,7 @@ user "app" {
 
   grant {
     database   = database.db["shop"]
-    privileges = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+    privileges = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"]
   }
 }
 

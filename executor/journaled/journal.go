@@ -179,7 +179,8 @@ func (h *Hands) Update(ctx context.Context, change func(*state.Member)) error {
 	return h.journal.Commit(ctx, state.Batch{PutMembers: []state.Member{m}})
 }
 
-func (h *Hands) mark(intent state.IntentID) providers.Mark {
+// Mark is what a thing made for an intent of this member bears.
+func (h *Hands) Mark(intent state.IntentID) providers.Mark {
 	return providers.Mark{Lineage: h.journal.lineage8, Member: string(h.member), Intent: string(intent)}
 }
 

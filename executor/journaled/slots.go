@@ -36,7 +36,7 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 		return "", false, err
 	}
 	if reopened {
-		id, err := maker.Find(ctx, h.mark(intent.ID))
+		id, err := maker.Find(ctx, h.Mark(intent.ID))
 		if err != nil {
 			return "", false, fmt.Errorf("looking for the %s that an earlier run may have made: %w", slot, err)
 		}
@@ -44,7 +44,7 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 			return id, true, h.fill(ctx, slot, intent, id)
 		}
 	}
-	id, err = maker.Make(ctx, h.mark(intent.ID))
+	id, err = maker.Make(ctx, h.Mark(intent.ID))
 	if err == nil {
 		return id, false, h.fill(ctx, slot, intent, id)
 	}
@@ -59,7 +59,7 @@ func (h *Hands) failedCreate(ctx context.Context, slot state.Slot, in state.Inte
 		}
 		return "", false, h.end(ctx, in, cause)
 	}
-	id, err := maker.Find(ctx, h.mark(in.ID))
+	id, err := maker.Find(ctx, h.Mark(in.ID))
 	if err != nil || id == "" {
 		return "", false, cause // the intent stays open: the next run looks again before it asks again
 	}
@@ -103,7 +103,7 @@ func (h *Hands) settle(ctx context.Context, slot state.Slot, maker Maker) error 
 	if !ok || open.Operation != state.OpCreate {
 		return nil
 	}
-	id, err := maker.Find(ctx, h.mark(open.ID))
+	id, err := maker.Find(ctx, h.Mark(open.ID))
 	if err != nil {
 		return fmt.Errorf("looking for the %s that an earlier run may have made: %w", slot, err)
 	}
