@@ -16,6 +16,8 @@ func mariadbVersion(v Version) Version {
 	lists := map[string][]string{
 		"character_set_server": charsets, "collation_server": collations,
 		"default_storage_engine": {"InnoDB", "Aria", "MyISAM"},
+		// no-threads serves one client at a time, and the agent is one.
+		"thread_handling": {"one-thread-per-connection", "pool-of-threads"},
 	}
 	defaults := map[string]string{
 		"character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci", "default_storage_engine": "InnoDB",
@@ -50,6 +52,8 @@ func mariadbParameterRefused(name string) string {
 
 // mariadbOwned: a name, or the beginning of names and a star.
 var mariadbOwned = []struct{ why, names string }{
+	{"the server only reports it", `have_* hostname large_files_support license locked_in_memory protocol_version lower_case_file_system
+		server_uid system_time_zone version version_* wsrep_patch_version`},
 	{"files and directories of the guest belong to the agent", `aria_log_dir_path basedir character_sets_dir datadir
 		general_log_file ignore_db_dirs init_file innodb_buffer_pool_filename innodb_data_file_path innodb_data_home_dir
 		innodb_log_group_home_dir innodb_temp_data_file_path innodb_tmpdir innodb_undo_directory lc_messages_dir log_error
@@ -75,5 +79,6 @@ var mariadbOwned = []struct{ why, names string }{
 	{"it is for the recovery of a broken server", `innodb_force_recovery innodb_read_only innodb_fast_shutdown
 		innodb_force_load_corrupted core_file debug* innodb_buffer_pool_in_core_dump`},
 	{"it lets code into the server", `allow_suspicious_udfs plugin_maturity`},
+	{"it is there for servers of long ago", `ignore_builtin_innodb mysql56_temporal_format old sync_frm`},
 	{"the guest has no such memory", `large_pages innodb_numa_interleave`},
 }

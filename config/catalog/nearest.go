@@ -3,15 +3,16 @@ package catalog
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// nearest is the candidate with the fewest edits to get there, or "" when none is near enough to be meant. Of equally
-// near ones the first in alphabetical order is taken.
+// nearest is the candidate with the fewest edits to get there, whatever the case of letters, or "" when none is near
+// enough to be meant. Of equally near ones the first in alphabetical order is taken.
 func nearest(word string, candidates []string) string {
 	sorted := slices.Sorted(slices.Values(candidates))
 	best, least := "", len(word)/3+2
 	for _, c := range sorted {
-		if d := distance(word, c); d < least {
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least {
 			best, least = c, d
 		}
 	}

@@ -25,7 +25,8 @@ type Subject struct {
 	Version string
 }
 
-// Run checks the whole contract. make is called once for each group of clauses.
+// Run checks the whole contract. make is called once for each group of clauses, and the
+// groups run in parallel.
 func Run(t *testing.T, make func(t *testing.T) Subject) {
 	groups := []struct {
 		name   string
@@ -42,7 +43,10 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 		{"not running", notRunning},
 	}
 	for _, g := range groups {
-		t.Run(g.name, func(t *testing.T) { g.clause(t, make(t)) })
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			g.clause(t, make(t))
+		})
 	}
 }
 

@@ -60,6 +60,7 @@ func put(ctx context.Context, t *testing.T, e *Engine, name, password string, gr
 }
 
 func TestClientsLogInAsDeclared(t *testing.T) {
+	t.Parallel()
 	ctx, e, _ := start(t, newHost(t, 256))
 	for _, name := range []string{"a_b", "axb"} {
 		must(t, e.PutDatabase(ctx, guest.Database{Name: name}))
@@ -89,6 +90,7 @@ func TestClientsLogInAsDeclared(t *testing.T) {
 }
 
 func TestSessionsEndWithTheirReason(t *testing.T) {
+	t.Parallel()
 	ctx, e, _ := start(t, newHost(t, 256))
 	open := func() *sql.Conn {
 		t.Helper()
@@ -122,6 +124,7 @@ func TestSessionsEndWithTheirReason(t *testing.T) {
 
 // What somebody grants by hand shows, whatever its kind, and goes away.
 func TestRightsMadeByHand(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"SELECT"}})
@@ -158,6 +161,7 @@ func TestRightsMadeByHand(t *testing.T) {
 }
 
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"ALL"}})
@@ -176,6 +180,7 @@ func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 
 // Whatever changes who can log in changes the verifier, so that it is seen and mended.
 func TestLoginsChangedByHand(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	put(ctx, t, e, "app", "x")
 	verifier := e.catalog.Verifier("x")

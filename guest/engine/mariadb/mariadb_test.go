@@ -15,6 +15,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
 		e := newEngine(t, newHost(t, 0))
 		return enginetest.Subject{

@@ -2,6 +2,7 @@ package mariadb
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 )
 
@@ -13,6 +14,7 @@ func (e *Engine) options(runAs account) map[string]string {
 		"socket":               e.paths.socketOption(),
 		"pid_file":             e.paths.pid,
 		"log_error":            e.paths.errors,
+		"slow_query_log_file":  filepath.Join(e.paths.log, "slow.log"),
 		"bind_address":         e.host.Address,
 		"port":                 strconv.Itoa(e.host.Port),
 		"init_file":            e.paths.init,

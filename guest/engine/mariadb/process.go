@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -12,35 +13,65 @@ import (
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
-// Start implements engine.Engine.
+// Start implements engine.Engine. An engine that does not start with settings that were changed since it last ran goes
+// back to those it ran with: a database that serves is worth more than a setting. The error says so then.
 func (e *Engine) Start(ctx context.Context) error {
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	if _, err := os.Stat(e.paths.data); err != nil {
 		return guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
-	var ended <-chan error
+	if e.running() {
+		return e.waitUntilReady(ctx, nil, size(e.paths.errors))
+	}
+	configured, err := e.readSettings(e.paths.overrides)
+	if err != nil {
+		return err
+	}
+	why := e.launch(ctx)
+	if why == nil {
+		return e.writeSettings(e.paths.started, configured)
+	}
+	former, err := e.readSettings(e.paths.started)
+	if err != nil || e.running() || maps.Equal(former, configured) || !e.startedBefore() {
+		return why
+	}
+	if err := e.writeSettings(e.paths.overrides, former); err != nil {
+		return errors.Join(why, err)
+	}
+	if e.launch(ctx) != nil {
+		// The settings were not the reason.
+		return errors.Join(why, e.writeSettings(e.paths.overrides, configured))
+	}
+	return guest.Errorf(guest.KindEngine, "the engine does not start with the changed settings and runs with the former ones: %v", why)
+}
+
+func (e *Engine) startedBefore() bool {
+	_, err := os.Stat(e.paths.started)
+	return err == nil
+}
+
+// launch starts the server's process and waits until it answers.
+func (e *Engine) launch(ctx context.Context) error {
+	// What an earlier life left behind would make the wait below believe in a server that is not there.
+	for _, stale := range []string{e.paths.pid, e.paths.socket} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return internal("removing what a crash left behind", err)
+		}
+	}
 	logged := size(e.paths.errors)
-	if !e.running() {
-		// What an earlier life left behind would make the wait below believe in a server that is not there.
-		for _, stale := range []string{e.paths.pid, e.paths.socket} {
-			if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return internal("removing what a crash left behind", err)
-			}
-		}
-		overrides, err := e.readSettings(e.paths.overrides)
-		if err != nil {
-			return err
-		}
-		if err := e.writeSettings(e.paths.started, overrides); err != nil {
-			return err
-		}
-		if ended, err = e.process.Spawn(); err != nil {
-			return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
-		}
+	ended, err := e.process.Spawn()
+	if err != nil {
+		return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
 	}
 	return e.waitUntilReady(ctx, ended, logged)
 }
+
+// The server's refusals of a login.
+const (
+	accessDenied           = 1045
+	accessDeniedNoPassword = 1698
+)
 
 // waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
 // is nil for a server that somebody else started.
@@ -53,6 +84,10 @@ func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 			if err == nil {
 				return nil
 			}
+		}
+		if number := mysqlfamily.ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
+			// It answers, and not to us: waiting does not help, the next start does (see initSQL).
+			return mysqlfamily.Fault("connecting as the agent", err)
 		}
 		timer := time.NewTimer(20 * time.Millisecond)
 		select {

@@ -27,6 +27,7 @@ func conflict(t *testing.T, err error) {
 }
 
 func TestForeignDataIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{"mysql/orders.csv", "ibdata1", "PG_VERSION", "postgresql/PG_VERSION"} {
 		h := newHost(t, 0)
 		path := filepath.Join(h.Data, file)
@@ -40,6 +41,7 @@ func TestForeignDataIsLeftAlone(t *testing.T) {
 }
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
 	must(t, e.Prepare(ctx, nil))
 	must(t, os.WriteFile(filepath.Join(e.paths.data, "mysql_upgrade_info"), []byte("11.4.2-MariaDB"), 0o644))
@@ -48,6 +50,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 
 // A preparation that was cut short leaves a directory that holds nothing yet; the next one begins again.
 func TestPrepareAfterItsDeath(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, 256)
 	leftover := filepath.Join(h.Data, unfinished+"123")
 	must(t, os.MkdirAll(filepath.Join(leftover, "mysql"), 0o700))
@@ -63,11 +66,15 @@ func TestPrepareAfterItsDeath(t *testing.T) {
 
 // A customer with enough rights can drop the agent's account; the next start makes it again.
 func TestAgentsAccountHealsItself(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	must(t, s.Exec(ctx, "DROP USER "+mysqlfamily.Account(e.admin, "localhost")))
 	s.Close()
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusStarting {
 		t.Errorf("locked out, the state is %+v, %v", state, err)
+	}
+	if err := e.Start(ctx); err == nil {
+		t.Error("locked out, Start says that all is well")
 	}
 	must(t, e.Stop(ctx))
 	must(t, e.Start(ctx))
@@ -77,6 +84,7 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 }
 
 func TestStalePidOfAnotherProcess(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	s.Close()
 	must(t, e.Stop(ctx))
@@ -88,6 +96,7 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 }
 
 func TestLongPaths(t *testing.T) {
+	t.Parallel()
 	root, err := os.MkdirTemp("", "engine-*")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
@@ -103,6 +112,7 @@ func TestLongPaths(t *testing.T) {
 
 // A taken port ends the server while it starts: Start says so and does not wait.
 func TestStartSaysWhyItFails(t *testing.T) {
+	t.Parallel()
 	ctx, first, _ := start(t, newHost(t, 256))
 	h := newHost(t, 256)
 	h.Port = first.host.Port
@@ -115,6 +125,7 @@ func TestStartSaysWhyItFails(t *testing.T) {
 }
 
 func TestMemoryFitsTheFlavor(t *testing.T) {
+	t.Parallel()
 	ctx, e, _ := start(t, newHost(t, 256))
 	all, err := e.ReadSettings(ctx, []string{"innodb_buffer_pool_size", "performance_schema"})
 	must(t, err)
@@ -134,6 +145,7 @@ func TestMemoryFitsTheFlavor(t *testing.T) {
 
 // The server runs as mysql when it can, and as the named user or not at all when one is named.
 func TestWhoTheServerRunsAs(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Log("only root can choose; an ordinary user's server is his own, which TestOrdinaryUser shows")
 		return
@@ -166,6 +178,7 @@ func ownerOf(t *testing.T, e *Engine) string {
 
 // TestOrdinaryUser runs the contract again as somebody who is not root.
 func TestOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Log("the whole run is an ordinary user's")
 		return
@@ -199,6 +212,7 @@ func TestOrdinaryUser(t *testing.T) {
 
 // The values that the server is given survive a restart: names in option files are not always those of the variables.
 func TestEveryParameterCanBeConfigured(t *testing.T) {
+	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 0))
 	known, _ := e.catalog.Version(e.series)
 	values := engine.Settings{}

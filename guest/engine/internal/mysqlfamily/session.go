@@ -40,6 +40,8 @@ func Open(ctx context.Context, socket, account string) (*Session, error) {
 		"sql_mode": "'NO_AUTO_CREATE_USER'",
 		// DDL waits this long for sessions that hold a table, in seconds, rather than a day.
 		"lock_wait_timeout": "60",
+		// A config group sets these for clients; the agent's work must not depend on them.
+		"autocommit": "1", "completion_type": "0", "max_statement_time": "0", "sql_big_selects": "1",
 	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
