@@ -64,7 +64,7 @@ const maxLines = 8
 // snippet shows the place of a diagnostic with its lines of source and a mark below what is meant.
 func snippet(p *page, bar string, tone style, d diag.Diagnostic, source []byte) {
 	at := *d.Subject
-	lines := masked(d, source)
+	lines := sourceLines(source)
 	where := fmt.Sprintf("   on %s line %d", visible(at.Filename), at.Start.Line)
 	if at.Start.Line < 1 || at.Start.Line > len(lines) {
 		p.line(bar, where)
@@ -76,7 +76,7 @@ func snippet(p *page, bar string, tone style, d diag.Diagnostic, source []byte) 
 	p.line(bar, where, ":")
 	first, last := shown(at, d.Context, len(lines))
 	for n := first; n <= last; n++ {
-		l := lines[n-1]
+		l := lines[n-1].masked(d, n)
 		from, to, marked := l.span(at, n)
 		number := fmt.Sprintf(" %4d: ", n)
 		text, before, under := l.draw(from, to, p.width-len(number)-1)

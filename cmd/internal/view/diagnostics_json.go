@@ -61,7 +61,7 @@ func diagnosticOf(d diag.Diagnostic, sources map[string][]byte) diagnosticJSON {
 }
 
 func snippetOf(d diag.Diagnostic, source []byte) *snippetJSON {
-	at, lines := *d.Subject, masked(d, source)
+	at, lines := *d.Subject, sourceLines(source)
 	if at.Start.Line < 1 || at.Start.Line > len(lines) {
 		return nil
 	}
@@ -75,13 +75,14 @@ func snippetOf(d diag.Diagnostic, source []byte) *snippetJSON {
 		if n > first {
 			code.WriteByte('\n')
 		}
-		if from, to, ok := lines[n-1].span(at, n); ok {
+		l := lines[n-1].masked(d, n)
+		if from, to, ok := l.span(at, n); ok {
 			if n == at.Start.Line {
 				out.From = code.Len() + from
 			}
 			out.To = code.Len() + to
 		}
-		code.WriteString(lines[n-1].text)
+		code.WriteString(l.text)
 	}
 	out.Code = code.String()
 	return out

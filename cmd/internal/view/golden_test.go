@@ -94,7 +94,31 @@ func TestPlanGolden(t *testing.T) {
 				"text-160": text(false, 160, write),
 				"color-80": text(true, 80, write),
 			}
-			golden(t, name, made, "text-80", "text-160", "color-80")
+			made["drift"] = text(false, 80, func(h *Human) { h.Drift(p) })
+			made["json"] = indented(t)(PlanJSON(p))
+			made["drift-json"] = indented(t)(DriftJSON(p))
+			var lines bytes.Buffer
+			(&Machine{Out: &lines}).Plan(p)
+			made["lines"] = lines.String()
+			golden(t, name, made, "text-80", "text-160", "color-80", "drift", "json", "drift-json", "lines")
 		})
+	}
+}
+
+// indented makes JSON easy to read in golden files, after checking that it is one line.
+func indented(t *testing.T) func([]byte, error) string {
+	return func(data []byte, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Count(data, []byte("\n")) != 1 {
+			t.Errorf("JSON is not one line: %s", data)
+		}
+		var out bytes.Buffer
+		if err := json.Indent(&out, data, "", " "); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
 	}
 }

@@ -34,25 +34,22 @@ func sourceLines(source []byte) []sourceLine {
 // confidential matches an assignment to a name that speaks of a secret.
 var confidential = regexp.MustCompile(`(?i)(passw|secret|token|private_?key)[a-z0-9_]*["']?\s*[=:]`)
 
-// masked is the lines of a file with the text of string literals replaced where it may be a secret: after a name that
-// says so, and, where the diagnostic is about a literal password, in all the lines that it is about. Every byte is
-// replaced by one, so that positions keep their meaning.
-func masked(d diag.Diagnostic, source []byte) []sourceLine {
-	lines := sourceLines(source)
-	for i, l := range lines {
-		from := -1
-		if at := confidential.FindStringIndex(l.text); at != nil {
-			from = at[1]
-		}
-		about := d.Subject != nil && d.Subject.Start.Line <= i+1 && i+1 <= max(d.Subject.Start.Line, d.Subject.End.Line)
-		if about && strings.HasPrefix(d.Code, "password") {
-			from = strings.IndexAny(l.text, "=:") + 1
-		}
-		if from >= 0 {
-			lines[i].text = l.text[:from] + maskLiterals(l.text[from:])
-		}
+// masked is line n with the text of string literals replaced where it may be a secret: after a name that says so, and,
+// where the diagnostic is about a literal password, in all the lines that it is about. Every byte is replaced by one, so
+// that positions keep their meaning.
+func (l sourceLine) masked(d diag.Diagnostic, n int) sourceLine {
+	from := -1
+	if at := confidential.FindStringIndex(l.text); at != nil {
+		from = at[1]
 	}
-	return lines
+	about := d.Subject != nil && d.Subject.Start.Line <= n && n <= max(d.Subject.Start.Line, d.Subject.End.Line)
+	if about && strings.HasPrefix(d.Code, "password") {
+		from = strings.IndexAny(l.text, "=:") + 1
+	}
+	if from >= 0 {
+		l.text = l.text[:from] + maskLiterals(l.text[from:])
+	}
+	return l
 }
 
 // maskLiterals replaces what stands between quotes, but for keys in brackets.
