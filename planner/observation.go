@@ -50,6 +50,10 @@ type Subject struct {
 	// Missing lists the slots of a present instance whose objects are gone, in the order of state.Slots.
 	Missing    []state.Slot
 	Conditions []plan.Condition
+	// Pending holds the running values of the settings of an instance that are configured and wait for a restart.
+	Pending map[string]string
+	// Skipped: nobody asked for a look at this subject (or at its guest), so that not knowing it is no finding.
+	Skipped bool
 	// Computed is what outputs may use: "id", "address", "port", "status", "running_version", ...
 	Computed map[string]string
 }
@@ -63,7 +67,7 @@ type Marked struct {
 
 // Choices is what the cloud offers, by name and id.
 type Choices struct {
-	Flavors     []Choice
+	Flavors     []Flavor
 	Images      []Image
 	Networks    []Network
 	Zones       []string
@@ -72,6 +76,12 @@ type Choices struct {
 
 // Choice is a name and an id.
 type Choice struct{ ID, Name string }
+
+// Flavor is a flavor with its memory.
+type Flavor struct {
+	Choice
+	RAMMiB int
+}
 
 // Image is an image with its tags and birth, so that tags select the newest.
 type Image struct {

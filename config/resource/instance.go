@@ -120,16 +120,28 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 }
 
 func (i *Instance) judgeSetting(name string, to *Instance) Verdict {
-	engine, ok := catalog.Lookup(i.Manager)
-	if ok {
-		if p, known := engine.Parameter(i.Version, name); known && p.Dynamic {
-			return inPlace(Online)
-		}
+	if i.dynamic(name) {
+		return inPlace(Online)
 	}
 	if to.Restart == "if_required" {
 		return inPlace(Restart)
 	}
 	return inPlace(Online) // persisted now; shown as pending until somebody restarts the engine
+}
+
+// Static tells whether a path is a setting that is in force only after a restart of the engine.
+func (i *Instance) Static(path string) bool {
+	name, ok := strings.CutPrefix(path, "config_group.values.")
+	return ok && !i.dynamic(name)
+}
+
+func (i *Instance) dynamic(name string) bool {
+	engine, ok := catalog.Lookup(i.Manager)
+	if !ok {
+		return false
+	}
+	p, known := engine.Parameter(i.Version, name)
+	return known && p.Dynamic
 }
 
 func (i *Instance) judgeSize(to *Instance) Verdict {

@@ -241,16 +241,19 @@ func (b Body) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON wrote; the bytes are untrusted.
 func (b *Body) UnmarshalJSON(data []byte) error {
 	var in *bodyJSON
-	if err := json.Unmarshal(data, &in); err != nil {
+	if err := decodeStrict(data, &in); err != nil {
 		return err
 	}
 	if in == nil {
 		b.Body = nil
 		return nil
 	}
-	body, err := resource.DecodeBody(in.Kind, in.Body)
+	body, err := resource.NewBody(in.Kind)
 	if err != nil {
 		return err
+	}
+	if err := decodeStrict(in.Body, body); err != nil {
+		return fmt.Errorf("the body of a %s: %w", in.Kind, err)
 	}
 	b.Body = body
 	return nil
