@@ -102,7 +102,7 @@ func (s *Store) begin(ctx context.Context, lock *lockFile, create string) (*sess
 	}
 	var snapshot *state.Snapshot
 	var token uint64
-	err = s.update(ctx, func(tx *bbolt.Tx) error {
+	err = s.update(ctx, beginning, func(tx *bbolt.Tx) error {
 		rows, err := readRows(tx)
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (s *Store) unlock(ctx context.Context, id string) error {
 	if holder.ID != id {
 		return &state.LockedError{Holder: *holder}
 	}
-	err = s.update(ctx, func(tx *bbolt.Tx) error {
+	err = s.update(ctx, beginning, func(tx *bbolt.Tx) error {
 		_, err := raiseToken(tx)
 		return err
 	})

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
-	bberrors "go.etcd.io/bbolt/errors"
 
 	"github.com/trovectl/trovectl/state"
 )
@@ -25,46 +24,74 @@ const (
 	filePause = 200 * time.Microsecond
 )
 
+// access is how a transaction opens the file.
+type access struct {
+	flag   int  // os.O_RDONLY or os.O_RDWR
+	verify bool // look at every page first
+}
+
+var (
+	reading   = access{flag: os.O_RDONLY, verify: true}
+	beginning = access{flag: os.O_RDWR, verify: true} // once for each session
+	writing   = access{flag: os.O_RDWR}
+)
+
 // view runs a reading transaction; the file is open no longer than that.
 func (s *Store) view(ctx context.Context, read func(*bbolt.Tx) error) error {
-	return s.transact(ctx, os.O_RDONLY, func(db *bbolt.DB) error {
+	return s.transact(ctx, reading, func(db *bbolt.DB) error {
 		return db.View(func(tx *bbolt.Tx) error { return whole(db, tx, read) })
 	})
 }
 
 // update runs a writing transaction, which is durable when it returns nil.
-func (s *Store) update(ctx context.Context, write func(*bbolt.Tx) error) error {
-	return s.transact(ctx, os.O_RDWR, func(db *bbolt.DB) error {
+func (s *Store) update(ctx context.Context, how access, write func(*bbolt.Tx) error) error {
+	return s.transact(ctx, how, func(db *bbolt.DB) error {
 		return db.Update(func(tx *bbolt.Tx) error { return whole(db, tx, write) })
 	})
 }
 
 // transact opens the database file for one transaction. A damaged file makes bbolt panic, or fault where the file is
 // shorter than it says: both come back as ErrCorrupt.
-func (s *Store) transact(ctx context.Context, flag int, run func(*bbolt.DB) error) (err error) {
-	file, err := s.openFile(ctx, flag)
+func (s *Store) transact(ctx context.Context, how access, run func(*bbolt.DB) error) (err error) {
+	file, err := s.openFile(ctx, how.flag)
 	if err != nil {
 		return err
+	}
+	if how.verify {
+		if err := verifyFile(file); err != nil {
+			return errors.Join(advise(err), file.Close())
+		}
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			_ = file.Close() // frees the lock of the file; the database is not usable any more
+			// The database is not usable any more. Its memory map, which nobody can take away now, would keep the lock of
+			// the file also after Close, so the lock is freed by hand.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			_ = file.Close()
 			err = advise(fmt.Errorf("%w: %v", state.ErrCorrupt, p))
 		}
 	}()
 	db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{
-		ReadOnly: flag == os.O_RDONLY, NoStatistics: true, Timeout: filePatience,
+		ReadOnly: how.flag == os.O_RDONLY, NoStatistics: true, Timeout: filePatience,
 		OpenFile: func(string, int, os.FileMode) (*os.File, error) { return file, nil },
 	})
 	if err != nil {
-		return fileError(err)
+		return openedError(err)
 	}
 	err = run(db)
-	if closeErr := db.Close(); err == nil && flag == os.O_RDONLY {
+	if closeErr := db.Close(); err == nil && how.flag == os.O_RDONLY {
 		err = closeErr // after a commit it says nothing of interest: the data is on the disk
 	}
-	return fileError(err)
+	return advise(err)
+}
+
+func verifyFile(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return verify(file, info.Size())
 }
 
 // whole runs a transaction on a file that is as long as it says.
@@ -153,15 +180,14 @@ func writeError(err error) error {
 	return err
 }
 
-// fileError gives what bbolt says of a damaged file its kind.
-func fileError(err error) error {
-	damaged := []error{bberrors.ErrInvalid, bberrors.ErrChecksum, bberrors.ErrVersionMismatch, bberrors.ErrInvalidMapping}
-	for _, kind := range damaged {
-		if errors.Is(err, kind) {
-			return advise(fmt.Errorf("%w: %w", state.ErrCorrupt, err))
-		}
+// openedError gives what bbolt says of a file that we have open and locked its kind: what the system did not refuse is wrong
+// with the file itself.
+func openedError(err error) error {
+	var refused syscall.Errno
+	if errors.As(err, &refused) {
+		return err
 	}
-	return advise(err)
+	return advise(fmt.Errorf("%w: %w", state.ErrCorrupt, err))
 }
 
 type advisedError struct{ error }

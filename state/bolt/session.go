@@ -161,7 +161,7 @@ func (s *session) writeGroup(group []*pending) {
 	before, filled := s.ledger.Serial(), false
 	err := s.lostReason()
 	if err == nil {
-		err = s.store.update(context.Background(), func(tx *bbolt.Tx) error {
+		err = s.store.update(context.Background(), writing, func(tx *bbolt.Tx) error {
 			err := s.fill(tx, group)
 			filled = err == nil
 			return err
