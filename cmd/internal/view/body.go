@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -224,12 +223,4 @@ func unchanged(before, after plan.Body, changes []plan.Change) int {
 		delete(paths, c.Path)
 	}
 	return len(paths)
-}
-
-// sentence ends a text with a full stop.
-func sentence(s string) string {
-	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") {
-		return s
-	}
-	return s + "."
 }

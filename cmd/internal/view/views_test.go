@@ -211,3 +211,70 @@ func TestNoteAndStateList(t *testing.T) {
 		h.StateList([]resource.Address{orders})
 	}), "one\\u001b\ntwo\ninstance.orders\n")
 }
+
+func TestBecause(t *testing.T) {
+	at := func(key resource.Key) resource.Address {
+		return resource.Address{Kind: resource.KindDatabase, Name: "db", Key: key}
+	}
+	for _, c := range []struct {
+		step plan.Step
+		want string
+	}{
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonNew}}, ""},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonChanged}}, ""},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonDestroy}}, ""},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonNoBlock, Text: "because I say so"}}, "because I say so"},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonDrift}}, "puts back what somebody else changed"},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonFailed}}, "tries again what an earlier run failed to do"},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonMissing}}, "it is recorded, and gone"},
+		{plan.Step{Action: plan.Delete, Reason: plan.Reason{Code: plan.ReasonInterrupted}}, "resumes an interrupted delete"},
+		{plan.Step{Address: at(resource.NoKey), Reason: plan.Reason{Code: plan.ReasonNoBlock}}, "because database.db is not in configuration"},
+		{plan.Step{Address: at(resource.TextKey("a")), Reason: plan.Reason{Code: plan.ReasonNoKey}}, `because key ["a"] is not in for_each map`},
+		{plan.Step{Address: at(resource.IndexKey(3)), Reason: plan.Reason{Code: plan.ReasonNoIndex}}, "because index [3] is out of range for count"},
+		{plan.Step{Address: at(resource.IndexKey(3)), Reason: plan.Reason{Code: plan.ReasonRepetition}}, "because the block does not use count any more"},
+		{plan.Step{Address: at(resource.TextKey("a")), Reason: plan.Reason{Code: plan.ReasonRepetition}}, "because the block does not use for_each any more"},
+		{plan.Step{Address: at(resource.NoKey), Reason: plan.Reason{Code: plan.ReasonRepetition}}, "because the block uses count or for_each now"},
+	} {
+		if got := because(c.step); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.step.Reason.Code, c.step.Address, got, c.want)
+		}
+	}
+}
+
+// TestReplacementIsOneChange: two steps of one address are one entry with both actions, as policy engines expect.
+func TestReplacementIsOneChange(t *testing.T) {
+	body := func(name string) plan.Body { return plan.Body{Body: &resource.Instance{Name: name}} }
+	for _, steps := range [][]plan.Step{
+		{{Action: plan.Delete, Address: orders, Before: body("a")}, {Action: plan.Create, Address: orders, After: body("b")}},
+		{{Action: plan.Create, Address: orders, After: body("b")}, {Action: plan.Delete, Address: orders, Before: body("a")}},
+	} {
+		got := changesOf(&plan.Plan{Steps: steps})
+		want := []string{string(steps[0].Action), string(steps[1].Action)}
+		if len(got) != 1 || !cmp.Equal(got[0].Change.Actions, want) {
+			t.Fatalf("want one change that does %v, got %+v", want, got)
+		}
+		before, _ := got[0].Change.Before.(map[string]any)
+		after, _ := got[0].Change.After.(map[string]any)
+		if before["name"] != "a" || after["name"] != "b" {
+			t.Errorf("before %v, after %v", before, after)
+		}
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	for path, want := range map[string]spot{
+		"flavor":                  {name: "flavor", keys: []string{"flavor"}},
+		"volume.size":             {block: "volume", name: "size", keys: []string{"volume", "size"}},
+		`grant["a\".b"]`:          {block: `grant "a\".b"`, name: "privileges", keys: []string{"grant", `a".b`, "privileges"}},
+		`version["10.11"].image`:  {block: `version "10.11"`, name: "image", keys: []string{"version", "10.11", "image"}},
+		`metadata.a["x"].b`:       {block: "metadata", isMap: true, name: `"a[\"x\"].b"`, keys: []string{"metadata", `a["x"].b`}},
+		"config_group.values.a.b": {block: "config_group.values", isMap: true, name: `"a.b"`, keys: []string{"settings", "a.b"}},
+		"values.max_connections":  {block: "values", isMap: true, name: "max_connections", keys: []string{"values", "max_connections"}},
+		`grant["unclosed`:         {name: `"grant[\"unclosed"`, keys: []string{`grant["unclosed`}},
+		"":                        {name: `""`, keys: []string{""}},
+	} {
+		if diff := cmp.Diff(want, place(path), cmp.AllowUnexported(spot{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+}
