@@ -91,6 +91,9 @@ func sortRows(all []row) []row {
 // body writes a resource as a block of the language; its key stands in the comment above it. Kept is how many attributes are left out because nothing happens
 // to them.
 func body(p *page, address resource.Address, s sign, all []row, kept int) {
+	if len(all)+kept == 0 {
+		return // the title says everything that is known
+	}
 	p.line("  ", p.sign(s), " ", visible(string(address.Kind)), " ", quote(address.Name), " {")
 	top, rest := all, []row(nil)
 	if i := slices.IndexFunc(all, func(r row) bool { return r.block != "" }); i >= 0 {

@@ -224,6 +224,8 @@ func TestBecause(t *testing.T) {
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonChanged}}, ""},
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonDestroy}}, ""},
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonNoBlock, Text: "because I say so"}}, "because I say so"},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonNoBlock, Text: "I say so"}}, "because I say so"},
+		{plan.Step{Reason: plan.Reason{Code: plan.ReasonFailed, Text: "no valid host"}}, "tries again what an earlier run failed to do: no valid host"},
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonDrift}}, "puts back what somebody else changed"},
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonFailed}}, "tries again what an earlier run failed to do"},
 		{plan.Step{Reason: plan.Reason{Code: plan.ReasonMissing}}, "it is recorded, and gone"},
