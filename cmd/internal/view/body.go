@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -92,6 +91,9 @@ func sortRows(all []row) []row {
 // body writes a resource as a block of the language; its key stands in the comment above it. Kept is how many attributes are left out because nothing happens
 // to them.
 func body(p *page, address resource.Address, s sign, all []row, kept int) {
+	if len(all)+kept == 0 {
+		return // the title says everything that is known
+	}
 	p.line("  ", p.sign(s), " ", visible(string(address.Kind)), " ", quote(address.Name), " {")
 	top, rest := all, []row(nil)
 	if i := slices.IndexFunc(all, func(r row) bool { return r.block != "" }); i >= 0 {
@@ -224,12 +226,4 @@ func unchanged(before, after plan.Body, changes []plan.Change) int {
 		delete(paths, c.Path)
 	}
 	return len(paths)
-}
-
-// sentence ends a text with a full stop.
-func sentence(s string) string {
-	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") {
-		return s
-	}
-	return s + "."
 }

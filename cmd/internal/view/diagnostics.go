@@ -76,7 +76,7 @@ func snippet(p *page, bar string, tone style, d diag.Diagnostic, source []byte) 
 	p.line(bar, where, ":")
 	first, last := shown(at, d.Context, len(lines))
 	for n := first; n <= last; n++ {
-		l := lines[n-1].masked(d, n)
+		l := masked(lines, d, n)
 		from, to, marked := l.span(at, n)
 		number := fmt.Sprintf(" %4d: ", n)
 		text, before, under := l.draw(from, to, p.width-len(number)-1)

@@ -75,7 +75,7 @@ func snippetOf(d diag.Diagnostic, source []byte) *snippetJSON {
 		if n > first {
 			code.WriteByte('\n')
 		}
-		l := lines[n-1].masked(d, n)
+		l := masked(lines, d, n)
 		if from, to, ok := l.span(at, n); ok {
 			if n == at.Start.Line {
 				out.From = code.Len() + from

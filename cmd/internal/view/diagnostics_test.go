@@ -119,13 +119,14 @@ func TestEnclosing(t *testing.T) {
 }
 
 func TestLiteralsThatMayBeSecretAreMasked(t *testing.T) {
-	source := "password = \"hunter2\"\nx = { app = \"hunter3\" }\nDB_Password : \"hun\\\"ter4\"\npassword = var.passwords[\"app\"]\nname = \"kept\"\n"
+	source := "password = \"hunter2\"\nx = { app = \"hunter3\" }\nDB_Password : \"hun\\\"ter4\"\npassword = var.passwords[\"app\"]\nname = \"kept\"\n" +
+		"passwords = {\n  app = \"hunter5\"\n}\nvariable \"db_password\" {\n  default = \"hunter6\"\n}\nuser \"app\" {\n  host = \"kept\"\n}\n"
 	for line, c := range map[int]struct{ code, want string }{
 		1: {"", `password = "*******"`},
 		2: {"password-literal", `x = { app = "*******" }`},
 		3: {"", `DB_Password : "*********"`},
 		4: {"", `password = var.passwords["app"]`},
-		5: {"", `name = "kept"`},
+		5: {"", `name = "kept"`}, 7: {"", `  app = "*******"`}, 10: {"", `  default = "*******"`}, 13: {"", `  host = "kept"`},
 	} {
 		list := diag.List{{Severity: diag.Error, Code: c.code, Subject: &diag.Range{Filename: "f", Start: diag.Pos{Line: line, Column: 1}, End: diag.Pos{Line: line, Column: 2}}}}
 		sources := map[string][]byte{"f": []byte(source)}

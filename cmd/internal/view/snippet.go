@@ -34,16 +34,32 @@ func sourceLines(source []byte) []sourceLine {
 // confidential matches an assignment to a name that speaks of a secret.
 var confidential = regexp.MustCompile(`(?i)(passw|secret|token|private_?key)[a-z0-9_]*["']?\s*[=:]`)
 
+// secretName matches the top-level lines that begin a collection of secrets, or a variable that is one.
+var secretName = regexp.MustCompile(`(?i)^(variable\s+"[^"]*(passw|secret|token|private_?key)|[a-z0-9_]*(passw|secret|token|private_?key)[a-z0-9_]*\s*=)`)
+
+// governed tells whether line n stands inside of such a collection or variable.
+func governed(lines []sourceLine, n int) bool {
+	for i := n - 1; i >= 0; i-- {
+		text := lines[i].text
+		if text == "" || text[0] == ' ' || text[0] == '\t' || (text[0] == '}' || text[0] == ']') && i == n-1 {
+			continue
+		}
+		return secretName.MatchString(text)
+	}
+	return false
+}
+
 // masked is line n with the text of string literals replaced where it may be a secret: after a name that says so, and,
-// where the diagnostic is about a literal password, in all the lines that it is about. Every byte is replaced by one, so
+// inside of what is named so, and, where the diagnostic is about a literal password, in all its lines. Every byte is replaced by one, so
 // that positions keep their meaning.
-func (l sourceLine) masked(d diag.Diagnostic, n int) sourceLine {
+func masked(lines []sourceLine, d diag.Diagnostic, n int) sourceLine {
+	l := lines[n-1]
 	from := -1
 	if at := confidential.FindStringIndex(l.text); at != nil {
 		from = at[1]
 	}
 	about := d.Subject != nil && d.Subject.Start.Line <= n && n <= max(d.Subject.Start.Line, d.Subject.End.Line)
-	if about && strings.HasPrefix(d.Code, "password") {
+	if about && strings.HasPrefix(d.Code, "password") || from < 0 && governed(lines, n) {
 		from = strings.IndexAny(l.text, "=:") + 1
 	}
 	if from >= 0 {

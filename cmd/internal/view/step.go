@@ -48,7 +48,7 @@ func whole(s plan.Step, as sign, b plan.Body) []row {
 }
 
 func title(out *page, s plan.Step) {
-	what, happens := visible(s.Address.String()), ""
+	what, happens := stepName(s), ""
 	switch s.Action {
 	case plan.Create:
 		happens = " will be created"
@@ -57,7 +57,7 @@ func title(out *page, s plan.Step) {
 	case plan.Delete:
 		happens = " will be " + out.paint(alarm, "destroyed")
 	default:
-		what, happens = orphanName(s), " will be "+out.paint(alarm, "destroyed")
+		happens = " will be " + out.paint(alarm, "destroyed")
 	}
 	out.line("  ", out.paint(bold, "# "+what), happens)
 }
@@ -77,44 +77,58 @@ func objectName(o plan.Object) string {
 	return name
 }
 
-// because is why a step is there, unless its title says so already.
+// because is why a step is there, unless its title says so already: what the code means, with the planner's words where
+// it has some.
 func because(s plan.Step) string {
-	if s.Reason.Text != "" {
-		return s.Reason.Text
-	}
-	block, key := s.Address.Block().String(), s.Address.Key
+	text := s.Reason.Text
 	switch s.Reason.Code {
 	case plan.ReasonDrift:
-		return "puts back what somebody else changed"
+		return first(text, "puts back what somebody else changed")
 	case plan.ReasonInterrupted:
-		return "resumes an interrupted " + string(s.Action)
+		return join("resumes an interrupted "+string(s.Action), text)
 	case plan.ReasonFailed:
-		return "tries again what an earlier run failed to do"
+		return join("tries again what an earlier run failed to do", text)
 	case plan.ReasonMissing:
-		return "it is recorded, and gone"
-	case plan.ReasonNoBlock:
-		return "because " + block + " is not in configuration"
+		return first(text, "it is recorded, and gone")
+	case plan.ReasonNoBlock, plan.ReasonNoKey, plan.ReasonNoIndex, plan.ReasonRepetition:
+		return "because " + strings.TrimPrefix(first(text, removal(s)), "because ")
+	case plan.ReasonOrphan:
+		return first(text, "an orphan: it bears this state's mark, and nothing records it")
+	default: // new, changed, destroy: the title says it
+		return text
+	}
+}
+
+func join(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
+// removal is how the configuration no longer asks for a resource.
+func removal(s plan.Step) string {
+	block, key := s.Address.Block().String(), s.Address.Key
+	switch s.Reason.Code {
 	case plan.ReasonNoKey:
-		return "because key " + key.String() + " is not in for_each map"
+		return "key " + key.String() + " is not in for_each map"
 	case plan.ReasonNoIndex:
-		return "because index " + key.String() + " is out of range for count"
+		return "index " + key.String() + " is out of range for count"
 	case plan.ReasonRepetition:
 		return repetition(key)
-	case plan.ReasonOrphan:
-		return "an orphan: it bears this state's mark, and nothing records it"
-	default: // new, changed, destroy: the title says it
-		return ""
+	default:
+		return block + " is not in configuration"
 	}
 }
 
 func repetition(key resource.Key) string {
 	if key == resource.NoKey {
-		return "because the block uses count or for_each now"
+		return "the block uses count or for_each now"
 	}
 	if _, index := key.IsIndex(); index {
-		return "because the block does not use count any more"
+		return "the block does not use count any more"
 	}
-	return "because the block does not use for_each any more"
+	return "the block does not use for_each any more"
 }
 
 // impactTone is louder the more clients feel.
