@@ -2,7 +2,6 @@ package planner
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -102,7 +101,7 @@ func (d *difference) pending(seen resource.Body) {
 // coverage is how a wanted value is compared with a seen one: by equality, but for additive grants, where more than is
 // wanted is no difference.
 func (p *planning) coverage(want resource.Body) func(path string, want, seen any) bool {
-	equal := func(_ string, want, seen any) bool { return same(want, seen) }
+	equal := p.alike
 	user, ok := want.(*resource.User)
 	if !ok || !user.Additive {
 		return equal
@@ -195,11 +194,52 @@ func union(all ...resource.Attributes) []string {
 	return slices.Sorted(maps.Keys(paths))
 }
 
-// same compares display values; nil is an absent one.
+// same compares display values; nil is an absent one. Every list of the language is a set.
 func same(a, b any) bool {
-	if x, ok := a.([]string); ok {
-		y, ok := b.([]string)
-		return ok && slices.Equal(x, y)
+	x, ok := a.([]string)
+	if !ok {
+		return a == b
 	}
-	return reflect.DeepEqual(a, b)
+	y, ok := b.([]string)
+	return ok && slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y)))
+}
+
+// alike compares values of which a cloud knows both a name and an id.
+func (p *planning) alike(path string, a, b any) bool {
+	if same(a, b) {
+		return true
+	}
+	x, ok := a.(string)
+	y, okay := b.(string)
+	if !ok || !okay {
+		return false
+	}
+	id := p.canonicalID(path, x)
+	return id != "" && id == p.canonicalID(path, y)
+}
+
+// canonicalID is the id of the flavor or network that a text names; "" when that is not certain.
+func (p *planning) canonicalID(path, text string) string {
+	found := ""
+	match := func(c Choice) bool { return c.ID == text || c.Name == text }
+	see := func(c Choice) {
+		switch {
+		case !match(c):
+		case found == "":
+			found = c.ID
+		case found != c.ID:
+			found = "?"
+		}
+	}
+	switch path {
+	case "flavor":
+		for _, f := range p.seen.Choices.Flavors {
+			see(f.Choice)
+		}
+	case "network":
+		for _, n := range p.seen.Choices.Networks {
+			see(n.Choice)
+		}
+	}
+	return strings.TrimSuffix(found, "?")
 }
