@@ -11,7 +11,7 @@ type AgentConfig struct {
 	RAMMiB     int    `json:"ram_mib"`             // of the flavor; 0: unknown
 	VolumeID   string `json:"volume_id,omitempty"` // Cinder id of the data volume; empty: the server's own disk
 	Generation int    `json:"generation"`          // of the keys that came with it, 1 on a new machine
-	DigestKey  string `json:"digest_key"`          // hex, 32 bytes: for verifier digests
+	DigestKey  string `json:"digest_key"`          // hex, 32 bytes: for verifier digests; empty: rotate brings it
 }
 
 // Where a guest keeps what trovectl and the agent both know, relative to the root of the guest ("/" in a real one).

@@ -40,6 +40,7 @@ type Identity struct {
 
 // Servers are Nova servers.
 type Servers interface {
+	// Create gives the id and what was asked for; addresses, times and the cloud's own choices come with Get and List.
 	Create(ctx context.Context, spec ServerSpec) (Server, error)
 	Get(ctx context.Context, id string) (Server, error)
 	List(ctx context.Context) ([]Server, error)
@@ -117,7 +118,7 @@ type Server struct {
 	TaskState  string // empty: none
 	Fault      string // Nova's fault message, when Status is ERROR
 	FlavorName string
-	FlavorID   string
+	FlavorID   string // empty in Get and List: Nova embeds the flavor by name
 	ImageID    string
 	Zone       string
 	Metadata   map[string]string // without the mark's key

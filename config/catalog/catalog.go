@@ -30,6 +30,7 @@ type Parameter struct {
 	Expands map[string][]string // members of a set that the server replaces by several
 	Dynamic bool                // changes without a restart
 	Default string              // canonical text
+	Option  string              // the option file's word for it; empty: Name
 	Refused string              // why users may not set it (it belongs to the agent); empty: they may
 }
 

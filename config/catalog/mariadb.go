@@ -37,7 +37,7 @@ func init() {
 		},
 		HasDatabases: true,
 		HasUserHosts: true,
-		Versions:     map[string]Version{"10.11": mariadb1011()},
+		Versions:     map[string]Version{"10.11": mariadbVersion(mariadb1011())},
 		Shares: map[string]string{
 			"10.5": "10.11", "10.6": "10.11", "10.7": "10.11", "10.8": "10.11", "10.9": "10.11", "10.10": "10.11",
 			"11.0": "10.11", "11.1": "10.11", "11.2": "10.11", "11.3": "10.11", "11.4": "10.11", "11.5": "10.11",

@@ -153,9 +153,12 @@ func (p Parameter) normalizeSet(value string) (string, error) {
 			return "", fmt.Errorf("%s is a list of %s; %q is none of them%s", p.Name, strings.Join(p.Enum, ", "), word,
 				didYouMean(word, p.Enum))
 		}
-		set[member] = true
-		for _, more := range p.Expands[member] {
-			set[more] = true
+		expansion, ok := p.Expands[member]
+		if !ok {
+			expansion = []string{member}
+		}
+		for _, m := range expansion {
+			set[m] = true
 		}
 	}
 	var out []string

@@ -2,6 +2,9 @@ package resource
 
 import "slices"
 
+// Path is the path of something below a keyed block: Path("grant", "shop") is grant["shop"].
+func Path(block, key string) string { return index(block, key) }
+
 // index is a path below a keyed block: grant["shop"].
 func index(block, key string) string { return block + `["` + quoteKey(key) + `"]` }
 

@@ -59,6 +59,7 @@ type Agent struct {
 	born   guest.AgentConfig
 	paths  paths
 	log    hclog.Logger
+	alone  *os.File // held while this agent lives, so that there is one
 
 	outcomes *outcomes
 	serial   chan struct{} // holds one token: who has it may change the guest
@@ -68,15 +69,16 @@ type Agent struct {
 	work   sync.WaitGroup
 
 	mu       sync.Mutex
-	closed   bool
+	closed   bool                  // no new work
+	gone     bool                  // Close was called
 	running  map[string]*operation // changing requests in work, by request id
 	identity identity
 	engine   engine.Engine // nil until the data volume is there
 	wanted   bool          // the engine should run: prepared, and not stopped by the agent
 }
 
-// Open reads the agent's configuration and what earlier lives recorded below Root. It starts nothing: Run does. The
-// caller closes.
+// Open reads the agent's configuration and what earlier lives recorded below Root. It starts nothing: Run does. A second
+// agent on the same root is refused. The caller closes.
 func Open(config Config) (*Agent, error) {
 	config.setDefaults()
 	paths := newPaths(config.Root)
@@ -87,20 +89,25 @@ func Open(config Config) (*Agent, error) {
 	if err := paths.make(); err != nil {
 		return nil, err
 	}
-	identity, err := readIdentity(paths.identity, born)
+	lock, err := holdAlone(paths.sockets)
 	if err != nil {
 		return nil, err
+	}
+	identity, err := readIdentity(paths.identity, born)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	outcomes, err := openOutcomes(paths.outcomes, config.Now)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
 	a := &Agent{
-		config: config, born: born, paths: paths, log: config.Log,
+		config: config, born: born, paths: paths, log: config.Log, alone: lock,
 		outcomes: outcomes, serial: make(chan struct{}, 1),
 		running: map[string]*operation{}, identity: identity,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.boot(a.ctx, 0)
 	return a, nil
 }
 
@@ -108,11 +115,15 @@ func Open(config Config) (*Agent, error) {
 // the engine as it is. Close twice is harmless.
 func (a *Agent) Close() error {
 	a.mu.Lock()
-	a.closed = true
+	again := a.gone
+	a.closed, a.gone = true, true
 	a.mu.Unlock()
 	a.cancel()
 	a.work.Wait()
-	return a.outcomes.close()
+	if again {
+		return nil
+	}
+	return errors.Join(a.outcomes.close(), a.alone.Close())
 }
 
 // Handle fulfils guest.Handler. A changing method goes on when ctx ends; asking again with the same id joins it.

@@ -34,7 +34,8 @@ func readBorn(path string) (guest.AgentConfig, error) {
 	if born.Member == "" || born.Engine == "" {
 		return born, fmt.Errorf("reading the agent's configuration %s: member and engine are required", path)
 	}
-	if _, err := digestKey(born.DigestKey); err != nil {
+	// A guest may be born without a digest key: the first rotation brings it.
+	if _, err := digestKey(born.DigestKey); err != nil && born.DigestKey != "" {
 		return born, fmt.Errorf("reading the agent's configuration %s: %w", path, err)
 	}
 	return born, nil
@@ -52,7 +53,7 @@ func readIdentity(path string, born guest.AgentConfig) (identity, error) {
 	if err := json.Unmarshal(text, &now); err != nil {
 		return now, fmt.Errorf("reading the agent's identity %s: malformed JSON or a wrong type", path)
 	}
-	if _, err := digestKey(now.DigestKey); err != nil {
+	if _, err := digestKey(now.DigestKey); err != nil && now.DigestKey != "" {
 		return now, fmt.Errorf("reading the agent's identity %s: %w", path, err)
 	}
 	return now, nil

@@ -137,6 +137,9 @@ func (i identity) digest(verifier string) (string, error) {
 	if verifier == "" {
 		return "", nil
 	}
+	if i.DigestKey == "" {
+		return "", guest.Errorf(guest.KindConflict, "the guest has no digest key yet: rotate brings it")
+	}
 	key, err := digestKey(i.DigestKey)
 	if err != nil {
 		return "", err

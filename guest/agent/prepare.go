@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
@@ -55,7 +56,7 @@ func (a *Agent) prepare(ctx context.Context, in guest.Prepare) (guest.Prepared, 
 
 // attach makes the data volume and the engine that lives on it available. It is the part of prepare that is repeated at
 // every boot; it writes to a volume only when that is blank or already ours.
-func (a *Agent) attach(ctx context.Context, volumeID string, wait waitTime) error {
+func (a *Agent) attach(ctx context.Context, volumeID string, wait time.Duration) error {
 	if server, _ := a.theEngine(); server != nil {
 		return nil
 	}
@@ -137,8 +138,9 @@ func firstStranger(dir string) (string, error) {
 	return "", nil
 }
 
-// host makes the engine's directories and says where they are. An agent that is root gives them to the engine's own
-// user; any other agent runs the engine as itself.
+// host makes the engine's directories and says where they are. In a real guest an agent that is root gives them to the
+// engine's own user. Below another root (a machine that is a process) only the engine can tell who may reach them, so it
+// chooses.
 func (a *Agent) host() (engine.Host, error) {
 	host := engine.Host{
 		Data: a.paths.engineData(), Conf: a.paths.conf, Run: a.paths.run, Log: a.paths.logs,
@@ -149,7 +151,7 @@ func (a *Agent) host() (engine.Host, error) {
 			return engine.Host{}, fmt.Errorf("making the engine's directories: %w", err)
 		}
 	}
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 || a.paths.root != "/" {
 		return host, nil
 	}
 	host.User = engineUser(a.born.Engine)

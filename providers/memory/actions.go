@@ -18,6 +18,9 @@ func (a *actionService) act(ctx context.Context, call, id, task, to string, from
 		for _, status := range from {
 			if row.Status == status && row.to == "" {
 				row.TaskState = task
+				if shown, is := rebootStatus[task]; is {
+					row.Status = shown
+				}
 				row.start(to, a.c.options.Looks)
 				return nil
 			}
@@ -25,6 +28,9 @@ func (a *actionService) act(ctx context.Context, call, id, task, to string, from
 		return refuse(providers.KindConflict, call, "Cannot do it while the instance is in vm_state %s, task_state %s", row.Status, row.TaskState)
 	})
 }
+
+// rebootStatus is what Nova shows while a server reboots; other tasks leave the status as it is.
+var rebootStatus = map[string]string{"rebooting": "REBOOT", "rebooting_hard": "HARD_REBOOT"}
 
 func (a *actionService) Start(ctx context.Context, id string) error {
 	return a.act(ctx, "start server", id, "powering-on", toActive, "SHUTOFF")
@@ -75,7 +81,8 @@ func (c *Cloud) moveServers(only string) {
 // guest that the hook made.
 func (c *Cloud) moveServer(row *server) {
 	c.mu.Lock()
-	to, view, wasUp := row.to, row.view(), row.Status == "ACTIVE"
+	to, view, wasUp := row.to, row.view(), row.up
+	row.up = false
 	c.mu.Unlock()
 	defer func() { // also when a hook panics
 		c.mu.Lock()
@@ -97,7 +104,7 @@ func (c *Cloud) moveServer(row *server) {
 	row.motion.to, row.TaskState = "", ""
 	switch to {
 	case toActive:
-		row.Status = "ACTIVE"
+		row.Status, row.up = "ACTIVE", true
 		c.bind(row)
 	case toFailed:
 		row.Status, row.Fault = "ERROR", row.fault

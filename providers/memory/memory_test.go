@@ -16,8 +16,11 @@ func TestContract(t *testing.T) {
 			FailBuild: func(_ *testing.T, message string) {
 				cloud.Fail(memory.Fault{Call: "create server", Build: "ERROR", Message: message})
 			},
-			LimitServers: func(_ *testing.T, limit int) { cloud.SetQuota(memory.Quota{Servers: limit}) },
-			Deny:         func(_ *testing.T, call string) { cloud.Deny(call) },
+			LimitServers: func(*testing.T) int {
+				cloud.SetQuota(memory.Quota{Servers: 2})
+				return 2
+			},
+			Deny: func(_ *testing.T, call string) { cloud.Deny(call) },
 			LoseAnswer: func(_ *testing.T, call string) {
 				cloud.Fail(memory.Fault{Call: call, When: memory.After, Kind: providers.KindTransient})
 			},

@@ -27,10 +27,12 @@ type server struct {
 	portIDs  []string
 	userData []byte
 	fault    string // what a failing build will say
+	up       bool   // it was booted and not brought down since
 }
 
 func (s *server) view() providers.Server {
 	v := s.Server
+	v.FlavorID = "" // Nova embeds the flavor by name
 	v.Metadata = maps.Clone(s.Metadata)
 	v.Addresses = slices.Clone(s.Addresses)
 	v.VolumeIDs = slices.Clone(s.VolumeIDs)
@@ -54,7 +56,11 @@ func (s *serverService) Create(ctx context.Context, spec providers.ServerSpec) (
 		if f != nil {
 			row.fault = f.Message
 		}
-		made = row.view()
+		view := row.view()
+		made = providers.Server{ // no more than Nova answers: the id; the rest is as it was asked for
+			ID: view.ID, Name: spec.Name, Status: "BUILD", FlavorID: spec.FlavorID, ImageID: spec.ImageID, Zone: spec.Zone,
+			Metadata: view.Metadata, Mark: spec.Mark, VolumeIDs: view.VolumeIDs,
+		}
 		return nil
 	})
 	if err != nil {

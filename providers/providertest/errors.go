@@ -11,12 +11,14 @@ var errorClauses = []clause{
 		if k.LimitServers == nil {
 			return
 		}
-		k.LimitServers(k.T, 1)
-		k.server()
+		limit := k.LimitServers(k.T)
+		for range limit {
+			_ = must(k.Cloud.Servers.Create(k.ctx, k.spec(k.port().ID)))(k)
+		}
 		_, err := k.Cloud.Servers.Create(k.ctx, k.spec(k.port().ID))
 		k.wantKind(err, "create server", providers.KindQuota)
-		if all := must(k.Cloud.Servers.List(k.ctx))(k); len(all) != 1 {
-			k.Errorf("there are %d servers, want one", len(all))
+		if all := must(k.Cloud.Servers.List(k.ctx))(k); len(all) != limit {
+			k.Errorf("there are %d servers, want %d", len(all), limit)
 		}
 	}},
 	{"a denied call says so and makes nothing", func(k *kit) {

@@ -24,8 +24,8 @@ type Fixture struct {
 
 	// FailBuild makes the next server that is created end in ERROR with this fault text.
 	FailBuild func(t *testing.T, message string)
-	// LimitServers sets the project's quota of servers.
-	LimitServers func(t *testing.T, limit int)
+	// LimitServers sees to it that few servers fit into the project's quota, and tells how many: at least one, at most ten.
+	LimitServers func(t *testing.T) int
 	// Deny makes the cloud refuse a call ("create volume") by policy.
 	Deny func(t *testing.T, call string)
 	// LoseAnswer makes the next such call take effect and its answer get lost.

@@ -52,7 +52,7 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	}
 	session, err := op.lock(soft, f, string(mode))
 	if err != nil {
-		return m.report(append(op.warnings, stateDiagnostic(err, op.store)))
+		return m.report(append(op.warnings, stateDiagnostic(err, op.address)))
 	}
 	defer func() { _ = session.Close() }()
 	op.prior = session.Snapshot()
@@ -77,9 +77,19 @@ func (op *operation) lock(ctx context.Context, f *flags, operation string) (stat
 	request := state.LockRequest{Holder: op.holder(operation), Wait: f.lockTimeout}
 	if op.prior.Serial == 0 {
 		request.Create = op.prior.Lineage
-		request.KeyCheck = op.ring.Check(op.prior.Lineage)
 	}
-	return op.store.Lock(ctx, request)
+	session, err := op.store.Lock(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if now := session.Snapshot(); now.KeyCheck == "" {
+		err = session.Commit(ctx, state.Batch{KeyCheck: op.ring.KeyCheck()})
+	}
+	if err != nil {
+		_ = session.Close()
+		return nil, err
+	}
+	return session, nil
 }
 
 func (op *operation) execute(soft, hard context.Context, session state.Session, p *plan.Plan, f *flags) int {

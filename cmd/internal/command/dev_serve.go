@@ -3,10 +3,10 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -55,38 +55,24 @@ func serveDev(ctx context.Context, dir string) error {
 		return taken(gatewayOf(settings.Subnet), err)
 	}
 	defer func() { _ = gateway.Close() }()
-	listener, err := net.Listen("tcp", settings.Listen)
-	if err != nil {
-		return taken(settings.Listen, err)
-	}
 	kind, err := devMachines(dir, settings, log)
 	if err != nil {
 		return err
 	}
 	cloud, err := emulator.Open(emulator.Options{
-		Dir: filepath.Join(dir, "cloud"), Endpoint: "http://" + settings.Listen, Machines: kind, Subnet: settings.Subnet,
+		Dir: filepath.Join(dir, "cloud"), Listen: settings.Listen, Machines: kind, Subnet: settings.Subnet,
 		Quotas: settings.Quotas, BootParallel: 4, Log: log,
 	})
 	if err != nil {
-		return err
+		return taken(settings.Listen, err)
 	}
-	if err := cloud.WriteCloudsYAML(filepath.Join(dir, "clouds.yaml")); err != nil {
-		return err
-	}
-	server := &http.Server{Handler: cloud.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	err = cloud.WriteCloudsYAML(filepath.Join(dir, "clouds.yaml"))
+	if err == nil {
+		<-ctx.Done()
 	}
 	ending, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	_ = server.Shutdown(ending)
-	if closeErr := cloud.Close(ending); closeErr != nil && err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, cloud.Close(ending))
 }
 
 func devMachines(dir string, settings devSettings, log hclog.Logger) (emulator.Machines, error) {
@@ -102,10 +88,10 @@ func devMachines(dir string, settings devSettings, log hclog.Logger) (emulator.M
 
 // taken says who has a port.
 func taken(address string, err error) error {
-	if holder := machines.PortHolder(address); holder != "" {
+	if holder := machines.PortHolder(address); holder != "" && errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is taken by %s: end it, or choose another address with -listen", address, holder)
 	}
-	return fmt.Errorf("listening on %s: %w", address, err)
+	return err
 }
 
 func gatewayOf(subnet string) string {

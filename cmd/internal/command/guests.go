@@ -2,11 +2,10 @@ package command
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"strconv"
-
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/executor/bootstrap"
@@ -18,13 +17,12 @@ import (
 
 // guests reaches agents over SSH with keys derived from the master key.
 type guests struct {
-	ring    *keyring.Ring
-	lineage func() string
-	dialer  *ssh.Dialer
+	ring   *keyring.Ring
+	dialer *ssh.Dialer
 }
 
-func newGuests(ring *keyring.Ring, lineage func() string, settings config.Guest, log hclog.Logger) *guests {
-	return &guests{ring: ring, lineage: lineage, dialer: newDialer(settings, log)}
+func newGuests(ring *keyring.Ring, settings config.Guest) *guests {
+	return &guests{ring: ring, dialer: newDialer(settings)}
 }
 
 // Dial reaches a member's agent, pinned to the host keys of these generations.
@@ -33,18 +31,14 @@ func (g *guests) Dial(ctx context.Context, member state.Member, generations ...i
 		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: bootstrap.User,
 	}
 	for _, generation := range generations {
-		host, err := g.ring.HostKey(g.lineage(), string(member.ID), generation)
-		if err != nil {
-			return nil, err
-		}
-		client, err := g.ring.ClientKey(g.lineage(), string(member.ID), generation)
-		if err != nil {
-			return nil, err
-		}
-		target.HostKeys = append(target.HostKeys, host.Public)
-		target.Signers = append(target.Signers, client.Signer)
+		target.HostKeys = append(target.HostKeys, g.ring.HostKey(member.ID, generation).Public())
+		target.Signers = append(target.Signers, g.ring.ClientKey(member.ID, generation).Signer())
 	}
-	return g.dialer.Dial(ctx, target)
+	carrier, err := g.dialer.Dial(ctx, target)
+	if err != nil {
+		return nil, err // a nil *Carrier must not become a carrier
+	}
+	return carrier, nil
 }
 
 // Inspect asks an agent for everything at once.
@@ -67,24 +61,20 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 
 // HostKey is a member's host key as user-data and the rotation carry it.
 func (g *guests) HostKey(member state.MemberID, generation int) (private, public string) {
-	key, err := g.ring.HostKey(g.lineage(), string(member), generation)
-	if err != nil {
-		panic(fmt.Sprintf("deriving a host key: %v", err)) // derivation from 32 bytes cannot fail
-	}
-	return key.PrivatePEM, key.PublicLine
+	key := g.ring.HostKey(member, generation)
+	return key.PrivatePEM(hostKeyComment).Reveal(), key.AuthorizedKey(hostKeyComment)
 }
+
+const hostKeyComment = "trovectl"
 
 // AuthorizedKey is the line that lets this trovectl call the agent and do nothing else.
 func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
-	key, err := g.ring.ClientKey(g.lineage(), string(member), generation)
-	if err != nil {
-		panic(fmt.Sprintf("deriving a client key: %v", err))
-	}
-	return bootstrap.AuthorizedKeyLine(key.PublicLine)
+	return bootstrap.AuthorizedKeyLine(g.ring.ClientKey(member, generation).AuthorizedKey("trovectl"))
 }
 
-// DigestKey is what the agent makes verifier digests with.
+// DigestKey is what the agent makes verifier digests with. It has one generation: digests are recorded, and a new server
+// on the same volume must make the same ones.
 func (g *guests) DigestKey(member state.MemberID) string {
-	key := g.ring.DigestKey(g.lineage(), string(member), 1)
-	return fmt.Sprintf("%x", key[:])
+	key := g.ring.DigestKey(member, 1)
+	return hex.EncodeToString(key[:])
 }

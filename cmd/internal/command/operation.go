@@ -23,6 +23,7 @@ type operation struct {
 	*Meta
 	config    *config.Config
 	store     state.Store
+	address   string // of the store, as the user wrote it
 	ring      *keyring.Ring
 	cloud     *providers.Cloud
 	guests    *guests
@@ -49,7 +50,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 	}
 	op.config, op.warnings = loaded, list
 	if err := op.openState(ctx, f, create); err != nil {
-		return nil, append(list, stateDiagnostic(err, op.store))
+		return nil, append(list, stateDiagnostic(err, op.address))
 	}
 	op.digestPasswords()
 	cloud, err := m.openCloud(ctx, loaded)
@@ -57,7 +58,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 		return nil, append(list, cloudDiagnostic(err))
 	}
 	op.cloud = cloud
-	op.guests = newGuests(op.ring, op.lineage, loaded.Guest, m.log)
+	op.guests = newGuests(op.ring, loaded.Guest)
 	return op, nil
 }
 
@@ -67,11 +68,11 @@ func (m *Meta) configInput(f *flags) config.Input {
 
 // openState reads the state. Outside of CI a missing state is an empty one.
 func (op *operation) openState(ctx context.Context, f *flags, create bool) error {
-	store, err := op.openStore(op.config)
+	store, address, err := op.openStore(op.config)
 	if err != nil {
 		return err
 	}
-	op.store = store
+	op.store, op.address = store, address
 	op.prior, err = store.Read(ctx)
 	missing := errors.Is(err, state.ErrMissing)
 	switch {
@@ -82,17 +83,22 @@ func (op *operation) openState(ctx context.Context, f *flags, create bool) error
 	case err != nil:
 		return err
 	}
-	op.ring, err = loadRing(op.env, op.statePath(store), missing, create)
+	master, err := op.loadMaster(op.address, missing, create)
 	if err != nil {
 		return err
 	}
-	if !missing && op.prior.KeyCheck != "" && op.prior.KeyCheck != op.ring.Check(op.prior.Lineage) {
-		return errors.New("the master key does not belong to this state: restore the trove.key (or TROVE_KEY, TROVE_KEY_FILE) that the state was made with")
+	for _, text := range master.Warnings() {
+		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
 	}
-	return nil
+	if master.Created() {
+		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+	}
+	op.ring = master.Ring(op.prior.Lineage)
+	if op.prior.KeyCheck == "" {
+		return nil
+	}
+	return op.ring.Verify(op.prior.KeyCheck)
 }
-
-func (op *operation) lineage() string { return op.prior.Lineage }
 
 // digestPasswords replaces every password of the desired set by its digest and keeps what the engine is to store aside,
 // so that neither the planner nor a plan ever holds a secret.
@@ -116,9 +122,9 @@ func (op *operation) digestPasswords() {
 func (op *operation) passwordOf(user *resource.User) (digest string, verifier resource.Secret) {
 	switch p := user.Password; {
 	case !p.Verifier.IsZero():
-		return op.ring.PasswordDigest(op.lineage(), p.Verifier.Reveal()), p.Verifier
+		return op.ring.HashDigest(p.Verifier), p.Verifier
 	case !p.Secret.IsZero():
-		digest = op.ring.PasswordDigest(op.lineage(), p.Secret.Reveal())
+		digest = op.ring.PasswordDigest(p.Secret)
 		if engine, ok := op.engineOf(user.Instance); ok {
 			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal()))
 		}
@@ -173,7 +179,7 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 // plan compares, and adds what the outputs would become.
 func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
-		Mode: mode, DeleteOrphans: f.deleteOrphans, State: op.store.Location(), ConfigDigest: op.config.Digest,
+		Mode: mode, DeleteOrphans: f.deleteOrphans, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
 	if list.HasErrors() || mode != plan.ModeApply {

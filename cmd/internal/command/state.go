@@ -21,22 +21,22 @@ func (m *Meta) recorded(f *flags) (*operation, diag.List) {
 		return nil, list
 	}
 	op := &operation{Meta: m, config: loaded}
-	snapshot, store, err := m.readState(loaded)
+	snapshot, address, err := m.readState(loaded)
 	if err != nil {
-		return nil, append(list, stateDiagnostic(err, store))
+		return nil, append(list, stateDiagnostic(err, address))
 	}
-	op.prior, op.store = snapshot, store
+	op.prior, op.address = snapshot, address
 	return op, list
 }
 
 // readState reads the state that the settings name.
-func (m *Meta) readState(c *config.Config) (*state.Snapshot, state.Store, error) {
-	store, err := m.openStore(c)
+func (m *Meta) readState(c *config.Config) (*state.Snapshot, string, error) {
+	store, address, err := m.openStore(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
 	snapshot, err := store.Read(context.Background())
-	return snapshot, store, err
+	return snapshot, address, err
 }
 
 // settings reads only what says where the state is.
@@ -54,9 +54,9 @@ func withState(m *Meta, f *flags, do func(*state.Snapshot) int) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
-	snapshot, store, err := m.readState(c)
+	snapshot, address, err := m.readState(c)
 	if err != nil {
-		return m.report(diag.List{stateDiagnostic(err, store)})
+		return m.report(diag.List{stateDiagnostic(err, address)})
 	}
 	return do(snapshot)
 }
@@ -170,14 +170,14 @@ func runUnlock(m *Meta, f *flags) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
-	store, err := m.openStore(c)
+	store, address, err := m.openStore(c)
 	if err != nil {
-		return m.report(diag.List{stateDiagnostic(err, store)})
+		return m.report(diag.List{stateDiagnostic(err, address)})
 	}
 	ctx := context.Background()
 	holder, err := store.Holder(ctx)
 	if err != nil {
-		return m.report(diag.List{stateDiagnostic(err, store)})
+		return m.report(diag.List{stateDiagnostic(err, address)})
 	}
 	if holder == nil {
 		_, _ = fmt.Fprintln(m.streams.Out, "Nobody holds the lock.")
@@ -189,7 +189,7 @@ func runUnlock(m *Meta, f *flags) int {
 		return exitOK
 	}
 	if err := store.Unlock(ctx, f.args[0]); err != nil {
-		return m.report(diag.List{stateDiagnostic(err, store)})
+		return m.report(diag.List{stateDiagnostic(err, address)})
 	}
 	_, _ = fmt.Fprintln(m.streams.Out, "The lock was given back.")
 	return exitOK

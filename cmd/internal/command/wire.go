@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -15,19 +16,21 @@ import (
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/providers/middleware"
 	"github.com/trovectl/trovectl/providers/openstack"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/bolt"
 	"github.com/trovectl/trovectl/state/keyring"
 )
 
-// openStore chooses the store: TROVE_STATE, then the state block, then trove.db beside the configuration.
-func (m *Meta) openStore(c *config.Config) (state.Store, error) {
+// openStore chooses the store: TROVE_STATE, then the state block, then trove.db beside the configuration. It returns the
+// address as the user wrote it too.
+func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 	address := m.env["TROVE_STATE"]
 	if address == "" && c != nil && c.Trove.State != nil {
 		block := c.Trove.State
 		if block.Type != "bbolt" {
-			return nil, fmt.Errorf("state %q is not available yet in trovectl %s: use the default, or state \"bbolt\" { path = ... }", block.Type, Version)
+			return nil, "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... }", block.Type, Version)
 		}
 		address = "bbolt:" + block.Args["path"]
 	}
@@ -36,24 +39,25 @@ func (m *Meta) openStore(c *config.Config) (state.Store, error) {
 	}
 	kind, rest, ok := strings.Cut(address, ":")
 	if !ok || kind != "bbolt" || rest == "" {
-		return nil, fmt.Errorf("the state address %q is not available yet: want bbolt:PATH", address)
+		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH", address, Version)
 	}
-	return bolt.Open(m.path(rest), address), nil
+	return bolt.New(m.path(rest)), address, nil
 }
 
-// statePath is where the state's own key lies beside.
-func (m *Meta) statePath(store state.Store) string {
-	return m.path(strings.TrimPrefix(store.Location(), "bbolt:"))
-}
-
-// loadRing reads the master key. Only with create, and where there is no state yet, a new one is made; a plan before
+// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made; a look before
 // that derives from a key that is thrown away.
-func loadRing(e env, statePath string, missing, create bool) (*keyring.Ring, error) {
-	ring, err := keyring.Load(keyring.Options{Env: e, StatePath: statePath, AllowCreate: missing && create})
-	if missing && !create && errors.Is(err, keyring.ErrNoKey) {
-		return keyring.Ephemeral(rand.Reader)
+func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master, error) {
+	master, err := keyring.Load(keyring.Options{
+		Env: m.env, StatePath: m.path(strings.TrimPrefix(address, "bbolt:")), AllowCreate: missing && create,
+	})
+	if missing && !create && errors.Is(err, keyring.ErrMissing) {
+		var key [keyring.KeySize]byte
+		if _, err := rand.Read(key[:]); err != nil {
+			return nil, err
+		}
+		return keyring.NewMaster(key), nil
 	}
-	return ring, err
+	return master, err
 }
 
 // openCloud chooses the cloud that the provider block and the environment name.
@@ -61,15 +65,25 @@ func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Clou
 	args := map[string]string{}
 	for _, p := range c.Providers {
 		if p.Alias == "" {
-			args = p.Args
-			if p.Cloud != "" {
-				args["cloud"] = p.Cloud
-			}
+			maps.Copy(args, p.Args)
+			args["cloud"] = p.Cloud
 		}
 	}
-	return openstack.Open(ctx, openstack.Options{
-		Args: args, Environ: m.env, Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log,
+	stack := middleware.New(middleware.Options{Log: m.log})
+	cloud, err := openstack.Open(ctx, openstack.Options{
+		Cloud: args["cloud"], Region: args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Getenv: func(name string) string {
+			// An argument of the provider block stands for the variable of the same name.
+			if value := args[strings.ToLower(strings.TrimPrefix(name, "OS_"))]; strings.HasPrefix(name, "OS_") && value != "" {
+				return value
+			}
+			return m.env[name]
+		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	return stack.Assemble(cloud), nil
 }
 
 func cloudDiagnostic(err error) diag.Diagnostic {
@@ -85,10 +99,10 @@ func cloudDiagnostic(err error) diag.Diagnostic {
 	return d
 }
 
-func stateDiagnostic(err error, store state.Store) diag.Diagnostic {
+func stateDiagnostic(err error, address string) diag.Diagnostic {
 	d := diag.Diagnostic{Severity: diag.Error, Summary: "The state cannot be used", Detail: err.Error()}
-	if store != nil {
-		d.Detail = store.Location() + ": " + d.Detail
+	if address != "" {
+		d.Detail = address + ": " + d.Detail
 	}
 	var locked *state.LockedError
 	switch {
@@ -105,25 +119,10 @@ func stateDiagnostic(err error, store state.Store) diag.Diagnostic {
 	return d
 }
 
-type ids struct{ state.IDs }
-
-func newIDs() ids { return ids{state.NewIDs(rand.Reader)} }
+func newIDs() *state.IDs { return state.NewIDs(rand.Reader) }
 
 // wallClock is the real time.
-type wallClock struct{}
-
-func (wallClock) Now() time.Time { return time.Now() }
-
-func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+type wallClock = middleware.SystemClock
 
 var _ executor.Clock = wallClock{}
 
