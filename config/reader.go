@@ -24,6 +24,7 @@ type reader struct {
 	bodies  []*hclsyntax.Body
 	inputs  map[string][]byte // what functions read, by path
 	secrets map[string]bool
+	masks   map[hcl.Range]bool // of secrets that stand in a file
 	missing []MissingVariable
 
 	variables      map[string]*variable
@@ -59,7 +60,7 @@ type settingsBlocks struct {
 func newReader(dir string, in Input) *reader {
 	r := &reader{
 		dir: dir, in: in, told: map[string]bool{}, sources: map[string][]byte{}, inputs: map[string][]byte{},
-		secrets: map[string]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
+		secrets: map[string]bool{}, masks: map[hcl.Range]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
 		outputs: map[string]*output{}, bad: map[*hclsyntax.Attribute]bool{}, values: map[string]cty.Value{},
 		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{},
 		refs: map[resource.Address]*identity{}, varValue: cty.EmptyObjectVal,

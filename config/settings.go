@@ -26,14 +26,33 @@ type StateBlock struct {
 	Range *diag.Range
 }
 
-// Provider is one provider block: how to reach an OpenStack. Args and Secrets are by argument name, as in clouds.yaml;
-// what is not given comes from the environment.
+// Provider is one provider block: how to reach an OpenStack. An argument stands for the variable of OpenStack's clients
+// with its name: auth_url for OS_AUTH_URL. What is not given comes from the environment. Args holds secrets: it must not
+// be printed.
 type Provider struct {
-	Alias   string // empty: the default one
-	Cloud   string // the entry of clouds.yaml; also in Args
-	Args    map[string]string
-	Secrets map[string]resource.Secret
-	Range   *diag.Range // nil: there is no block
+	Alias string // empty: the default one
+	Cloud string // the entry of clouds.yaml; also in Args
+	Args  map[string]string
+	Range *diag.Range // nil: there is no block
+}
+
+// Getenv is the value that the block gives in place of an OS_* variable.
+func (p Provider) Getenv(name string) (string, bool) {
+	name, ok := strings.CutPrefix(name, "OS_")
+	if !ok {
+		return "", false
+	}
+	arg := strings.ToLower(name)
+	switch arg {
+	case "region_name":
+		arg = "region"
+	case "cacert":
+		arg = "cacert_file"
+	case "tenant_name", "tenant_id":
+		arg = "project" + strings.TrimPrefix(arg, "tenant")
+	}
+	value, ok := p.Args[arg]
+	return value, ok
 }
 
 // Guest says how agents are reached.
@@ -84,7 +103,7 @@ var providerSpec = &spec{
 		{name: "cacert_file", typ: cty.String, doc: "The authority's certificate."},
 		{name: "cert", typ: cty.String, doc: "A client's certificate."},
 		{name: "key", typ: cty.String, doc: "A client's key file."},
-		{name: "user_name", typ: cty.String, doc: "The user."},
+		{name: "username", typ: cty.String, doc: "The user."},
 		{name: "user_id", typ: cty.String, doc: "The user, by id."},
 		{name: "password", typ: cty.String, secret: true, doc: "The user's password."},
 		{name: "token", typ: cty.String, secret: true, doc: "A token in place of a password."},
@@ -99,7 +118,7 @@ var providerSpec = &spec{
 		{name: "application_credential_id", typ: cty.String, doc: "An application credential, by id."},
 		{name: "application_credential_name", typ: cty.String, doc: "An application credential."},
 		{name: "application_credential_secret", typ: cty.String, secret: true, doc: "Its secret."},
-		{name: "endpoint_type", typ: cty.String, doc: "public, internal or admin."},
+		{name: "interface", typ: cty.String, doc: "public, internal or admin."},
 	},
 }
 
@@ -136,7 +155,7 @@ func (r *reader) settings() {
 		r.readProvider(b)
 	}
 	if len(r.providers) == 0 {
-		r.providers = []Provider{{Args: map[string]string{}, Secrets: map[string]resource.Secret{}}}
+		r.providers = []Provider{{Args: map[string]string{}}}
 	}
 	if b := r.blocks.guest; b != nil {
 		r.readGuest(b)
@@ -183,16 +202,15 @@ func (r *reader) readProvider(b *hclsyntax.Block) {
 		return
 	}
 	f := r.fill(b, providerSpec)
-	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Secrets: map[string]resource.Secret{}, Range: place(b.DefRange())}
+	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Range: place(b.DefRange())}
 	for _, a := range providerSpec.args {
 		if a.later || !f.has(a.name) {
 			continue
 		}
 		text := textOf(f.args[a.name].value)
 		if a.secret {
-			p.Secrets[a.name] = resource.NewSecret(text)
 			r.remember(cty.StringVal(text))
-			continue
+			r.mask(f.args[a.name].attr)
 		}
 		p.Args[a.name] = text
 	}

@@ -127,22 +127,6 @@ func (r *reader) evaluateNode(n *node) {
 	r.values[n.id] = r.evaluateKind(n)
 }
 
-// rememberMarked keeps the texts in a value that are sensitive, as a whole or in parts.
-func (r *reader) rememberMarked(v cty.Value) {
-	if !v.ContainsMarked() {
-		return
-	}
-	_, paths := v.UnmarkDeepWithPaths()
-	for _, p := range paths {
-		if _, ok := p.Marks[sensitiveMark]; !ok {
-			continue
-		}
-		if part, err := p.Path.Apply(v); err == nil {
-			r.remember(part)
-		}
-	}
-}
-
 // absent names the variables without a value that a value was made from.
 func absent(marks cty.ValueMarks) []string {
 	var names []string
