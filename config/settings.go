@@ -134,7 +134,7 @@ var guestSpec = &spec{
 	args: []argument{
 		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
 	},
-	blocks: []nested{{name: "transport", label: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
+	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{
 			{name: "private_key_file", typ: cty.String, doc: "The key. Default: an agent, or TROVE_SSH_KEY."},
 			{name: "user", typ: cty.String, doc: "Who logs in. Default \"" + defaultSSHUser + "\"."},
@@ -162,9 +162,8 @@ func (r *reader) settings() {
 	}
 }
 
-// fill checks the shape of a block of settings and evaluates it.
+// fill evaluates a block of settings.
 func (r *reader) fill(b *hclsyntax.Block, s *spec) *form {
-	r.checkShape(b.Body, b.Type+" block", s)
 	f := r.decode(resource.Address{}, b.Body, b.DefRange(), s, r.context(r.settingsRefs[b]))
 	r.settingsFailed = r.settingsFailed || f.failed
 	return f

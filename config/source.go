@@ -39,6 +39,9 @@ func (r *reader) readFiles() {
 		}
 		file, found := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 		r.take(found)
+		if found.HasErrors() {
+			r.broken[name], r.poisoned = true, true
+		}
 		if body, ok := file.Body.(*hclsyntax.Body); ok {
 			r.bodies = append(r.bodies, body)
 		}

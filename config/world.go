@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -135,6 +136,7 @@ func absent(marks cty.ValueMarks) []string {
 			names = append(names, a.variable)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
