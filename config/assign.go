@@ -150,6 +150,9 @@ func (r *reader) giveAttribute(attr *hclsyntax.Attribute, file string) {
 		r.poisoned = true
 		return
 	}
+	if v.sensitive {
+		r.mask(attr)
+	}
 	r.give(v, raw, file, attr.Expr.Range())
 }
 
@@ -192,26 +195,4 @@ func (r *reader) missingValue(v *variable, wanted bool) {
 		Hint: fmt.Sprintf("Give it by -var '%s=...', by %s%s, or in %s.",
 			v.name, variablePrefix, v.name, valuesName),
 	})
-}
-
-// remember keeps every text in a sensitive value, so that it can be scrubbed from whatever is told.
-func (r *reader) remember(v cty.Value) {
-	v, _ = v.UnmarkDeep()
-	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails
-		if leaf.IsKnown() && !leaf.IsNull() && leaf.Type() == cty.String && leaf.AsString() != "" {
-			r.secrets[leaf.AsString()] = true
-		}
-		return true, nil
-	})
-}
-
-// hasText tells whether a value holds a string that is not empty.
-func hasText(v cty.Value) bool {
-	found := false
-	v, _ = v.UnmarkDeep()
-	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails
-		found = found || (leaf.IsKnown() && !leaf.IsNull() && leaf.Type() == cty.String && leaf.AsString() != "")
-		return true, nil
-	})
-	return found
 }

@@ -86,7 +86,7 @@ func (r *reader) labels(b *hclsyntax.Block, want ...string) bool {
 		example += fmt.Sprintf(" %q", w)
 	}
 	if len(b.Labels) != len(want) {
-		r.fail(b.DefRange(), "Wrong number of labels", "", "A %s block is written `%s { ... }`.", b.Type, example)
+		r.fail(b.DefRange(), "Wrong number of labels", "", "%s block is written `%s { ... }`.", capital(article(b.Type)), example)
 		return false
 	}
 	for i, label := range b.Labels {

@@ -23,8 +23,8 @@ type AssignmentKind string
 
 // The two kinds of assignment.
 const (
-	AssignValue AssignmentKind = "var"      // Text is "name=value"
-	AssignFile  AssignmentKind = "var-file" // Text is a path
+	AssignVar  AssignmentKind = "var"      // Text is "name=value"
+	AssignFile AssignmentKind = "var-file" // Text is a path
 )
 
 // Assignment is one -var or -var-file.
@@ -43,7 +43,7 @@ type Config struct {
 	Set       *resource.Set
 	// Digest is the hex SHA-256 of the files, of what functions read, and of all values of variables that are not sensitive.
 	Digest  string
-	Sources map[string][]byte // by the file names that diagnostics use
+	Sources map[string][]byte // by the file names that diagnostics use; stars in place of secrets, byte by byte
 	Secrets []resource.Secret // every sensitive text that was seen, for scrubbing; sorted, each once
 	Missing []MissingVariable // needed variables without a value, by name; each is an error too, unless it is sensitive
 
@@ -94,7 +94,7 @@ func LoadSettings(dir string, in Input) (*Config, diag.List) {
 func (r *reader) finish() (*Config, diag.List) {
 	r.guardSilence()
 	c := &Config{
-		Dir: r.dir, Trove: r.trove, Providers: r.providers, Guest: r.guest, Set: r.set, Sources: r.sources,
+		Dir: r.dir, Trove: r.trove, Providers: r.providers, Guest: r.guest, Set: r.set, Sources: r.maskedSources(),
 		Digest: r.digest(), Secrets: r.secretList(), Missing: r.missing, reader: r,
 	}
 	slices.SortFunc(c.Missing, func(a, b MissingVariable) int { return cmp.Compare(a.Name, b.Name) })

@@ -82,6 +82,9 @@ func (r *reader) checkInner(b *hclsyntax.Block, what string, names []string, spe
 		r.fail(b.TypeRange, "Unknown block", hint, "%s has no block %q.", capital(article(what)), b.Type)
 	default:
 		r.checkLabels(b, inner)
+		if !inner.supports(b.Labels) {
+			return
+		}
 		r.checkShape(b.Body, b.Type+" block", inner.spec)
 	}
 }
@@ -156,8 +159,12 @@ func (r *reader) decode(addr resource.Address, body *hclsyntax.Body, at hcl.Rang
 	return f
 }
 
+// missingArgument says that something required is not there. In a file with syntax errors it may well be there.
 func (r *reader) missingArgument(f *form, name, what string) {
 	r.poisoned = true
+	if r.broken[f.at.Filename] {
+		return
+	}
 	r.failFor(f.address, f.at, "Missing "+what, "", "The %s %q is required here.", what, name)
 }
 
@@ -197,6 +204,7 @@ func (r *reader) decodeArgument(f *form, a argument, attr *hclsyntax.Attribute, 
 		return got, true
 	}
 	if v.IsNull() {
+		got.failed = false
 		return got, false
 	}
 	if !a.free {
@@ -230,7 +238,7 @@ func (r *reader) decodeReference(f *form, a argument, v cty.Value, got filled) (
 	want := string(a.refs[0])
 	hint := fmt.Sprintf("Write %s = %s.%s.", a.name, want, or(r.nodeNames(want), "NAME"))
 	if elements := v.Type(); !ok && v.IsKnown() && (elements.IsListType() || elements.IsMapType()) && elements.ElementType().IsObjectType() {
-		hint = fmt.Sprintf("The block is repeated: write %s.NAME[0] or %s.NAME[\"KEY\"].", want, want)
+		hint = fmt.Sprintf("The block is repeated: name one of it, such as %s.", firstOf(v, want+".NAME[0]"))
 	}
 	r.failFor(f.address, got.at, "Wrong type", hint, "%s names %s; this is %s.", a.name, article(want), friendly(v))
 	return got, true

@@ -29,6 +29,10 @@ func (r *reader) decodeInner(f *form, n nested, body *hclsyntax.Body, ctx *hcl.E
 }
 
 func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Body, at hcl.Range, ctx *hcl.EvalContext) {
+	if !n.supports(labels) {
+		f.blocks[n.name] = append(f.blocks[n.name], &form{spec: &spec{}, label: labels[0], at: at})
+		return
+	}
 	inner := r.decode(f.address, body, at, n.spec, ctx)
 	if n.label != "" {
 		if len(labels) != 1 {
@@ -41,7 +45,7 @@ func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Bo
 		if !n.many || (n.label != "" && other.label == inner.label) {
 			what := "a block " + n.name
 			if n.label != "" {
-				what += fmt.Sprintf(" %q", n.label)
+				what += fmt.Sprintf(" %q", inner.label)
 			}
 			r.duplicate(at, other.at, what)
 			f.failed, r.poisoned = true, true

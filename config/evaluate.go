@@ -28,8 +28,6 @@ func (r *reader) evaluate() {
 
 // evaluateKind repeats a block, decodes each turn, and makes the value that references see.
 func (r *reader) evaluateKind(n *node) cty.Value {
-	s := kindSpecs[n.kind]
-	r.checkShape(n.block.Body, n.block.Type+" block", s, metaSpec)
 	ctx := r.context(n.refs)
 	turns, repetition, ok := r.repetition(n, ctx)
 	if !ok {

@@ -23,7 +23,7 @@ var libraryFunctions = map[string]function.Function{
 
 	"chunklist": stdlib.ChunklistFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
 	"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
-	"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "index": stdlib.IndexFunc, "keys": stdlib.KeysFunc,
+	"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc,
 	"lookup": stdlib.LookupFunc, "merge": stdlib.MergeFunc, "range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc,
 	"setintersection": stdlib.SetIntersectionFunc, "setproduct": stdlib.SetProductFunc, "setsubtract": stdlib.SetSubtractFunc,
 	"setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "values": stdlib.ValuesFunc,
@@ -32,9 +32,8 @@ var libraryFunctions = map[string]function.Function{
 	"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": stdlib.JSONDecodeFunc,
 	"can": tryfunc.CanFunc, "try": tryfunc.TryFunc,
 
-	"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
-	"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number),
-	"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tostring": stdlib.MakeToFunc(cty.String),
+	"tobool": stdlib.MakeToFunc(cty.Bool), "tonumber": stdlib.MakeToFunc(cty.Number), "tostring": stdlib.MakeToFunc(cty.String),
+	"tolist": toList, "tomap": toMap, "toset": toSet,
 }
 
 // functionTable is every function of the language. None of them depends on the time, on chance or on the network.
@@ -42,7 +41,7 @@ func (r *reader) functionTable() map[string]function.Function {
 	table := maps.Clone(libraryFunctions)
 	maps.Copy(table, map[string]function.Function{
 		"alltrue": allTrue, "anytrue": anyTrue, "base64decode": base64Decode, "base64encode": base64Encode,
-		"cidrhost": cidrHost, "cidrnetmask": cidrNetmask, "cidrsubnet": cidrSubnet, "endswith": endsWith,
+		"cidrhost": cidrHost, "cidrnetmask": cidrNetmask, "cidrsubnet": cidrSubnet, "endswith": endsWith, "index": indexOf,
 		"issensitive": isSensitive, "jsonencode": jsonEncode, "length": length, "md5": md5Hex, "nonsensitive": nonsensitive,
 		"one": one, "replace": replace, "sensitive": sensitive, "sha256": sha256Hex, "startswith": startsWith, "sum": sum,
 		"yamldecode": yamlDecode,
@@ -50,6 +49,9 @@ func (r *reader) functionTable() map[string]function.Function {
 	})
 	return table
 }
+
+// functionNames are the names of all functions.
+var functionNames = keys((&reader{}).functionTable())
 
 // length is the number of elements, or of characters of a text.
 var length = function.New(&function.Spec{
@@ -120,6 +122,29 @@ var one = function.New(&function.Spec{
 		default:
 			return cty.NilVal, function.NewArgErrorf(0, "it has more than one element")
 		}
+	},
+})
+
+// indexOf finds a value in a list.
+var indexOf = function.New(&function.Spec{
+	Description: "the place of a value in a list, from 0",
+	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
+	Type:        function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
+		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
+			return cty.NilVal, function.NewArgErrorf(0, "it must be a list")
+		}
+		for it := args[0].ElementIterator(); it.Next(); {
+			key, element := it.Element()
+			same, err := stdlib.Equal(element, args[1])
+			if err == nil && !same.IsKnown() {
+				return cty.UnknownVal(want), nil
+			}
+			if err == nil && same.True() {
+				return key, nil
+			}
+		}
+		return cty.NilVal, function.NewArgErrorf(1, "the list does not hold it")
 	},
 })
 

@@ -21,9 +21,11 @@ type reader struct {
 	diags   diag.List
 	told    map[string]bool // diagnostics already given, so that a thousand instances of a block complain once
 	sources map[string][]byte
+	broken  map[string]bool // files with syntax errors, from which blocks may be lost
 	bodies  []*hclsyntax.Body
 	inputs  map[string][]byte // what functions read, by path
 	secrets map[string]bool
+	masks   map[hcl.Range]bool // of secrets that stand in a file
 	missing []MissingVariable
 
 	variables      map[string]*variable
@@ -59,7 +61,7 @@ type settingsBlocks struct {
 func newReader(dir string, in Input) *reader {
 	r := &reader{
 		dir: dir, in: in, told: map[string]bool{}, sources: map[string][]byte{}, inputs: map[string][]byte{},
-		secrets: map[string]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
+		broken: map[string]bool{}, secrets: map[string]bool{}, masks: map[hcl.Range]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
 		outputs: map[string]*output{}, bad: map[*hclsyntax.Attribute]bool{}, values: map[string]cty.Value{},
 		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{},
 		refs: map[resource.Address]*identity{}, varValue: cty.EmptyObjectVal,
@@ -123,7 +125,7 @@ func fromHCL(d *hcl.Diagnostic) diag.Diagnostic {
 	if d.Context != nil {
 		out.Context = place(*d.Context)
 	}
-	return explainComputed(out)
+	return explainFunction(explainComputed(out))
 }
 
 // place turns a range of hcl into ours; a zero range is nowhere.

@@ -39,11 +39,16 @@ func (r *reader) scanAll(only map[string]bool) {
 	}
 	settings := scope{varsOnly: settingsReason}
 	for _, b := range r.settingsList() {
+		if s := settingsSpecs[b.Type]; s != nil {
+			r.checkShape(b.Body, b.Type+" block", s)
+		}
 		r.walk(b.Body, settings, func(attr *hclsyntax.Attribute, s scope) {
 			r.settingsRefs[b] = append(r.settingsRefs[b], r.scan(attr, s)...)
 		})
 	}
 }
+
+var settingsSpecs = map[string]*spec{"trove": troveSpec, "provider": providerSpec, "guest": guestSpec}
 
 const settingsReason = "the trove, provider and guest blocks say how to work and are read before any resource"
 
@@ -82,6 +87,7 @@ func (r *reader) neededBySettings() map[string]bool {
 }
 
 func (r *reader) scanKind(n *node) {
+	r.checkShape(n.block.Body, n.block.Type+" block", kindSpecs[n.kind], metaSpec)
 	attrs := n.block.Body.Attributes
 	s := scope{each: attrs["for_each"] != nil, count: attrs["count"] != nil}
 	r.walk(n.block.Body, s, func(attr *hclsyntax.Attribute, inner scope) {
@@ -137,6 +143,9 @@ func iteratorName(b *hclsyntax.Block) string {
 
 // scan lists the nodes that an argument names, and marks the argument bad when it names what is not there.
 func (r *reader) scan(attr *hclsyntax.Attribute, s scope) []reference {
+	if r.bad[attr] {
+		return nil
+	}
 	var refs []reference
 	for _, t := range attr.Expr.Variables() {
 		id, ok := r.resolve(t, s)
@@ -189,6 +198,9 @@ func (r *reader) resolveVariable(t hcl.Traversal) bool {
 		return false
 	}
 	if _, ok := r.variables[name]; !ok {
+		if len(r.broken) > 0 {
+			return false // it may be what was lost
+		}
 		hint := didYouMean(name, keys(r.variables), fmt.Sprintf("Declare it: variable %q { }.", name))
 		r.fail(t.SourceRange(), "Unknown variable", hint, "There is no variable %q.", name)
 		return false
@@ -204,6 +216,9 @@ func (r *reader) resolveLocal(t hcl.Traversal) (string, bool) {
 	}
 	id := "local." + name
 	if _, ok := r.nodes[id]; !ok {
+		if len(r.broken) > 0 {
+			return "", false
+		}
 		hint := didYouMean(name, r.nodeNames("local"), "Declare it in a locals block.")
 		r.fail(t.SourceRange(), "Unknown local value", hint, "There is no local value %q.", name)
 		return "", false
@@ -239,6 +254,9 @@ func (r *reader) resolveKind(t hcl.Traversal, s scope) (string, bool) {
 	}
 	id := kind + "." + name
 	n, ok := r.nodes[id]
+	if !ok && len(r.broken) > 0 {
+		return "", false
+	}
 	if !ok {
 		hint := didYouMean(name, r.nodeNames(kind), fmt.Sprintf("Declare it: %s %q { ... }.", kind, name))
 		r.fail(t.SourceRange(), "Unknown resource", hint, "There is no %s %q.", kind, name)

@@ -87,6 +87,18 @@ func explainComputed(d diag.Diagnostic) diag.Diagnostic {
 	return d
 }
 
+// explainFunction gives the name that was meant by a rule of ours: hcl takes any near one, another one each time.
+func explainFunction(d diag.Diagnostic) diag.Diagnostic {
+	if d.Summary != "Call to unknown function" {
+		return d
+	}
+	_, rest, _ := strings.Cut(d.Detail, `"`)
+	name, _, _ := strings.Cut(rest, `"`)
+	d.Detail = fmt.Sprintf("There is no function %q.", name)
+	d.Hint = didYouMean(name, functionNames, "")
+	return d
+}
+
 // nodeList lists the nodes by their place, so that the same input gives the same order of work.
 func (r *reader) nodeList() []*node {
 	return slices.SortedFunc(maps.Values(r.nodes), func(a, b *node) int {

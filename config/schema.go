@@ -24,6 +24,7 @@ type argument struct {
 type nested struct {
 	name     string
 	label    string // what its label is; empty: it has none
+	only     string // the one label that can be decoded; the caller tells about others
 	many     bool
 	required bool
 	hidden   bool // cannot be referred to
@@ -46,6 +47,11 @@ type attribute struct {
 	name string
 	typ  cty.Type
 	doc  string
+}
+
+// supports tells whether blocks with these labels can be decoded.
+func (n nested) supports(labels []string) bool {
+	return n.only == "" || len(labels) != 1 || labels[0] == n.only
 }
 
 func (s *spec) argument(name string) (argument, bool) {

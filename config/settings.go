@@ -26,14 +26,33 @@ type StateBlock struct {
 	Range *diag.Range
 }
 
-// Provider is one provider block: how to reach an OpenStack. Args and Secrets are by argument name, as in clouds.yaml;
-// what is not given comes from the environment.
+// Provider is one provider block: how to reach an OpenStack. An argument stands for the variable of OpenStack's clients
+// with its name: auth_url for OS_AUTH_URL. What is not given comes from the environment. Args holds secrets: it must not
+// be printed.
 type Provider struct {
-	Alias   string // empty: the default one
-	Cloud   string // the entry of clouds.yaml; also in Args
-	Args    map[string]string
-	Secrets map[string]resource.Secret
-	Range   *diag.Range // nil: there is no block
+	Alias string // empty: the default one
+	Cloud string // the entry of clouds.yaml; also in Args
+	Args  map[string]string
+	Range *diag.Range // nil: there is no block
+}
+
+// Getenv is the value that the block gives in place of an OS_* variable.
+func (p Provider) Getenv(name string) (string, bool) {
+	name, ok := strings.CutPrefix(name, "OS_")
+	if !ok {
+		return "", false
+	}
+	arg := strings.ToLower(name)
+	switch arg {
+	case "region_name":
+		arg = "region"
+	case "cacert":
+		arg = "cacert_file"
+	case "tenant_name", "tenant_id":
+		arg = "project" + strings.TrimPrefix(arg, "tenant")
+	}
+	value, ok := p.Args[arg]
+	return value, ok
 }
 
 // Guest says how agents are reached.
@@ -84,7 +103,7 @@ var providerSpec = &spec{
 		{name: "cacert_file", typ: cty.String, doc: "The authority's certificate."},
 		{name: "cert", typ: cty.String, doc: "A client's certificate."},
 		{name: "key", typ: cty.String, doc: "A client's key file."},
-		{name: "user_name", typ: cty.String, doc: "The user."},
+		{name: "username", typ: cty.String, doc: "The user."},
 		{name: "user_id", typ: cty.String, doc: "The user, by id."},
 		{name: "password", typ: cty.String, secret: true, doc: "The user's password."},
 		{name: "token", typ: cty.String, secret: true, doc: "A token in place of a password."},
@@ -99,7 +118,7 @@ var providerSpec = &spec{
 		{name: "application_credential_id", typ: cty.String, doc: "An application credential, by id."},
 		{name: "application_credential_name", typ: cty.String, doc: "An application credential."},
 		{name: "application_credential_secret", typ: cty.String, secret: true, doc: "Its secret."},
-		{name: "endpoint_type", typ: cty.String, doc: "public, internal or admin."},
+		{name: "interface", typ: cty.String, doc: "public, internal or admin."},
 	},
 }
 
@@ -115,7 +134,7 @@ var guestSpec = &spec{
 	args: []argument{
 		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
 	},
-	blocks: []nested{{name: "transport", label: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
+	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{
 			{name: "private_key_file", typ: cty.String, doc: "The key. Default: an agent, or TROVE_SSH_KEY."},
 			{name: "user", typ: cty.String, doc: "Who logs in. Default \"" + defaultSSHUser + "\"."},
@@ -136,16 +155,15 @@ func (r *reader) settings() {
 		r.readProvider(b)
 	}
 	if len(r.providers) == 0 {
-		r.providers = []Provider{{Args: map[string]string{}, Secrets: map[string]resource.Secret{}}}
+		r.providers = []Provider{{Args: map[string]string{}}}
 	}
 	if b := r.blocks.guest; b != nil {
 		r.readGuest(b)
 	}
 }
 
-// fill checks the shape of a block of settings and evaluates it.
+// fill evaluates a block of settings.
 func (r *reader) fill(b *hclsyntax.Block, s *spec) *form {
-	r.checkShape(b.Body, b.Type+" block", s)
 	f := r.decode(resource.Address{}, b.Body, b.DefRange(), s, r.context(r.settingsRefs[b]))
 	r.settingsFailed = r.settingsFailed || f.failed
 	return f
@@ -183,16 +201,15 @@ func (r *reader) readProvider(b *hclsyntax.Block) {
 		return
 	}
 	f := r.fill(b, providerSpec)
-	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Secrets: map[string]resource.Secret{}, Range: place(b.DefRange())}
+	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Range: place(b.DefRange())}
 	for _, a := range providerSpec.args {
 		if a.later || !f.has(a.name) {
 			continue
 		}
 		text := textOf(f.args[a.name].value)
 		if a.secret {
-			p.Secrets[a.name] = resource.NewSecret(text)
 			r.remember(cty.StringVal(text))
-			continue
+			r.mask(f.args[a.name].attr)
 		}
 		p.Args[a.name] = text
 	}

@@ -1,12 +1,8 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,10 +10,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/trovectl/trovectl/config/diag"
-	"github.com/trovectl/trovectl/config/resource"
 )
 
 const (
@@ -45,6 +39,9 @@ func (r *reader) readFiles() {
 		}
 		file, found := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 		r.take(found)
+		if found.HasErrors() {
+			r.broken[name], r.poisoned = true, true
+		}
 		if body, ok := file.Body.(*hclsyntax.Body); ok {
 			r.bodies = append(r.bodies, body)
 		}
@@ -104,63 +101,4 @@ func reason(err error) string {
 		return at.Err.Error()
 	}
 	return err.Error()
-}
-
-// digest is a fingerprint of everything but secrets that the desired set was made from.
-func (r *reader) digest() string {
-	sum := sha256.New()
-	part := func(kind, name string, data []byte) {
-		content := sha256.Sum256(data)
-		line, _ := json.Marshal([]string{kind, name, hex.EncodeToString(content[:])})
-		_, _ = sum.Write(append(line, '\n')) // a hash never fails
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
-		if strings.HasSuffix(name, configSuffix) {
-			part("file", name, r.sources[name])
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.inputs)) {
-		part("input", name, r.inputs[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.variables)) {
-		v := r.variables[name]
-		if v.sensitive || !v.assigned {
-			continue
-		}
-		if value, _ := v.value.UnmarkDeep(); value.IsWhollyKnown() {
-			if data, err := ctyjson.Marshal(value, value.Type()); err == nil {
-				part("variable", name, data)
-			}
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
-func (r *reader) secretList() []resource.Secret {
-	var out []resource.Secret
-	for _, text := range slices.Sorted(maps.Keys(r.secrets)) {
-		out = append(out, resource.NewSecret(text))
-	}
-	return out
-}
-
-// scrub takes every secret out of what is told. Messages of functions may quote their arguments.
-func (r *reader) scrub(list diag.List) diag.List {
-	var pairs []string
-	longest := slices.SortedFunc(maps.Keys(r.secrets), func(a, b string) int { return len(b) - len(a) })
-	for _, s := range longest {
-		if len(s) >= 3 { // shorter ones would tear ordinary words apart and are found nowhere by chance
-			pairs = append(pairs, s, resource.Hidden)
-		}
-	}
-	if len(pairs) == 0 {
-		return list
-	}
-	replace := strings.NewReplacer(pairs...)
-	for i := range list {
-		list[i].Summary = replace.Replace(list[i].Summary)
-		list[i].Detail = replace.Replace(list[i].Detail)
-		list[i].Hint = replace.Replace(list[i].Hint)
-	}
-	return list
 }

@@ -46,6 +46,18 @@ func friendlyType(ty cty.Type) string {
 	}
 }
 
+// firstOf is the address of the first resource in a collection.
+func firstOf(v cty.Value, otherwise string) string {
+	for it := v.ElementIterator(); it.Next(); {
+		_, element := it.Element()
+		if addr, ok := identityOf(element); ok {
+			return addr.String()
+		}
+		break
+	}
+	return otherwise
+}
+
 func plural(ty cty.Type) string {
 	switch ty {
 	case cty.String:

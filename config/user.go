@@ -111,6 +111,7 @@ func (b *builder) secret(name string, got filled) resource.Secret {
 		return resource.Secret{}
 	}
 	b.r.remember(got.value)
+	b.r.mask(got.attr)
 	if !got.hidden && name == "password" {
 		code, detail := "password-not-sensitive", "The password comes from a value that is not sensitive."
 		if len(got.attr.Expr.Variables()) == 0 {

@@ -72,6 +72,7 @@ func (r *reader) addDefault(v *variable, attr *hclsyntax.Attribute) {
 	}
 	if v.sensitive {
 		r.remember(raw)
+		r.mask(attr)
 		if !raw.IsNull() && hasText(raw) {
 			r.warn("password-literal", attr.Expr.Range(), "Secret in a configuration file",
 				"Remove the default and give the value by TROVE_VAR_"+v.name+".",

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -127,22 +128,6 @@ func (r *reader) evaluateNode(n *node) {
 	r.values[n.id] = r.evaluateKind(n)
 }
 
-// rememberMarked keeps the texts in a value that are sensitive, as a whole or in parts.
-func (r *reader) rememberMarked(v cty.Value) {
-	if !v.ContainsMarked() {
-		return
-	}
-	_, paths := v.UnmarkDeepWithPaths()
-	for _, p := range paths {
-		if _, ok := p.Marks[sensitiveMark]; !ok {
-			continue
-		}
-		if part, err := p.Path.Apply(v); err == nil {
-			r.remember(part)
-		}
-	}
-}
-
 // absent names the variables without a value that a value was made from.
 func absent(marks cty.ValueMarks) []string {
 	var names []string
@@ -151,6 +136,7 @@ func absent(marks cty.ValueMarks) []string {
 			names = append(names, a.variable)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -1,0 +1,454 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"pgregory.net/rapid"
+
+	"github.com/trovectl/trovectl/config/resource"
+)
+
+func mustLoad(t testing.TB, files map[string]string, in Input) *Config {
+	t.Helper()
+	c, list := Load(writeFiles(t, files), in)
+	if err := list.Err(); err != nil {
+		t.Fatalf("loading: %v", err)
+	}
+	return c
+}
+
+func TestExamplesLoad(t *testing.T) {
+	dirs, err := filepath.Glob("../examples/*/main.trove.hcl")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, main := range dirs {
+		c, list := Load(filepath.Dir(main), Input{Version: "0.1.0"})
+		if len(list) > 0 {
+			t.Errorf("%s: %s", main, showList(list))
+		}
+		if len(c.Set.Resources) == 0 {
+			t.Errorf("%s: no resources", main)
+		}
+		for name, src := range c.Sources {
+			formatted, list := Format(name, src)
+			if len(list) > 0 || !bytes.Equal(formatted, src) {
+				t.Errorf("%s/%s is not formatted", filepath.Dir(main), name)
+			}
+		}
+	}
+}
+
+// TestSameInputSameBytes loads every archive several times: maps have no order, what is told and desired has one.
+func TestSameInputSameBytes(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/*/*.txtar")
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{"zz_base.trove.hcl": base}
+		for _, f := range archive.Files {
+			if strings.HasSuffix(f.Name, ".hcl") {
+				files[f.Name] = string(f.Data)
+			}
+		}
+		dir := writeFiles(t, files)
+		first := ""
+		for range 4 {
+			c, list := Load(dir, Input{})
+			outs, more := c.Outputs(nil, false)
+			text := showList(list) + showList(more) + c.Digest + fmt.Sprint(outs, c.Missing)
+			for _, res := range c.Set.Sorted() {
+				body, err := json.Marshal(res.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text += res.Address.String() + string(body)
+			}
+			if first == "" {
+				first = text
+			}
+			if diff := cmp.Diff(first, text); diff != "" {
+				t.Fatalf("%s: not the same twice:\n%s", path, diff)
+			}
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	main := base + `
+variable "a" { default = "x" }
+variable "s" { sensitive = true }
+output "f" { value = [file("data.txt"), fileexists("other.txt")] }
+`
+	files := map[string]string{"main.trove.hcl": main, "data.txt": "1"}
+	digest := func(change map[string]string, environ ...string) string {
+		all := maps.Clone(files)
+		maps.Copy(all, change)
+		return mustLoad(t, all, Input{Environ: environ}).Digest
+	}
+	same := digest(nil)
+	if got := digest(nil, "TROVE_VAR_s=secret", "TROVE_VAR_a=x", "TROVE_VAR_undeclared=1"); got != same {
+		t.Error("secrets and values that are the same change the digest")
+	}
+	for what, got := range map[string]string{
+		"a variable":       digest(nil, "TROVE_VAR_a=y"),
+		"a file":           digest(map[string]string{"main.trove.hcl": main + "\n"}),
+		"another file":     digest(map[string]string{"x.trove.hcl": ""}),
+		"what file() read": digest(map[string]string{"data.txt": "2"}),
+		"what there is":    digest(map[string]string{"other.txt": ""}),
+	} {
+		if got == same {
+			t.Errorf("%s does not change the digest", what)
+		}
+	}
+}
+
+// TestSecretsAreNowhere searches everything that a load returns.
+func TestSecretsAreNowhere(t *testing.T) {
+	secrets := []string{"pw-from-env-1", "pw-from-file-2", "pw-literal-3", "pw-default-4", `pw-"quoted-5`, "pw-token-6"}
+	files := map[string]string{
+		"main.trove.hcl": base + `
+variable "env" {
+  sensitive = true
+}
+variable "file" {
+  sensitive = true
+  type      = map(string)
+}
+variable "default" {
+  sensitive = true
+  default   = "pw-default-4"
+}
+provider "openstack" {
+  token = "pw-token-6"
+}
+locals {
+  wrong = tonumber(var.env)
+  also  = tonumber(nonsensitive(var.file["a"]))
+}
+user "a" {
+  instance = instance.orders
+  password = var.env
+}
+user "b" {
+  instance = instance.orders
+  password = "pw-literal-3"
+}
+user "c" {
+  instance = instance.orders
+  password = "pw-\"quoted-5"
+  name     = var.default
+}
+output "o" {
+  value     = [var.env, var.file]
+  sensitive = true
+}
+`,
+		"trovevars.hcl": "file = {\n  a = \"pw-from-file-2\"\n}\n",
+	}
+	c, list := Load(writeFiles(t, files), Input{Environ: []string{"TROVE_VAR_env=pw-from-env-1"}})
+	if !list.HasErrors() {
+		t.Fatal("the configuration has errors, but none is told")
+	}
+	listText, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(listText) + fmt.Sprintf("%v %+v", c.Secrets, c.Set)
+	for name, src := range c.Sources {
+		text += name + string(src)
+		if len(src) != len(files[name]) {
+			t.Errorf("%s: places moved", name)
+		}
+	}
+	known := map[string]bool{}
+	for _, s := range c.Secrets {
+		known[s.Reveal()] = true
+	}
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q can be read", secret)
+		}
+		if !known[secret] {
+			t.Errorf("%q is not among the secrets to scrub", secret)
+		}
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	c := mustLoad(t, map[string]string{"main.trove.hcl": base + `
+locals {
+  all = [instance.orders]
+}
+output "direct" {
+  value       = instance.orders.port
+  description = "a port"
+}
+output "through_local" {
+  value = local.all[0].address
+}
+output "through_database" {
+  value = database.d.instance.addresses
+}
+output "whole" {
+  value = database.d
+}
+output "known" {
+  value = instance.orders.name
+}
+database "d" {
+  instance = instance.orders
+}
+`}, Input{})
+	orders := resource.Address{Kind: resource.KindInstance, Name: "orders"}
+	outs, list := c.Outputs(map[resource.Address]map[string]any{
+		orders: {"port": 3306, "address": "10.0.0.5", "addresses": []string{"10.0.0.5"}, "unheard_of": true},
+	}, true)
+	got := map[string]any{}
+	for _, o := range outs {
+		got[o.Name] = o.Value
+		if o.Name != "whole" && !o.Known {
+			t.Errorf("%s is not known", o.Name)
+		}
+	}
+	want := map[string]any{
+		"direct": json.Number("3306"), "through_local": "10.0.0.5", "through_database": []any{"10.0.0.5"}, "known": "orders", "whole": nil,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	if len(list) != 1 || list[0].Code != "output-unknown" {
+		t.Errorf("after apply the unknown one is told: %s", showList(list))
+	}
+	before, list := c.Outputs(nil, false)
+	if len(list) != 0 {
+		t.Errorf("before apply nothing is told: %s", showList(list))
+	}
+	for _, o := range before {
+		if o.Known != (o.Name == "known") {
+			t.Errorf("before apply %s is known: %t", o.Name, o.Known)
+		}
+	}
+}
+
+func TestMissingVariables(t *testing.T) {
+	c, list := Load(writeFiles(t, map[string]string{"main.trove.hcl": base + `
+variable "secret" {
+  sensitive   = true
+  description = "a password"
+}
+variable "plain" {}
+`}), Input{})
+	want := []MissingVariable{{Name: "plain"}, {Name: "secret", Description: "a password", Sensitive: true}}
+	if diff := cmp.Diff(want, c.Missing); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	if len(list) != 1 || list[0].Code != "variable-missing" {
+		t.Errorf("told: %s", showList(list))
+	}
+}
+
+func TestProviderStandsForEnvironment(t *testing.T) {
+	c := mustLoad(t, map[string]string{"main.trove.hcl": `
+provider "openstack" {
+  cloud       = "dev"
+  region      = "R1"
+  cacert_file = "ca.pem"
+  insecure    = true
+  username    = "u"
+  password    = "p-w-d"
+  project_name = "p"
+}
+`}, Input{})
+	for name, want := range map[string]string{
+		"OS_CLOUD": "dev", "OS_REGION_NAME": "R1", "OS_CACERT": "ca.pem", "OS_INSECURE": "true", "OS_USERNAME": "u",
+		"OS_PASSWORD": "p-w-d", "OS_TENANT_NAME": "p", "OS_PROJECT_NAME": "p",
+	} {
+		if got, ok := c.Providers[0].Getenv(name); !ok || got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if _, ok := c.Providers[0].Getenv("OS_TOKEN"); ok {
+		t.Error("what is not given has a value")
+	}
+	if _, ok := c.Providers[0].Getenv("HOME"); ok {
+		t.Error("other variables are not the provider's")
+	}
+}
+
+func TestGuestBlock(t *testing.T) {
+	c := mustLoad(t, map[string]string{"main.trove.hcl": `
+guest {
+  network = "mgmt"
+  transport "ssh" {
+    private_key_file = "key"
+    user             = "ci"
+    port             = 2222
+    source_cidrs     = ["10.0.0.2/32", "10.0.0.1/32"]
+    bastion {
+      host     = "b"
+      host_key = "ssh-ed25519 AAAA"
+      port     = 2022
+      user     = "jump"
+    }
+  }
+}
+`}, Input{})
+	want := Guest{Network: "mgmt", SSH: &SSH{
+		PrivateKeyFile: "key", User: "ci", Port: 2222, SourceCIDRs: []string{"10.0.0.1/32", "10.0.0.2/32"},
+		Bastion: &Bastion{Host: "b", Port: 2022, User: "jump", HostKey: "ssh-ed25519 AAAA"},
+	}}
+	if diff := cmp.Diff(want, c.Guest); diff != "" {
+		t.Errorf("guest (-want +got):\n%s", diff)
+	}
+	empty := mustLoad(t, map[string]string{"main.trove.hcl": "locals {}\n"}, Input{})
+	if diff := cmp.Diff(Guest{SSH: &SSH{User: "trovectl", Port: 22}}, empty.Guest); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+	if len(empty.Providers) != 1 || len(empty.Set.Resources) != 0 {
+		t.Errorf("an empty configuration has one provider and no resource: %+v", empty)
+	}
+}
+
+func TestDirectoryThatIsNotThere(t *testing.T) {
+	c, list := Load(filepath.Join(t.TempDir(), "nothing"), Input{})
+	if c == nil || !list.HasErrors() || len(list) != 1 {
+		t.Errorf("told: %s", showList(list))
+	}
+}
+
+func TestFilesThatAreNotRead(t *testing.T) {
+	dir := writeFiles(t, map[string]string{
+		"main.trove.hcl": "locals {}\n", ".hidden.trove.hcl": "{", "main.trove.hcl~": "{", "#x.trove.hcl": "{", "other.hcl": "{",
+	})
+	if err := os.Mkdir(filepath.Join(dir, "directory.trove.hcl"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, list := Load(dir, Input{}); len(list) > 0 {
+		t.Errorf("told: %s", showList(list))
+	}
+}
+
+func TestFormat(t *testing.T) {
+	got, list := Format("x.trove.hcl", []byte("locals{\na=1\n  bcd =   2\n}\n"))
+	if len(list) > 0 || string(got) != "locals {\n  a   = 1\n  bcd = 2\n}\n" {
+		t.Errorf("formatted: %s %s", got, showList(list))
+	}
+	broken := []byte("locals {\n")
+	got, list = Format("x.trove.hcl", broken)
+	if !bytes.Equal(got, broken) || !list.HasErrors() || list[0].Subject.Filename != "x.trove.hcl" {
+		t.Errorf("a broken file stays as it is: %s %s", got, showList(list))
+	}
+}
+
+// TestFormatTwice: formatting what is formatted changes nothing.
+func TestFormatTwice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		src := rapid.SliceOf(rapid.SampledFrom([]string{
+			"locals {\n", "}\n", "a=1\n", "bb  =   [1,\n2]\n", "# c\n", "\n", "x \"y\" {\n", `t = "${ a }"` + "\n", "  ", "z = <<E\nE\n",
+		})).Draw(t, "source")
+		once, list := Format("f", []byte(strings.Join(src, "")))
+		if list.HasErrors() {
+			return
+		}
+		twice, list := Format("f", once)
+		if list.HasErrors() || !bytes.Equal(once, twice) {
+			t.Fatalf("once:\n%s\ntwice:\n%s", once, twice)
+		}
+	})
+}
+
+func TestSchema(t *testing.T) {
+	data, err := json.Marshal(Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documents []Document
+	if err := json.Unmarshal(data, &documents); err != nil {
+		t.Fatal(err)
+	}
+	if len(documents) != 3+len(resource.Kinds) {
+		t.Errorf("%d documents", len(documents))
+	}
+	var walk func(path string, d Document)
+	walk = func(path string, d Document) {
+		for _, a := range append(d.Arguments, d.Computed...) {
+			if a.Doc == "" || a.Type == "" {
+				t.Errorf("%s.%s is not documented", path, a.Name)
+			}
+		}
+		for _, b := range d.Blocks {
+			if b.Doc == "" {
+				t.Errorf("%s.%s is not documented", path, b.Name)
+			}
+			walk(path+"."+b.Name, b)
+		}
+	}
+	for _, d := range documents {
+		walk(d.Name, d)
+	}
+}
+
+func TestVersionConstraints(t *testing.T) {
+	for _, c := range []struct {
+		constraint, version string
+		want                bool
+	}{
+		{">= 0.1", "0.1.0", true}, {">= 0.1", "0.0.9", false}, {"0.1", "0.1.0", true}, {"= 0.1.1", "0.1.0", false}, {"!= 0.1", "0.1.0", false},
+		{"> 0.1", "0.1.1", true}, {"<= 1", "1.0.0", true}, {"< 1", "1.0.0", false}, {"~> 1.4", "1.9.0", true}, {"~> 1.4", "2.0.0", false},
+		{"~> 1.4.2", "1.4.9", true}, {"~> 1.4.2", "1.5.0", false}, {"~> 1.4", "1.3.0", false}, {">= 0.1, < 2", "v1.0.0-dev+x", true}, {">= 9", "", true},
+	} {
+		got, err := versionAllows(c.constraint, c.version)
+		if err != nil || got != c.want {
+			t.Errorf("%q with %q: %t, %v", c.constraint, c.version, got, err)
+		}
+	}
+	for _, bad := range []string{"", ">=", "=> 1", ">= 1.2.3.4", "1..2", ">= -1", ">= 1,"} {
+		if _, err := versionAllows(bad, "1.0.0"); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+// TestBlocksInAnyOrder: the order of blocks and files means nothing.
+func TestBlocksInAnyOrder(t *testing.T) {
+	blocks := []string{
+		base, "locals {\n  a = local.b\n}\n", "locals {\n  b = \"shop\"\n}\n", "database \"d\" {\n  instance = instance.orders\n  name = local.a\n}\n",
+		"user \"u\" {\n  instance = instance.orders\n  databases = [database.d]\n}\n", "output \"o\" {\n  value = user.u.host\n}\n",
+	}
+	want := ""
+	rapid.Check(t, func(rt *rapid.T) {
+		var files [3]strings.Builder
+		for _, b := range rapid.Permutation(blocks).Draw(rt, "order") {
+			files[rapid.IntRange(0, 2).Draw(rt, "file")].WriteString(b)
+		}
+		c := mustLoad(t, map[string]string{
+			"a.trove.hcl": files[0].String(), "b.trove.hcl": files[1].String(), "c.trove.hcl": files[2].String(),
+		}, Input{})
+		got := ""
+		for _, res := range c.Set.Sorted() {
+			body, err := resource.EncodeBody(res.Body)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			got += res.Address.String() + string(body)
+		}
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			rt.Fatalf("got %s\nwant %s", got, want)
+		}
+	})
+}
