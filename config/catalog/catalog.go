@@ -22,12 +22,16 @@ const (
 type Parameter struct {
 	Name    string
 	Type    ParameterType
-	Min     string   // inclusive, decimal text; empty: none
-	Max     string   // inclusive, decimal text; empty: none
-	Enum    []string // values of an enum or members of a set
-	Dynamic bool     // changes without a restart
-	Default string   // canonical text
-	Refused string   // why users may not set it (it belongs to the agent); empty: they may
+	Min     string              // inclusive, decimal text; empty: none
+	Max     string              // inclusive, decimal text; empty: none
+	Step    string              // an integer must be a multiple of it, decimal text; empty: any
+	Enum    []string            // values of an enum or members of a set, in the server's order
+	Flags   bool                // a set of NAME=on|off pairs: what is not named keeps the default
+	Expands map[string][]string // members of a set that the server replaces by several
+	Dynamic bool                // changes without a restart
+	Default string              // canonical text
+	Option  string              // the option file's word for it; empty: Name
+	Refused string              // why users may not set it (it belongs to the agent); empty: they may
 }
 
 // Version is one version of an engine, by the words a user writes ("10.11").
@@ -39,15 +43,20 @@ type Version struct {
 
 // Engine is one datastore manager.
 type Engine struct {
-	Name         string // "mariadb"
-	Port         int    // the port clients connect to
-	SystemUsers  []string
-	SystemDBs    []string
-	Privileges   []string // what may be granted, upper case, sorted
-	HasDatabases bool
-	HasUserHosts bool // users are name@host
-	Versions     map[string]Version
-	rules        rules
+	Name        string // "mariadb"
+	Port        int    // the port clients connect to
+	SystemUsers []string
+	SystemDBs   []string
+	Privileges  []string // what may be granted on one database, upper case, sorted
+	// GlobalPrivileges may be granted on all databases ("*"): Privileges and those that exist only there.
+	GlobalPrivileges  []string
+	RefusedPrivileges map[string]string // known privileges that nobody is given, and why
+	PrivilegeAliases  map[string]string // other spellings of the server, to the canonical one
+	HasDatabases      bool
+	HasUserHosts      bool // users are name@host
+	Versions          map[string]Version
+	Shares            map[string]string // versions without a table of their own, to the version whose table they share
+	rules             rules
 }
 
 // rules are what differs in kind, not in tables.
@@ -55,7 +64,9 @@ type rules interface {
 	databaseName(e *Engine, name string) error
 	userName(e *Engine, name string) error
 	userHost(e *Engine, host string) error
+	normalizeHost(host string) string
 	verifier(password string) string
+	checkVerifier(verifier string) error
 }
 
 var engines = map[string]*Engine{}

@@ -1,0 +1,30 @@
+// Package all is the list of engines: the one place that knows them by name.
+package all
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/mariadb"
+	"github.com/trovectl/trovectl/guest/engine/memory"
+)
+
+var engines = map[string]func(host engine.Host) (engine.Engine, error){
+	mariadb.Name: func(host engine.Host) (engine.Engine, error) { return mariadb.New(host) },
+	memory.Name:  func(engine.Host) (engine.Engine, error) { return memory.New(memory.Name, time.Now), nil },
+}
+
+// New makes the engine of a datastore manager for a host. An unknown name is KindUnsupported.
+func New(name string, host engine.Host) (engine.Engine, error) {
+	make, ok := engines[name]
+	if !ok {
+		return nil, guest.Errorf(guest.KindUnsupported, "there is no engine %q; there are %v", name, Names())
+	}
+	return make(host)
+}
+
+// Names lists the engines, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(engines)) }

@@ -1,0 +1,130 @@
+package mariadb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+)
+
+// ListDatabases implements engine.Databases: one query, whatever the number of databases.
+func (e *Engine) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	rows, err := s.Rows(ctx, `SELECT s.SCHEMA_NAME AS name, s.DEFAULT_CHARACTER_SET_NAME AS charset,
+		s.DEFAULT_COLLATION_NAME AS collation, SUM(COALESCE(t.DATA_LENGTH, 0) + COALESCE(t.INDEX_LENGTH, 0)) AS size
+		FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t ON BINARY t.TABLE_SCHEMA = BINARY s.SCHEMA_NAME
+		GROUP BY BINARY s.SCHEMA_NAME`)
+	if err != nil {
+		return nil, mysqlfamily.Fault("listing the databases", err)
+	}
+	var out []guest.ObservedDatabase
+	for _, row := range rows {
+		if e.systemDatabase(row["name"]) {
+			continue
+		}
+		size, err := strconv.ParseInt(row["size"], 10, 64)
+		if err != nil {
+			return nil, internal("reading the size of a database", err)
+		}
+		out = append(out, guest.ObservedDatabase{
+			Database:  guest.Database{Name: row["name"], Charset: row["charset"], Collation: row["collation"]},
+			SizeBytes: size,
+		})
+	}
+	slices.SortFunc(out, func(a, b guest.ObservedDatabase) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// PutDatabase implements engine.Databases. On a database that is there, an empty charset or collation leaves what it has.
+func (e *Engine) PutDatabase(ctx context.Context, database guest.Database) error {
+	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
+		return guest.Errorf(guest.KindInvalid, "%v", err)
+	}
+	charset, collation := strings.ToLower(database.Charset), strings.ToLower(database.Collation)
+	if err := e.catalog.CheckCharset(e.series, charset, collation); err != nil {
+		return guest.Errorf(guest.KindInvalid, "%v", err)
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	s, err := e.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var clauses string
+	if charset != "" {
+		clauses += " CHARACTER SET " + mysqlfamily.Literal(charset)
+	}
+	if collation != "" {
+		clauses += " COLLATE " + mysqlfamily.Literal(collation)
+	}
+	name := mysqlfamily.Identifier(database.Name)
+	if err := s.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+name+clauses); err != nil {
+		return mysqlfamily.Fault("creating the database "+database.Name, err)
+	}
+	rows, err := s.Rows(ctx, fmt.Sprintf(`SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation
+		FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = BINARY %s`, mysqlfamily.Literal(database.Name)))
+	if err != nil || len(rows) != 1 {
+		return mysqlfamily.Fault("reading the database "+database.Name+" back", orMissing(err))
+	}
+	if (charset == "" || rows[0]["charset"] == charset) && (collation == "" || rows[0]["collation"] == collation) {
+		return nil
+	}
+	if err := s.Exec(ctx, "ALTER DATABASE "+name+clauses); err != nil {
+		return mysqlfamily.Fault("altering the database "+database.Name, err)
+	}
+	return nil
+}
+
+func orMissing(err error) error {
+	if err != nil {
+		return err
+	}
+	return guest.Errorf(guest.KindEngine, "it is not there")
+}
+
+// DropDatabase implements engine.Databases. The server keeps the grants on a database that is gone, and whoever had them
+// could read a later one of the same name: they are revoked also when the database is not there.
+func (e *Engine) DropDatabase(ctx context.Context, name string) error {
+	if err := e.catalog.CheckDatabaseName(name); err != nil {
+		return guest.Errorf(guest.KindInvalid, "%v", err)
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	s, err := e.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Exec(ctx, "DROP DATABASE IF EXISTS "+mysqlfamily.Identifier(name)); err != nil {
+		return mysqlfamily.Fault("dropping the database "+name, err)
+	}
+	accounts, err := e.readAccounts(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		for _, r := range a.rights {
+			if r.database != name {
+				continue
+			}
+			if err := e.revoke(ctx, s, a, r, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) systemDatabase(name string) bool {
+	lower := strings.ToLower(name)
+	return slices.Contains(e.catalog.SystemDBs, lower) || strings.HasPrefix(lower, "#mysql50#")
+}

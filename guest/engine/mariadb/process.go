@@ -1,0 +1,136 @@
+package mariadb
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+)
+
+// Start implements engine.Engine. An engine that does not start with settings that were changed since it last ran goes
+// back to those it ran with: a database that serves is worth more than a setting. The error says so then.
+func (e *Engine) Start(ctx context.Context) error {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	if _, err := os.Stat(e.paths.data); err != nil {
+		return guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
+	}
+	if e.running() {
+		return e.waitUntilReady(ctx, nil, size(e.paths.errors))
+	}
+	configured, err := e.readSettings(e.paths.overrides)
+	if err != nil {
+		return err
+	}
+	why := e.launch(ctx)
+	if why == nil {
+		return e.writeSettings(e.paths.started, configured)
+	}
+	former, err := e.readSettings(e.paths.started)
+	if err != nil || e.running() || maps.Equal(former, configured) || !e.startedBefore() {
+		return why
+	}
+	if err := e.writeSettings(e.paths.overrides, former); err != nil {
+		return errors.Join(why, err)
+	}
+	if e.launch(ctx) != nil {
+		// The settings were not the reason.
+		return errors.Join(why, e.writeSettings(e.paths.overrides, configured))
+	}
+	return guest.Errorf(guest.KindEngine, "the engine does not start with the changed settings and runs with the former ones: %v", why)
+}
+
+func (e *Engine) startedBefore() bool {
+	_, err := os.Stat(e.paths.started)
+	return err == nil
+}
+
+// launch starts the server's process and waits until it answers.
+func (e *Engine) launch(ctx context.Context) error {
+	// What an earlier life left behind would make the wait below believe in a server that is not there.
+	for _, stale := range []string{e.paths.pid, e.paths.socket} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return internal("removing what a crash left behind", err)
+		}
+	}
+	logged := size(e.paths.errors)
+	ended, err := e.process.Spawn()
+	if err != nil {
+		return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
+	}
+	return e.waitUntilReady(ctx, ended, logged)
+}
+
+// waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
+// is nil for a server that somebody else started.
+func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
+	for {
+		s, err := mysqlfamily.Open(ctx, e.paths.socket, e.admin)
+		if err == nil {
+			_, err = s.Value(ctx, "SELECT 1")
+			s.Close()
+			if err == nil {
+				return nil
+			}
+		}
+		timer := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return guest.Errorf(guest.KindEngine, "the engine runs and does not answer yet: %v (%v)", ctx.Err(), err)
+		case how := <-ended:
+			timer.Stop()
+			return guest.Errorf(guest.KindEngine, "the engine ended while it started (%v): %s", how, e.complaints(logged))
+		case <-timer.C:
+		}
+		if ended == nil && !e.running() {
+			return guest.Errorf(guest.KindEngine, "the engine ended while it started: %s", e.complaints(logged))
+		}
+	}
+}
+
+// Stop implements engine.Engine.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	if err := e.process.Stop(ctx); err != nil {
+		return guest.Errorf(guest.KindEngine, "stopping the engine: %v", err)
+	}
+	// A stopped engine is shut down, also one that crashed before.
+	if err := os.Remove(e.paths.pid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return internal("removing the pid file", err)
+	}
+	return nil
+}
+
+// complaints are the last errors that the server logged after an offset, or what it said before it had a log.
+func (e *Engine) complaints(after int64) string {
+	var errorsOf []string
+	if text, err := os.ReadFile(e.paths.errors); err == nil && int64(len(text)) > after {
+		for line := range strings.SplitSeq(string(text[after:]), "\n") {
+			if _, complaint, ok := strings.Cut(line, "[ERROR] "); ok {
+				errorsOf = append(errorsOf, strings.TrimSpace(complaint))
+			}
+		}
+	}
+	if len(errorsOf) == 0 {
+		if text, err := os.ReadFile(e.process.Output); err == nil {
+			return lastLines(string(text), 2)
+		}
+	}
+	return lastLines(strings.Join(errorsOf, "\n"), 3)
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

@@ -1,0 +1,244 @@
+package mariadb
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+)
+
+func conflict(t *testing.T, err error) {
+	t.Helper()
+	var known *guest.Error
+	if !errors.As(err, &known) || known.Kind != guest.KindConflict {
+		t.Errorf("got %v, want a conflict", err)
+	}
+}
+
+func TestForeignDataIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"mysql/orders.csv", "ibdata1", "PG_VERSION", "postgresql/PG_VERSION"} {
+		h := newHost(t, 0)
+		path := filepath.Join(h.Data, file)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte("precious"), 0o644))
+		conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
+		if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+			t.Errorf("%s was touched: %q %v", file, text, err)
+		}
+	}
+}
+
+func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
+	must(t, e.Prepare(ctx, nil))
+	must(t, os.WriteFile(filepath.Join(e.paths.data, "mysql_upgrade_info"), []byte("11.4.2-MariaDB"), 0o644))
+	conflict(t, e.Prepare(ctx, nil))
+}
+
+// A preparation that was cut short leaves a directory that holds nothing yet; the next one begins again.
+func TestPrepareAfterItsDeath(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, 256)
+	leftover := filepath.Join(h.Data, unfinished+"123")
+	must(t, os.MkdirAll(filepath.Join(leftover, "mysql"), 0o700))
+	must(t, os.MkdirAll(filepath.Join(h.Data, "lost+found"), 0o700))
+	_, e, _ := start(t, h)
+	if _, err := os.Stat(leftover); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the unfinished directory is still there: %v", err)
+	}
+	if list, err := e.ListDatabases(context.Background()); err != nil || len(list) != 0 {
+		t.Errorf("databases are %v, %v", list, err)
+	}
+}
+
+// A customer with enough rights can drop the agent's account; the next start makes it again.
+func TestAgentsAccountHealsItself(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	must(t, s.Exec(ctx, "DROP USER "+mysqlfamily.Account(e.admin, "localhost")))
+	s.Close()
+	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusStarting {
+		t.Errorf("locked out, the state is %+v, %v", state, err)
+	}
+	must(t, e.Stop(ctx))
+	must(t, e.Start(ctx))
+	if _, err := e.ListUsers(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStalePidOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	s.Close()
+	must(t, e.Stop(ctx))
+	must(t, os.WriteFile(e.paths.pid, []byte(strconv.Itoa(os.Getpid())), 0o644))
+	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusCrashed {
+		t.Errorf("state is %+v, %v", state, err)
+	}
+	must(t, e.Start(ctx))
+}
+
+func TestLongPaths(t *testing.T) {
+	t.Parallel()
+	root, err := os.MkdirTemp("", "engine-*")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	must(t, os.Chmod(root, 0o755))
+	long := filepath.Join(root, strings.Repeat("long #name's ", 8), strings.Repeat("x", 60))
+	must(t, os.MkdirAll(long, 0o755))
+	ctx, e, _ := start(t, hostIn(t, long, 256))
+	if len(e.paths.socket) <= mysqlfamily.MaxSocketPath {
+		t.Fatalf("the path %s is not long", e.paths.socket)
+	}
+	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
+}
+
+// A taken port ends the server while it starts: Start says so and does not wait.
+func TestStartSaysWhyItFails(t *testing.T) {
+	t.Parallel()
+	ctx, first, _ := start(t, newHost(t, 256))
+	h := newHost(t, 256)
+	h.Port = first.host.Port
+	second := newEngine(t, h)
+	must(t, second.Prepare(ctx, nil))
+	err := second.Start(ctx)
+	if err == nil || !strings.Contains(err.Error(), "port") {
+		t.Errorf("starting on a taken port: %v", err)
+	}
+}
+
+func TestMemoryFitsTheFlavor(t *testing.T) {
+	t.Parallel()
+	ctx, e, _ := start(t, newHost(t, 256))
+	all, err := e.ReadSettings(ctx, []string{"innodb_buffer_pool_size", "performance_schema"})
+	must(t, err)
+	want := guest.Setting{Running: "67108864", Default: "67108864"}
+	if all["innodb_buffer_pool_size"] != want || all["performance_schema"].Running != "OFF" {
+		t.Errorf("settings are %+v", all)
+	}
+	pid, _ := e.process.Find()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	must(t, err)
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if strings.HasPrefix(line, "VmRSS") {
+			t.Log(line)
+		}
+	}
+}
+
+// The server runs as mysql when it can, and as the named user or not at all when one is named.
+func TestWhoTheServerRunsAs(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Log("only root can choose; an ordinary user's server is his own, which TestOrdinaryUser shows")
+		return
+	}
+	_, e, _ := start(t, newHost(t, 256))
+	if owner := ownerOf(t, e); owner != "mysql" {
+		t.Errorf("the server runs as %s", owner)
+	}
+	h := hostIn(t, t.TempDir(), 256)
+	_, private, _ := start(t, h)
+	if owner := ownerOf(t, private); owner != "root" {
+		t.Errorf("where only root can enter, the server runs as %s", owner)
+	}
+	h = hostIn(t, t.TempDir(), 256)
+	h.User = "mysql"
+	conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
+	h.User = "no-such-user"
+	conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
+}
+
+func ownerOf(t *testing.T, e *Engine) string {
+	t.Helper()
+	pid, _ := e.process.Find()
+	info, err := os.Stat("/proc/" + strconv.Itoa(pid))
+	must(t, err)
+	u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
+	must(t, err)
+	return u.Username
+}
+
+// TestOrdinaryUser runs the contract again as somebody who is not root.
+func TestOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Log("the whole run is an ordinary user's")
+		return
+	}
+	nobody, err := user.Lookup("nobody")
+	must(t, err)
+	uid, err := strconv.Atoi(nobody.Uid)
+	must(t, err)
+	gid, err := strconv.Atoi(nobody.Gid)
+	must(t, err)
+	directory, err := os.MkdirTemp("", "engine-*")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	must(t, os.Chown(directory, uid, gid))
+	self, err := os.ReadFile("/proc/self/exe")
+	must(t, err)
+	binary := filepath.Join(directory, "test")
+	must(t, os.WriteFile(binary, self, 0o755))
+	must(t, os.Chmod(binary, 0o755))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestClientsLogInAsDeclared|TestAgentsAccountHealsItself)$", "-test.v")
+	cmd.Dir = directory
+	cmd.Env = append(os.Environ(), "TMPDIR="+directory, "HOME="+directory)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestContract/lifecycle") {
+		t.Errorf("as %s: %v\n%s", nobody.Username, err, out)
+	}
+}
+
+// The values that the server is given survive a restart: names in option files are not always those of the variables.
+func TestEveryParameterCanBeConfigured(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 0))
+	known, _ := e.catalog.Version(e.series)
+	values := engine.Settings{}
+	running, err := e.runningValues(ctx, s)
+	must(t, err)
+	for name, p := range known.Parameters {
+		// Whoever names a size for the query cache has it switched on by the server, whatever its type.
+		if p.Refused != "" || p.Default == "" || name == "query_cache_size" {
+			continue
+		}
+		values[name] = p.Default
+		if base, _ := e.base(p); running[name] != base {
+			t.Errorf("%s runs with %q, and its default is %q", name, running[name], base)
+		}
+	}
+	pending, err := e.Configure(ctx, values)
+	must(t, err)
+	if len(pending) > 0 {
+		t.Errorf("pending are %v", pending)
+	}
+	s.Close()
+	must(t, e.Stop(ctx))
+	must(t, e.Start(ctx))
+	settings, err := e.ReadSettings(ctx, nil)
+	must(t, err)
+	for name, setting := range settings {
+		if setting.Running != setting.Configured {
+			t.Errorf("%s is %+v", name, setting)
+		}
+	}
+	t.Logf("%d parameters", len(settings))
+}

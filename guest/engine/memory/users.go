@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
+)
+
+// ListUsers implements engine.Users.
+func (e *Engine) ListUsers(context.Context) ([]engine.Account, error) {
+	leave, err := e.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	out := make([]engine.Account, 0, len(e.users))
+	for name, a := range e.users {
+		out = append(out, engine.Account{Name: name.Name, Host: name.Host, Verifier: a.verifier, Grants: e.grants(a)})
+	}
+	slices.SortFunc(out, func(a, b engine.Account) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Host, b.Host)
+	})
+	return out, nil
+}
+
+func (e *Engine) grants(a *account) []guest.Grant {
+	return engine.GrantsOf(e.catalog, a.grants)
+}
+
+// PutUser implements engine.Users.
+func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) {
+	user, err := engine.CanonicalUser(e.catalog, user)
+	if err != nil {
+		return "", err
+	}
+	leave, err := e.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	wanted := guest.UserName{Name: user.Name, Host: user.Host}
+	a, err := e.findOrRename(wanted, user.RenameFrom)
+	if err != nil {
+		return "", err
+	}
+	if a == nil {
+		if user.Verifier == "" {
+			return "", guest.Errorf(guest.KindInvalid, "the account %s@%s is not there and needs a password to be made", user.Name, user.Host)
+		}
+		a = &account{grants: map[string]map[string]bool{}}
+		e.users[wanted] = a
+	}
+	if user.Verifier != "" {
+		a.verifier = user.Verifier
+	}
+	if user.Authoritative {
+		a.grants = map[string]map[string]bool{}
+	}
+	for _, g := range user.Grants {
+		if a.grants[g.Database] == nil {
+			a.grants[g.Database] = map[string]bool{}
+		}
+		for _, p := range e.catalog.ExpandPrivileges(g.Database, g.Privileges) {
+			a.grants[g.Database][p] = true
+		}
+	}
+	return a.verifier, nil
+}
+
+// findOrRename returns nil when there is no such account.
+func (e *Engine) findOrRename(wanted guest.UserName, from *guest.UserName) (*account, error) {
+	a := e.users[wanted]
+	if from == nil || *from == wanted || e.users[*from] == nil {
+		return a, nil
+	}
+	if a != nil {
+		return nil, guest.Errorf(guest.KindConflict, "%s@%s cannot be renamed to %s@%s: an account of that name is there already",
+			from.Name, from.Host, wanted.Name, wanted.Host)
+	}
+	e.users[wanted] = e.users[*from]
+	delete(e.users, *from)
+	return e.users[wanted], nil
+}
+
+// DropUser implements engine.Users.
+func (e *Engine) DropUser(_ context.Context, user guest.UserName) error {
+	user.Host = e.catalog.NormalizeHost(user.Host)
+	if slices.Contains(e.catalog.SystemUsers, strings.ToLower(user.Name)) {
+		return guest.Errorf(guest.KindInvalid, "%s@%s is an account of the server or of the agent", user.Name, user.Host)
+	}
+	leave, err := e.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	delete(e.users, user)
+	return nil
+}
