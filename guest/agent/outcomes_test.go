@@ -47,7 +47,7 @@ func TestAnyTornEnd(t *testing.T) {
 	whole := filepath.Join(dir, "whole")
 	o := mustOpen(t, whole, clock.now)
 	var ends []int64 // size of the file after each done
-	const requests = 4
+	const requests = 3
 	for i := range requests {
 		finish(t, o, fmt.Sprint("id-", i))
 		ends = append(ends, o.size)
@@ -67,6 +67,10 @@ func TestAnyTornEnd(t *testing.T) {
 			if want := int64(cut) >= ends[i]; (ok && line.Done) != want {
 				t.Fatalf("cut at %d: request %d is done: %v, want %v", cut, i, ok && line.Done, want)
 			}
+		}
+		if cut%5 != 0 { // each costs three flushes to the disk
+			_ = torn.close()
+			continue
 		}
 		finish(t, torn, "next")
 		if err := torn.close(); err != nil {
@@ -136,7 +140,7 @@ func TestALongLifeStaysSmall(t *testing.T) {
 	path, clock := filepath.Join(t.TempDir(), "o"), newClock()
 	o := mustOpen(t, path, clock.now)
 	o.limit = 10 << 10
-	for i := range 2000 {
+	for i := range 500 {
 		o.limit = min(o.limit, 10<<10)
 		finish(t, o, fmt.Sprint("id-", i))
 		clock.at = clock.at.Add(keepOutcomes / 20)
@@ -148,7 +152,7 @@ func TestALongLifeStaysSmall(t *testing.T) {
 	if info.Size() > 20<<10 || len(o.byID) > 200 {
 		t.Errorf("the file has %d bytes, %d outcomes are in memory", info.Size(), len(o.byID))
 	}
-	if line, _ := o.seen("id-1999"); !line.Done {
+	if line, _ := o.seen("id-499"); !line.Done {
 		t.Error("the last outcome is lost")
 	}
 }

@@ -182,21 +182,34 @@ func (s *sshd) forward(asked xssh.NewChannel) {
 
 // serving is the forced command that serves a handler.
 func serving(t *testing.T, handler guest.Handler) func(io.ReadWriteCloser) uint32 {
-	server := transporttest.NewStreamServer(t, handler)
+	return servedBy(transporttest.NewStreamServer(t, handler))
+}
+
+func servedBy(server *transporttest.StreamServer) func(io.ReadWriteCloser) uint32 {
 	return func(stream io.ReadWriteCloser) uint32 {
-		server.Serve(noClose{stream})
+		server.Serve(&output{channel: stream.(xssh.Channel)})
 		return 0
 	}
 }
 
-// noClose leaves closing to the SSH server, which sends the exit status first.
-type noClose struct{ io.ReadWriteCloser }
+// output closes only the direction to the client: the SSH server sends the exit status before it closes the rest.
+type output struct {
+	channel xssh.Channel
+	mu      sync.Mutex // a channel's Write and CloseWrite exclude one another
+}
 
-func (n noClose) Close() error {
-	if half, ok := n.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
+func (o *output) Read(p []byte) (int, error) { return o.channel.Read(p) }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.channel.Write(p)
+}
+
+func (o *output) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.channel.CloseWrite()
 }
 
 func targetOf(s *sshd, client xssh.Signer, hostKeys ...xssh.PublicKey) ssh.Target {

@@ -22,10 +22,7 @@ func TestContract(t *testing.T) {
 	transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
 		host, client := newKey(t, 1), newKey(t, 2)
 		stream := transporttest.NewStreamServer(t, handler)
-		server := startSSHD(t, host, client.PublicKey(), func(s io.ReadWriteCloser) uint32 {
-			stream.Serve(noClose{s})
-			return 0
-		})
+		server := startSSHD(t, host, client.PublicKey(), servedBy(stream))
 		dialer := &ssh.Dialer{}
 		return transporttest.Guest{
 			Dial: func(ctx context.Context) (guest.Carrier, error) {
