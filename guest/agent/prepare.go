@@ -138,8 +138,9 @@ func firstStranger(dir string) (string, error) {
 	return "", nil
 }
 
-// host makes the engine's directories and says where they are. An agent that is root gives them to the engine's own
-// user; any other agent runs the engine as itself.
+// host makes the engine's directories and says where they are. In a real guest an agent that is root gives them to the
+// engine's own user. Below another root (a machine that is a process) only the engine can tell who may reach them, so it
+// chooses.
 func (a *Agent) host() (engine.Host, error) {
 	host := engine.Host{
 		Data: a.paths.engineData(), Conf: a.paths.conf, Run: a.paths.run, Log: a.paths.logs,
@@ -150,7 +151,7 @@ func (a *Agent) host() (engine.Host, error) {
 			return engine.Host{}, fmt.Errorf("making the engine's directories: %w", err)
 		}
 	}
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 || a.paths.root != "/" {
 		return host, nil
 	}
 	host.User = engineUser(a.born.Engine)

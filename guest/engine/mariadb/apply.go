@@ -10,12 +10,22 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
+
+const undoWithin = 30 * time.Second
+
+// cut is a value that the server changed in silence.
+type cut struct{ name, wanted, got string }
+
+func (c cut) Error() string {
+	return fmt.Sprintf("the server does not take %s = %s and makes it %s", c.name, c.wanted, c.got)
+}
 
 // change is one dynamic setting to be changed in the running server.
 type change struct {
@@ -83,10 +93,17 @@ func (e *Engine) apply(ctx context.Context, s *mysqlfamily.Session, changes []ch
 }
 
 func (e *Engine) refuse(ctx context.Context, s *mysqlfamily.Session, changes []change, why error) error {
+	kind := guest.KindEngine
+	if _, isCut := errors.AsType[cut](why); isCut || mysqlfamily.ErrorNumber(why) != 0 {
+		kind = guest.KindInvalid
+	}
+	// Whoever asked may have given up; what was begun is undone all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
 	if err := e.undo(ctx, s, changes); err != nil {
 		return guest.Errorf(guest.KindEngine, "%v; and going back failed: %v", why, err)
 	}
-	return guest.Errorf(guest.KindInvalid, "%v; nothing was changed", why)
+	return guest.Errorf(kind, "%v; nothing was changed", why)
 }
 
 // undo goes back to the former values, in as many turns as it takes.
@@ -132,7 +149,7 @@ func verify(ctx context.Context, s *mysqlfamily.Session, c change) error {
 		return fmt.Errorf("reading %s back: %w", c.parameter.Name, err)
 	}
 	if got = canonical(c.parameter, got); got != c.after {
-		return fmt.Errorf("the server does not take %s = %s and makes it %s", c.parameter.Name, c.after, got)
+		return cut{c.parameter.Name, c.after, got}
 	}
 	return nil
 }

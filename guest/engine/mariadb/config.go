@@ -54,7 +54,7 @@ func (e *Engine) Configure(ctx context.Context, values engine.Settings) ([]strin
 	}
 	if !maps.Equal(former, values) {
 		if err := e.writeSettings(e.paths.overrides, values); err != nil {
-			return nil, errors.Join(err, e.undo(ctx, s, changes))
+			return nil, e.refuse(ctx, s, changes, err)
 		}
 	}
 	return e.pending(ctx, s)

@@ -11,35 +11,47 @@ import (
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
-// ListDatabases implements engine.Databases: one query, whatever the number of databases.
+// ListDatabases implements engine.Databases: two queries, whatever the number of databases.
 func (e *Engine) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, error) {
 	s, err := e.session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	rows, err := s.Rows(ctx, `SELECT s.SCHEMA_NAME AS name, s.DEFAULT_CHARACTER_SET_NAME AS charset,
-		s.DEFAULT_COLLATION_NAME AS collation, SUM(COALESCE(t.DATA_LENGTH, 0) + COALESCE(t.INDEX_LENGTH, 0)) AS size
-		FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t ON BINARY t.TABLE_SCHEMA = BINARY s.SCHEMA_NAME
-		GROUP BY BINARY s.SCHEMA_NAME`)
+	rows, err := s.Rows(ctx, `SELECT SCHEMA_NAME AS name, DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation
+		FROM information_schema.SCHEMATA`)
 	if err != nil {
 		return nil, mysqlfamily.Fault("listing the databases", err)
 	}
+	sizes, err := e.sizes(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	var out []guest.ObservedDatabase
 	for _, row := range rows {
-		if e.systemDatabase(row["name"]) {
-			continue
+		if name := row["name"]; !e.systemDatabase(name) {
+			database := guest.Database{Name: name, Charset: row["charset"], Collation: row["collation"]}
+			out = append(out, guest.ObservedDatabase{Database: database, SizeBytes: sizes[name]})
 		}
-		size, err := strconv.ParseInt(row["size"], 10, 64)
-		if err != nil {
-			return nil, internal("reading the size of a database", err)
-		}
-		out = append(out, guest.ObservedDatabase{
-			Database:  guest.Database{Name: row["name"], Charset: row["charset"], Collation: row["collation"]},
-			SizeBytes: size,
-		})
 	}
 	slices.SortFunc(out, func(a, b guest.ObservedDatabase) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// sizes are the bytes of data and indexes by database; one without tables is not in it.
+func (e *Engine) sizes(ctx context.Context, s *mysqlfamily.Session) (map[string]int64, error) {
+	// BINARY: names that differ in case only are different databases.
+	rows, err := s.Rows(ctx, `SELECT MIN(TABLE_SCHEMA) AS name, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0)) AS size
+		FROM information_schema.TABLES GROUP BY BINARY TABLE_SCHEMA`)
+	if err != nil {
+		return nil, mysqlfamily.Fault("measuring the databases", err)
+	}
+	out := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		if out[row["name"]], err = strconv.ParseInt(row["size"], 10, 64); err != nil {
+			return nil, internal("reading the size of a database", err)
+		}
+	}
 	return out, nil
 }
 

@@ -67,6 +67,12 @@ func (e *Engine) launch(ctx context.Context) error {
 	return e.waitUntilReady(ctx, ended, logged)
 }
 
+// The server's refusals of a login.
+const (
+	accessDenied           = 1045
+	accessDeniedNoPassword = 1698
+)
+
 // waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
 // is nil for a server that somebody else started.
 func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
@@ -78,6 +84,10 @@ func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 			if err == nil {
 				return nil
 			}
+		}
+		if number := mysqlfamily.ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
+			// It answers, and not to us: waiting does not help, the next start does (see initSQL).
+			return mysqlfamily.Fault("connecting as the agent", err)
 		}
 		timer := time.NewTimer(20 * time.Millisecond)
 		select {

@@ -73,6 +73,9 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusStarting {
 		t.Errorf("locked out, the state is %+v, %v", state, err)
 	}
+	if err := e.Start(ctx); err == nil {
+		t.Error("locked out, Start says that all is well")
+	}
 	must(t, e.Stop(ctx))
 	must(t, e.Start(ctx))
 	if _, err := e.ListUsers(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/trovectl/trovectl/guest"
@@ -134,7 +135,7 @@ func TestNamesRoundTrip(t *testing.T) {
 			t.Fatalf("databases are %+v, %v", databases, err)
 		}
 		users, err := e.ListUsers(ctx)
-		if err != nil || len(users) != 1 || users[0].Name != name || len(users[0].Grants) != 1 || users[0].Grants[0].Database != database {
+		if err != nil || len(users) != 1 || users[0].Name != name || !cmp.Equal(users[0].Grants, grants) {
 			t.Fatalf("users are %+v, %v", users, err)
 		}
 		if err := e.DropDatabase(ctx, database); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,11 @@ func (p Process) is(pid int) bool {
 		return false
 	}
 	executable, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if errors.Is(err, fs.ErrPermission) {
+		// In a container even root may not look; the option file in the arguments must do.
+		program, _, _ := bytes.Cut(arguments, []byte{0})
+		return filepath.Base(string(program)) == filepath.Base(p.Binary)
+	}
 	// A package upgrade replaces the file under the running server.
 	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
 }

@@ -1,0 +1,59 @@
+# trovectl: every task has a target, and CI calls the same ones.
+SHELL    := /bin/bash
+GO       ?= go
+BIN      := bin
+DEMO     ?= .demo
+TOOLS    := .tools
+VERSION  ?= 0.1.0
+LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION)
+GOLANGCI := v2.15.0
+FUZZTIME ?= 60s
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build deps demo demo-down test lint generate verify fuzz crash bench
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
+
+build: ## build bin/trovectl and bin/trove-guestagent
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trovectl ./cmd/trove-guestagent
+
+deps: ## install what demo and test need from the distribution (a database server; its own daemon is not started)
+	@.ci/deps test
+
+demo: build ## a database on an embedded OpenStack, from HCL to SQL
+	@.ci/deps demo && .ci/demo up $(DEMO)
+
+demo-down: ## end the demo and remove everything it made
+	@.ci/demo down $(DEMO)
+
+test: deps ## run every test
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 40m ./...
+
+lint: $(TOOLS)/golangci-lint ## find what a careful reader would
+	$(TOOLS)/golangci-lint run ./...
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(CURDIR)/$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+
+generate: deps ## make what is generated from the code and from the engines
+	$(GO) generate ./...
+
+verify: generate ## fail when something generated, a module file or the format is not up to date
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@git diff --exit-code --stat && test -z "$$(git status --porcelain --untracked-files=all)" || { git status --short; exit 1; }
+
+fuzz: ## run every fuzz target for FUZZTIME each
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | sed 's/func //'); do \
+	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; done
+
+crash: deps ## die at every journal point, and again at every point of the recovery
+	CGO_ENABLED=1 $(GO) test -race -count=1 -run 'Crash' -v ./executor/... ./cmd/...
+
+bench: ## measure how the cost grows
+	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/...

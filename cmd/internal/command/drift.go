@@ -1,0 +1,107 @@
+package command
+
+import (
+	"github.com/trovectl/trovectl/cmd/internal/view"
+	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+)
+
+var driftSpec = spec{
+	synopsis: "Compare the record with reality; changes nothing and needs no secret",
+	usage:    "trovectl drift [options]",
+	flags: func(f *flags) {
+		f.variables()
+		f.jsonOutput()
+		f.set.BoolVar(&f.noGuests, "no-guests", false, "look at the cloud alone")
+	},
+	run: runDrift,
+}
+
+// runDrift: 0 no drift, 2 drift or a guest that cannot be reached, 1 nothing could be judged.
+func runDrift(m *Meta, f *flags) int {
+	if err := f.words(0, 0, "no argument"); err != nil {
+		return m.fail("%v", err)
+	}
+	ctx, _, stop := interruptible(m.warn)
+	defer stop()
+	op, list := m.open(ctx, f, true, false)
+	if list.HasErrors() {
+		return m.report(list)
+	}
+	op.config.Set = &resource.Set{}
+	if err := op.look(ctx, !f.noGuests); err != nil {
+		return m.report(append(op.warnings, cloudDiagnostic(err)))
+	}
+	p, list := op.plan(plan.ModeRefresh, f)
+	if list.HasErrors() {
+		return m.report(list)
+	}
+	if f.json {
+		data, err := view.DriftJSON(p)
+		if code := m.printJSON(data, err); code != exitOK {
+			return code
+		}
+	} else {
+		m.view.Drift(p)
+	}
+	m.report(list)
+	if len(p.Drift) > 0 || len(p.Unknown) > 0 {
+		return exitChanges
+	}
+	return exitOK
+}
+
+var statusSpec = spec{
+	synopsis: "Show what lives, how it is and where it answers",
+	usage:    "trovectl status [options] [ADDRESS]",
+	flags: func(f *flags) {
+		f.variables()
+		f.jsonOutput()
+	},
+	run: runStatus,
+}
+
+func runStatus(m *Meta, f *flags) int {
+	if err := f.words(0, 1, "one address at most"); err != nil {
+		return m.fail("%v", err)
+	}
+	ctx, _, stop := interruptible(m.warn)
+	defer stop()
+	op, list := m.open(ctx, f, true, false)
+	if list.HasErrors() {
+		return m.report(list)
+	}
+	op.config.Set = &resource.Set{}
+	if err := op.look(ctx, true); err != nil {
+		return m.report(append(op.warnings, cloudDiagnostic(err)))
+	}
+	var rows []view.StatusRow
+	for _, r := range op.prior.Sorted() {
+		if r.Address.Kind != resource.KindInstance || len(f.args) > 0 && !matches(r.Address, f.args) {
+			continue
+		}
+		rows = append(rows, view.StatusRow{Address: r.Address, Record: r, Subject: statusOf(op, r.Address)})
+	}
+	if len(f.args) > 0 && len(rows) == 0 {
+		return m.report(diag.List(nil).Errorf(nil, "There is no such instance", "%s is not an instance in the state.", f.args[0]))
+	}
+	if f.json {
+		return m.printJSON(view.StatusJSON(rows))
+	}
+	m.view.Status(rows)
+	return exitOK
+}
+
+// statusOf is what was seen of an instance, as the row of a table.
+func statusOf(op *operation, address resource.Address) view.Seen {
+	subject := op.seen.Seen[address]
+	seen := view.Seen{Presence: string(subject.Presence), Why: subject.Why, Computed: subject.Computed}
+	if subject.Unverified != "" {
+		seen.Why = subject.Unverified
+	}
+	for _, c := range subject.Conditions {
+		seen.Conditions = append(seen.Conditions, c.Text)
+	}
+	return seen
+}

@@ -1,0 +1,145 @@
+package command
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/trovectl/trovectl/config"
+)
+
+// flags are the options of a command line. Which of them a command takes is decided by the methods it calls.
+type flags struct {
+	set  *flag.FlagSet
+	args []string // what is left
+
+	noColor         bool
+	compactWarnings bool
+	json            bool
+	input           bool
+	assignments     []config.Assignment
+	lock            bool
+	lockTimeout     time.Duration
+	parallel        int
+
+	detailedExitcode bool
+	refresh          bool
+	destroy          bool
+	refreshOnly      bool
+	initState        bool
+	noGuests         bool
+	autoApprove      bool
+	allowDestroy     []string
+	allowDowntime    []string
+	deleteOrphans    bool
+
+	raw       bool
+	check     bool
+	diff      bool
+	recursive bool
+	write     bool
+
+	dir      string
+	listen   string
+	machines string
+	quotas   string
+	purge    bool
+	force    bool
+}
+
+func newFlags(words string) *flags {
+	f := &flags{set: flag.NewFlagSet("trovectl "+words, flag.ContinueOnError)}
+	f.set.SetOutput(io.Discard)
+	f.set.BoolVar(&f.noColor, "no-color", false, "plain text without colours")
+	f.set.BoolVar(&f.compactWarnings, "compact-warnings", false, "warnings as one line each")
+	return f
+}
+
+// parse reads options and words in any order, as Terraform does.
+func (f *flags) parse(args []string) error {
+	for {
+		if err := f.set.Parse(args); err != nil {
+			return err
+		}
+		rest := f.set.Args()
+		if len(rest) == 0 {
+			return nil
+		}
+		f.args = append(f.args, rest[0])
+		args = rest[1:]
+	}
+}
+
+func (f *flags) defaults() string {
+	var b strings.Builder
+	f.set.VisitAll(func(one *flag.Flag) {
+		fmt.Fprintf(&b, "  -%-20s %s\n", one.Name, one.Usage)
+	})
+	return b.String()
+}
+
+// words refuses arguments that the command does not take.
+func (f *flags) words(least, most int, what string) error {
+	if len(f.args) < least || len(f.args) > most {
+		if most == 0 {
+			return fmt.Errorf("unexpected argument %q", f.args[0])
+		}
+		return fmt.Errorf("this command takes %s", what)
+	}
+	return nil
+}
+
+type assignmentFlag struct {
+	f    *flags
+	kind config.AssignmentKind
+}
+
+func (a assignmentFlag) String() string { return "" }
+
+func (a assignmentFlag) Set(text string) error {
+	a.f.assignments = append(a.f.assignments, config.Assignment{Kind: a.kind, Text: text})
+	return nil
+}
+
+type listFlag struct{ to *[]string }
+
+func (l listFlag) String() string { return "" }
+
+func (l listFlag) Set(text string) error {
+	*l.to = append(*l.to, text)
+	return nil
+}
+
+func (f *flags) variables() {
+	f.set.Var(assignmentFlag{f, config.AssignValue}, "var", "k=v: the value of a variable; may be repeated")
+	f.set.Var(assignmentFlag{f, config.AssignFile}, "var-file", "FILE: values of variables; may be repeated")
+}
+
+func (f *flags) jsonOutput() { f.set.BoolVar(&f.json, "json", false, "machine-readable output") }
+
+func (f *flags) looking() {
+	f.variables()
+	f.set.BoolVar(&f.input, "input", true, "ask for what is missing")
+	f.set.IntVar(&f.parallel, "parallelism", 16, "how many steps may run beside each other")
+	f.set.BoolVar(&f.initState, "init-state", false, "with CI set: a missing state is a new one, not a mistake")
+}
+
+func (f *flags) planning() {
+	f.looking()
+	f.jsonOutput()
+	f.set.BoolVar(&f.refresh, "refresh", true, "look at the cloud and the guests")
+	f.set.BoolVar(&f.destroy, "destroy", false, "plan to destroy everything")
+	f.set.BoolVar(&f.refreshOnly, "refresh-only", false, "only report what differs from the record")
+}
+
+func (f *flags) applying() {
+	f.looking()
+	f.set.BoolVar(&f.lock, "lock", true, "hold the lock of the state")
+	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for the lock")
+	f.set.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
+	f.set.Var(listFlag{&f.allowDestroy}, "allow-destroy", "ADDRESS whose data may be destroyed; may be repeated")
+	f.set.Var(listFlag{&f.allowDowntime}, "allow-downtime", "ADDRESS that may be interrupted; may be repeated")
+	f.set.BoolVar(&f.deleteOrphans, "delete-orphans", false, "also delete objects of this state that nothing records")
+}

@@ -1,0 +1,110 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/term"
+
+	"github.com/trovectl/trovectl/cmd/internal/view"
+	"github.com/trovectl/trovectl/config/diag"
+)
+
+// Meta is what every command has: where it runs, where it writes, and what the caller's environment says.
+type Meta struct {
+	streams Streams
+	env     env
+	dir     string // of the configuration
+	view    *view.Human
+	log     hclog.Logger
+	sources map[string][]byte // of the configuration, for snippets
+
+	compactWarnings bool
+}
+
+func newMeta(streams Streams, e env, dir string) *Meta {
+	return &Meta{
+		streams: streams, env: e, dir: dir, log: newLogger(e, streams.Err),
+		view: &view.Human{Out: streams.Out, Err: streams.Err, Color: colorful(streams.Out, e), Width: width(streams.Out)},
+	}
+}
+
+func (m *Meta) adopt(f *flags) {
+	if f.noColor {
+		m.view.Color = false
+	}
+	m.compactWarnings = f.compactWarnings
+}
+
+// path is a path relative to the configuration's directory.
+func (m *Meta) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(m.dir, name)
+}
+
+func colorful(out io.Writer, e env) bool {
+	if _, no := e["NO_COLOR"]; no || e["TERM"] == "dumb" {
+		return false
+	}
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+func width(out io.Writer) int {
+	if file, ok := out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(file.Fd())); err == nil && w > 20 {
+			return w
+		}
+	}
+	return 80
+}
+
+// newLogger follows TROVE_LOG and TROVE_LOG_PATH. Without them nothing is logged: stdout belongs to the output and
+// stderr to diagnostics.
+func newLogger(e env, stderr io.Writer) hclog.Logger {
+	level := hclog.LevelFromString(e["TROVE_LOG"])
+	if level == hclog.NoLevel {
+		return hclog.NewNullLogger()
+	}
+	out := stderr
+	if path := e["TROVE_LOG_PATH"]; path != "" {
+		if file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
+			out = file
+		}
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "trovectl", Level: level, Output: out})
+}
+
+// fail says an error without a place and gives the exit code.
+func (m *Meta) fail(format string, args ...any) int {
+	return m.report(diag.List(nil).Errorf(nil, fmt.Sprintf(format, args...), ""))
+}
+
+// failErr says what was being done and why it failed.
+func (m *Meta) failErr(summary string, err error) int {
+	return m.report(diag.List(nil).Errorf(nil, summary, "%v", err))
+}
+
+// report writes diagnostics and gives the exit code that they call for.
+func (m *Meta) report(list diag.List) int {
+	list.Sort()
+	m.view.Diagnostics(list, m.sources)
+	if list.HasErrors() {
+		return exitError
+	}
+	return exitOK
+}
+
+// interactive tells whether there is somebody to ask.
+func (m *Meta) interactive(f *flags) bool {
+	if !f.input || m.env["TROVE_INPUT"] == "0" || m.env["TROVE_INPUT"] == "false" {
+		return false
+	}
+	file, ok := m.streams.In.(*os.File)
+	return !ok || term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,193 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/observe"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/keyring"
+)
+
+// operation is one look at everything, shared by the commands that compare.
+type operation struct {
+	*Meta
+	config    *config.Config
+	store     state.Store
+	address   string // of the store, as the user wrote it
+	ring      *keyring.Ring
+	cloud     *providers.Cloud
+	guests    *guests
+	prior     *state.Snapshot
+	seen      planner.Observation
+	verifiers map[resource.Address]resource.Secret
+	warnings  diag.List
+}
+
+// open loads the configuration, the state and its key, and reaches the cloud. It changes nothing but, with create, makes
+// a master key where there is neither a state nor a key.
+func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*operation, diag.List) {
+	op := &operation{Meta: m, verifiers: map[resource.Address]resource.Secret{}}
+	load := config.Load
+	if settingsOnly {
+		load = config.LoadSettings
+	}
+	loaded, list := load(m.dir, m.configInput(f))
+	if loaded != nil {
+		m.sources = loaded.Sources
+	}
+	if list.HasErrors() {
+		return nil, list
+	}
+	op.config, op.warnings = loaded, list
+	if err := op.openState(ctx, f, create); err != nil {
+		return nil, append(list, stateDiagnostic(err, op.address))
+	}
+	op.digestPasswords()
+	cloud, err := m.openCloud(ctx, loaded)
+	if err != nil {
+		return nil, append(list, cloudDiagnostic(err))
+	}
+	op.cloud = cloud
+	if op.guests, err = newGuests(op.ring, loaded.Guest, m.env); err != nil {
+		return nil, append(list, diag.Diagnostic{Severity: diag.Error, Summary: "The guests cannot be reached", Detail: err.Error()})
+	}
+	return op, nil
+}
+
+func (m *Meta) configInput(f *flags) config.Input {
+	return config.Input{Assignments: f.assignments, Environ: m.env.list(), Version: Version}
+}
+
+// openState reads the state. Outside of CI a missing state is an empty one.
+func (op *operation) openState(ctx context.Context, f *flags, create bool) error {
+	store, address, err := op.openStore(op.config)
+	if err != nil {
+		return err
+	}
+	op.store, op.address = store, address
+	op.prior, err = store.Read(ctx)
+	missing := errors.Is(err, state.ErrMissing)
+	switch {
+	case missing && op.env["CI"] != "" && !f.initState:
+		return fmt.Errorf("%w, and CI is set: a missing state may be a lost one. Give -init-state if this is the very first run", err)
+	case missing:
+		op.prior = state.Empty(newIDs().Lineage())
+	case err != nil:
+		return err
+	}
+	master, err := op.loadMaster(op.address, missing, create)
+	if err != nil {
+		return err
+	}
+	for _, text := range master.Warnings() {
+		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
+	}
+	if master.Created() {
+		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+	}
+	op.ring = master.Ring(op.prior.Lineage)
+	if op.prior.KeyCheck == "" {
+		return nil
+	}
+	return op.ring.Verify(op.prior.KeyCheck)
+}
+
+// digestPasswords replaces every password of the desired set by its digest and keeps what the engine is to store aside,
+// so that neither the planner nor a plan ever holds a secret.
+func (op *operation) digestPasswords() {
+	if op.config.Set == nil {
+		return
+	}
+	for address, r := range op.config.Set.Resources {
+		user, ok := r.Body.(*resource.User)
+		if !ok || user.Password == nil {
+			continue
+		}
+		digest, verifier := op.passwordOf(user)
+		user.Password = &resource.Password{Digest: digest}
+		if !verifier.IsZero() {
+			op.verifiers[address] = verifier
+		}
+	}
+}
+
+func (op *operation) passwordOf(user *resource.User) (digest string, verifier resource.Secret) {
+	switch p := user.Password; {
+	case !p.Verifier.IsZero():
+		return op.ring.HashDigest(p.Verifier), p.Verifier
+	case !p.Secret.IsZero():
+		digest = op.ring.PasswordDigest(p.Secret)
+		if engine, ok := op.engineOf(user.Instance); ok {
+			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal()))
+		}
+		return digest, verifier
+	default:
+		return "", resource.Secret{}
+	}
+}
+
+func (op *operation) engineOf(instance resource.Address) (*catalog.Engine, bool) {
+	r, ok := op.config.Set.Resources[instance]
+	if !ok {
+		return nil, false
+	}
+	body, ok := r.Body.(*resource.Instance)
+	if !ok {
+		return nil, false
+	}
+	return catalog.Lookup(body.Manager)
+}
+
+// look observes the cloud and the guests, and reads the state again afterwards: what was made meanwhile is no orphan.
+func (op *operation) look(ctx context.Context, withGuests bool) error {
+	sources := observe.Sources{Cloud: op.cloud, Now: time.Now}
+	if withGuests {
+		sources.Guests = op.guests
+	}
+	for range 3 {
+		seen, err := observe.Look(ctx, sources, op.prior, op.config.Set)
+		if err != nil {
+			return err
+		}
+		op.seen = seen
+		again, err := op.store.Read(ctx)
+		if errors.Is(err, state.ErrMissing) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		unchanged := again.Serial == op.prior.Serial
+		if again.Lineage == op.prior.Lineage {
+			op.prior = again
+		}
+		if unchanged {
+			return nil
+		}
+	}
+	return nil
+}
+
+// plan compares, and adds what the outputs would become.
+func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
+	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
+		Mode: mode, DeleteOrphans: f.deleteOrphans, State: op.address, ConfigDigest: op.config.Digest,
+	})
+	list = append(append(diag.List{}, op.warnings...), list...)
+	if list.HasErrors() || mode != plan.ModeApply {
+		return p, list
+	}
+	outputs, more := op.outputChanges(p)
+	p.Outputs = outputs
+	return p, append(list, more...)
+}

@@ -1,0 +1,61 @@
+package command
+
+import (
+	"github.com/trovectl/trovectl/planner/plan"
+)
+
+var planSpec = spec{
+	synopsis: "Show what an apply would do, and what it costs",
+	usage:    "trovectl plan [options]",
+	flags: func(f *flags) {
+		f.planning()
+		f.set.BoolVar(&f.detailedExitcode, "detailed-exitcode", false, "0: nothing to do, 2: changes, 1: error")
+		f.set.BoolVar(&f.deleteOrphans, "delete-orphans", false, "also plan to delete objects of this state that nothing records")
+	},
+	run: runPlan,
+}
+
+func runPlan(m *Meta, f *flags) int {
+	if err := f.words(0, 0, "no argument"); err != nil {
+		return m.fail("%v", err)
+	}
+	ctx, _, stop := interruptible(m.warn)
+	defer stop()
+	op, list := m.open(ctx, f, false, false)
+	if list.HasErrors() {
+		return m.report(list)
+	}
+	if err := op.look(ctx, f.refresh); err != nil {
+		return m.report(append(op.warnings, cloudDiagnostic(err)))
+	}
+	p, list := op.plan(f.mode(), f)
+	if list.HasErrors() {
+		return m.report(list)
+	}
+	if f.json {
+		if err := m.writeJSON(p); err != nil {
+			return m.failErr("The plan cannot be written", err)
+		}
+	} else {
+		m.view.Plan(p)
+	}
+	m.report(list)
+	if f.detailedExitcode && !p.Empty() {
+		return exitChanges
+	}
+	return exitOK
+}
+
+func (f *flags) mode() plan.Mode {
+	switch {
+	case f.destroy:
+		return plan.ModeDestroy
+	case f.refreshOnly:
+		return plan.ModeRefresh
+	default:
+		return plan.ModeApply
+	}
+}
+
+// warn says something to the person while a command runs.
+func (m *Meta) warn(text string) { m.view.Note(text) }

@@ -1,0 +1,158 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/executor"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/providers/middleware"
+	"github.com/trovectl/trovectl/providers/openstack"
+	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/bolt"
+	"github.com/trovectl/trovectl/state/keyring"
+)
+
+// openStore chooses the store: TROVE_STATE, then the state block, then trove.db beside the configuration. It returns the
+// address as the user wrote it too.
+func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
+	address := m.env["TROVE_STATE"]
+	if address == "" && c != nil && c.Trove.State != nil {
+		block := c.Trove.State
+		if block.Type != "bbolt" {
+			return nil, "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... }", block.Type, Version)
+		}
+		address = "bbolt:" + block.Args["path"]
+	}
+	if address == "" {
+		address = "bbolt:trove.db"
+	}
+	kind, rest, ok := strings.Cut(address, ":")
+	if !ok || kind != "bbolt" || rest == "" {
+		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH", address, Version)
+	}
+	return bolt.New(m.path(rest)), address, nil
+}
+
+// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made; a look before
+// that derives from a key that is thrown away.
+func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master, error) {
+	master, err := keyring.Load(keyring.Options{
+		Env: m.env, StatePath: m.path(strings.TrimPrefix(address, "bbolt:")), AllowCreate: missing && create,
+	})
+	if missing && !create && errors.Is(err, keyring.ErrMissing) {
+		var key [keyring.KeySize]byte
+		if _, err := rand.Read(key[:]); err != nil {
+			return nil, err
+		}
+		return keyring.NewMaster(key), nil
+	}
+	return master, err
+}
+
+// openCloud chooses the cloud that the provider block and the environment name.
+func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
+	args := map[string]string{}
+	for _, p := range c.Providers {
+		if p.Alias == "" {
+			maps.Copy(args, p.Args)
+			args["cloud"] = p.Cloud
+		}
+	}
+	stack := middleware.New(middleware.Options{Log: m.log})
+	cloud, err := openstack.Open(ctx, openstack.Options{
+		Cloud: args["cloud"], Region: args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Getenv: func(name string) string {
+			// An argument of the provider block stands for the variable of the same name.
+			if value := args[strings.ToLower(strings.TrimPrefix(name, "OS_"))]; strings.HasPrefix(name, "OS_") && value != "" {
+				return value
+			}
+			return m.env[name]
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stack.Assemble(cloud), nil
+}
+
+func cloudDiagnostic(err error) diag.Diagnostic {
+	d := diag.Diagnostic{Severity: diag.Error, Summary: "The cloud cannot be used", Detail: err.Error()}
+	switch {
+	case providers.IsKind(err, providers.KindDenied):
+		d.Hint = "Check the credentials: the clouds.yaml entry that `provider \"openstack\" { cloud = ... }` or OS_CLOUD names, or the OS_* variables."
+	case providers.IsKind(err, providers.KindTransient):
+		d.Hint = "Nothing was changed. Check the network and the auth URL, then run the command again."
+	default:
+		d.Hint = "Nothing was changed. Name the cloud in `provider \"openstack\" { cloud = ... }` or OS_CLOUD; clouds.yaml is looked for in the current directory, ~/.config/openstack and /etc/openstack, or where OS_CLIENT_CONFIG_FILE says."
+	}
+	return d
+}
+
+func stateDiagnostic(err error, address string) diag.Diagnostic {
+	d := diag.Diagnostic{Severity: diag.Error, Summary: "The state cannot be used", Detail: err.Error()}
+	if address != "" {
+		d.Detail = address + ": " + d.Detail
+	}
+	var locked *state.LockedError
+	switch {
+	case errors.As(err, &locked):
+		d.Summary = "The state is locked"
+		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
+	case errors.Is(err, state.ErrNewer):
+		d.Hint = "Use the trovectl that wrote it, or a newer one."
+	case errors.Is(err, state.ErrCorrupt):
+		d.Hint = "Nothing was changed. Restore the file from its backup; do not apply with an empty state: the databases are still there."
+	case errors.Is(err, state.ErrReadOnly):
+		d.Hint = "Nothing was changed. Make the file and its directory writable for this user."
+	}
+	return d
+}
+
+func newIDs() *state.IDs { return state.NewIDs(rand.Reader) }
+
+// wallClock is the real time.
+type wallClock = middleware.SystemClock
+
+var _ executor.Clock = wallClock{}
+
+// holder says who we are, for the lock.
+func (m *Meta) holder(operation string) state.Holder {
+	who := "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		who += "@" + host
+	}
+	pipeline := m.env["CI_JOB_URL"]
+	if pipeline == "" && m.env["GITHUB_RUN_ID"] != "" {
+		pipeline = m.env["GITHUB_SERVER_URL"] + "/" + m.env["GITHUB_REPOSITORY"] + "/actions/runs/" + m.env["GITHUB_RUN_ID"]
+	}
+	return state.Holder{
+		ID: string(newIDs().Intent()), Operation: operation, Who: who, PID: os.Getpid(), Pipeline: pipeline, Since: time.Now().UTC(),
+	}
+}
+
+// executable finds a binary of ours: beside this one, or on PATH.
+func executable(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding this program: %w", err)
+	}
+	path := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is not beside %s: build both with `make build`", name, self)
+	}
+	return path, nil
+}

@@ -1,0 +1,154 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/trovectl/trovectl/planner/plan"
+)
+
+// Plan writes what an apply would do: the cloud and the state it is about, what somebody else changed, the steps (those
+// that destroy first), what could not be judged, what is left alone, and the summary.
+func (h *Human) Plan(p *plan.Plan) {
+	out := h.page()
+	heading(out, p)
+	driftNote(out, p)
+	first, rest := destructiveFirst(p.Steps)
+	if len(p.Steps) > 0 {
+		out.line()
+		legend(out, p.Steps)
+		for _, s := range append(first, rest...) {
+			out.line()
+			step(out, s)
+		}
+	}
+	findings(out, p)
+	summary(out, p)
+	outputChanges(out, p.Outputs)
+	h.write(h.Out, out)
+}
+
+// heading is the first line of everything that was compared with a cloud.
+func heading(out *page, p *plan.Plan) {
+	var parts []string
+	put := func(word, value string) {
+		if value != "" {
+			parts = append(parts, word+" "+out.paint(bold, visible(value)))
+		}
+	}
+	put("cloud", first(p.Cloud.Name, p.Cloud.AuthURL))
+	put("project", first(p.Cloud.ProjectName, p.Cloud.ProjectID))
+	put("region", p.Cloud.Region)
+	put("state", fmt.Sprintf("%s#%d", p.State, p.Serial))
+	out.line(strings.Join(parts, ", "))
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// driftNote tells what somebody else changed, so that the steps that restore it are understood.
+func driftNote(out *page, p *plan.Plan) {
+	if len(p.Drift) == 0 {
+		return
+	}
+	out.line()
+	out.line(out.paint(bold, "Changed outside of trovectl since the last apply:"))
+	for _, d := range p.Drift {
+		out.line()
+		drifted(out, d)
+	}
+}
+
+func drifted(out *page, d plan.Drift) {
+	address := visible(d.Address.String())
+	switch {
+	case d.Gone:
+		out.line("  ", out.paint(bold, "# "+address), out.paint(red, " is gone"))
+		return
+	case len(d.Missing) > 0:
+		out.line("  ", out.paint(bold, "# "+address), out.paint(red, " has lost its "+visible(strings.Join(d.Missing, ", "))))
+	default:
+		out.line("  ", out.paint(bold, "# "+address), " has changed")
+	}
+	if len(d.Changes) > 0 {
+		body(out, d.Address, changed, rows(d.Address.Kind, d.Changes), 0)
+	}
+}
+
+// destructiveFirst parts the steps that destroy from the others; both keep their order.
+func destructiveFirst(steps []plan.Step) (destructive, rest []plan.Step) {
+	for _, s := range steps {
+		if s.Action == plan.Delete || s.Action == plan.DeleteOrphan || len(s.Destroys) > 0 {
+			destructive = append(destructive, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return destructive, rest
+}
+
+func legend(out *page, steps []plan.Step) {
+	used := map[sign]bool{}
+	for _, s := range steps {
+		used[signOf(s.Action)] = true
+	}
+	out.line("An apply does what follows. Symbols:")
+	for _, entry := range []struct {
+		sign sign
+		text string
+	}{{added, "create"}, {changed, "update in-place"}, {removed, "destroy"}} {
+		if used[entry.sign] {
+			out.line("  ", out.sign(entry.sign), " ", entry.text)
+		}
+	}
+}
+
+func signOf(a plan.Action) sign {
+	switch a {
+	case plan.Create:
+		return added
+	case plan.Update:
+		return changed
+	case plan.Delete, plan.DeleteOrphan:
+		return removed
+	default:
+		panic(fmt.Sprintf("unknown action %q", a))
+	}
+}
+
+// summary is the line that people look for.
+func summary(out *page, p *plan.Plan) {
+	out.line()
+	if len(p.Steps) > 0 {
+		add, change, destroy := p.Counts()
+		out.line(out.paint(bold, "Plan:"), fmt.Sprintf(" %d to add, %d to change, %d to destroy.", add, change, destroy))
+		return
+	}
+	outputs := ""
+	if !p.Empty() {
+		outputs = " Only outputs change."
+	}
+	scope := "Cloud and guests are as "
+	if len(p.Unknown) > 0 {
+		scope = "As far as could be looked, cloud and guests are as "
+	}
+	switch p.Mode {
+	case plan.ModeDestroy:
+		out.prose("", bold, "No changes. Nothing is left to destroy.")
+	case plan.ModeRefresh:
+		if len(p.Drift) > 0 {
+			out.prose("", plain, "A refresh changes nothing in the cloud or the guests. "+
+				"Without -refresh-only, a plan puts back what the configuration asks for.")
+			return
+		}
+		out.prose("", bold, "No changes. "+scope+"the state records."+outputs)
+	default:
+		out.prose("", bold, "No changes. "+scope+"the configuration asks."+outputs)
+	}
+}

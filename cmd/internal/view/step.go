@@ -1,0 +1,233 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+)
+
+// step writes one step: what happens to what, why, what clients feel, and the attributes.
+func step(out *page, s plan.Step) {
+	title(out, s)
+	comment := func(tone style, text string) { out.prose("  # ", tone, text) }
+	if why := because(s); why != "" {
+		comment(plain, "("+why+")")
+	}
+	comment(impactTone(s.Impact), "impact: "+string(s.Impact))
+	if len(s.Destroys) > 0 {
+		comment(alarm, "destroys the data of: "+addresses(s.Destroys))
+	}
+	if len(s.Rebuild) > 0 {
+		comment(plain, "makes again what is missing: "+strings.Join(s.Rebuild, ", "))
+	}
+	if s.Unverified != "" {
+		comment(yellow, "unverified, planned against the record: "+s.Unverified)
+	}
+	for _, note := range s.Notes {
+		comment(plain, "note: "+note)
+	}
+	switch s.Action {
+	case plan.DeleteOrphan:
+	case plan.Create:
+		body(out, s.Address, added, whole(s, added, s.After), 0)
+	case plan.Delete:
+		body(out, s.Address, removed, whole(s, removed, s.Before), 0)
+	default:
+		body(out, s.Address, changed, rows(s.Address.Kind, s.Changes), unchanged(s.Before, s.After, s.Changes))
+	}
+}
+
+// whole are the rows of a step that makes or removes a resource; a step without a body shows its changes.
+func whole(s plan.Step, as sign, b plan.Body) []row {
+	if b.IsZero() {
+		return rows(s.Address.Kind, s.Changes)
+	}
+	return wholeRows(s.Address.Kind, as, b.Attributes(), s.Changes)
+}
+
+func title(out *page, s plan.Step) {
+	what, happens := visible(s.Address.String()), ""
+	switch s.Action {
+	case plan.Create:
+		happens = " will be created"
+	case plan.Update:
+		happens = " will be updated in-place"
+	case plan.Delete:
+		happens = " will be " + out.paint(alarm, "destroyed")
+	default:
+		what, happens = orphanName(s), " will be "+out.paint(alarm, "destroyed")
+	}
+	out.line("  ", out.paint(bold, "# "+what), happens)
+}
+
+func orphanName(s plan.Step) string {
+	if s.Orphan == nil {
+		return visible(s.ID)
+	}
+	return objectName(*s.Orphan)
+}
+
+func objectName(o plan.Object) string {
+	name := visible(strings.ReplaceAll(o.Service, "_", " ") + " " + o.ID)
+	if o.Name != "" {
+		name += " (" + visible(o.Name) + ")"
+	}
+	return name
+}
+
+// because is why a step is there, unless its title says so already.
+func because(s plan.Step) string {
+	if s.Reason.Text != "" {
+		return s.Reason.Text
+	}
+	block, key := s.Address.Block().String(), s.Address.Key
+	switch s.Reason.Code {
+	case plan.ReasonDrift:
+		return "puts back what somebody else changed"
+	case plan.ReasonInterrupted:
+		return "resumes an interrupted " + string(s.Action)
+	case plan.ReasonFailed:
+		return "tries again what an earlier run failed to do"
+	case plan.ReasonMissing:
+		return "it is recorded, and gone"
+	case plan.ReasonNoBlock:
+		return "because " + block + " is not in configuration"
+	case plan.ReasonNoKey:
+		return "because key " + key.String() + " is not in for_each map"
+	case plan.ReasonNoIndex:
+		return "because index " + key.String() + " is out of range for count"
+	case plan.ReasonRepetition:
+		return repetition(key)
+	case plan.ReasonOrphan:
+		return "an orphan: it bears this state's mark, and nothing records it"
+	default: // new, changed, destroy: the title says it
+		return ""
+	}
+}
+
+func repetition(key resource.Key) string {
+	if key == resource.NoKey {
+		return "because the block uses count or for_each now"
+	}
+	if _, index := key.IsIndex(); index {
+		return "because the block does not use count any more"
+	}
+	return "because the block does not use for_each any more"
+}
+
+// impactTone is louder the more clients feel.
+func impactTone(i resource.Impact) style {
+	switch i {
+	case resource.Restart, resource.Failover, resource.DataCopy:
+		return alarm
+	case resource.Reload:
+		return yellow
+	default:
+		return plain
+	}
+}
+
+func addresses(all []resource.Address) string {
+	out := make([]string, len(all))
+	for i, a := range all {
+		out[i] = a.String()
+	}
+	return strings.Join(out, ", ")
+}
+
+// outputChanges writes the outputs that change.
+func outputChanges(out *page, all []plan.Output) {
+	width, some := 0, false
+	for _, o := range all {
+		if o.Action != "no-op" {
+			width, some = max(width, cells(bare(o.Name))), true
+		}
+	}
+	if !some {
+		return
+	}
+	out.line()
+	out.line("Changes to Outputs:")
+	for _, o := range all {
+		if o.Action == "no-op" {
+			continue
+		}
+		before, after := outputValue(o, o.Before), outputValue(o, o.After)
+		s, text := changed, before+out.paint(yellow, " -> ")+after
+		switch o.Action {
+		case "create":
+			s, text = added, after
+		case "delete":
+			s, text = removed, before+out.paint(dim, " -> null")
+		}
+		if o.Sensitive && s == changed {
+			text = sensitiveText
+		}
+		out.line("  ", out.sign(s), " ", pad(bare(o.Name), width), " = ", text)
+	}
+}
+
+func outputValue(o plan.Output, v any) string {
+	switch {
+	case o.Sensitive:
+		return sensitiveText
+	case !o.Known && v == nil:
+		return "(known after apply)"
+	default:
+		return format("", v)
+	}
+}
+
+// findings are what the look found besides differences: what is unknown, conditions, what is left alone, orphans.
+func findings(out *page, p *plan.Plan) {
+	if len(p.Unknown) > 0 {
+		section(out, yellow, "Could not be looked at, so nothing is planned from it:")
+		for _, u := range p.Unknown {
+			out.listing("  ? ", u.Address.String()+": "+u.Why)
+		}
+	}
+	if len(p.Conditions) > 0 {
+		section(out, yellow, "Worth knowing:")
+		for _, c := range p.Conditions {
+			out.listing("  ! ", c.Address.String()+": "+c.Text)
+		}
+	}
+	if len(p.Unmanaged) > 0 {
+		section(out, plain, "Not declared, and left alone:")
+		for _, u := range p.Unmanaged {
+			out.listing("  . ", fmt.Sprintf("%s: %s %s", u.Instance, u.Kind, quote(u.Name)))
+		}
+	}
+	orphans(out, p)
+}
+
+// orphans lists what bears our mark and is recorded nowhere, unless steps of this plan remove it.
+func orphans(out *page, p *plan.Plan) {
+	going := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Orphan != nil {
+			going[s.Orphan.Service+" "+s.Orphan.ID] = true
+		}
+	}
+	titled := false
+	for _, o := range p.Orphans {
+		if going[o.Service+" "+o.ID] {
+			continue
+		}
+		if !titled {
+			section(out, yellow, "Orphans (they bear this state's mark, and nothing records them):")
+			titled = true
+		}
+		out.listing("  . ", objectName(o))
+	}
+	if titled {
+		out.line("  `trovectl apply -delete-orphans` removes them.")
+	}
+}
+
+func section(out *page, tone style, heading string) {
+	out.line()
+	out.line(out.paint(tone, heading))
+}

@@ -1,0 +1,371 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/providers/openstack"
+)
+
+// binaries is where TestMain built trovectl and trove-guestagent: scripts run what users run.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "trovectl-bin-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		build := exec.Command("go", "build", "-o", dir+"/", ".", "../trove-guestagent")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building: %v\n%s", err, out)
+			return 1
+		}
+		binaries = dir
+		return m.Run()
+	}())
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setup,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cloud":    cloudUp,
+			"exits":    exits,
+			"sql":      userSQL,
+			"admin":    adminSQL,
+			"stays":    stays,
+			"nosecret": noSecret,
+			"killed":   killed,
+			"counts":   counts,
+			"power":    power,
+		},
+	})
+}
+
+// setup gives a script an environment of its own: nothing of the caller's reaches it.
+func setup(env *testscript.Env) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(env.WorkDir, ".cloud")
+	env.Setenv("PATH", binaries+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("CLOUD", dir)
+	env.Setenv("LISTEN", "127.0.0.1:"+strconv.Itoa(port))
+	env.Setenv("OS_CLIENT_CONFIG_FILE", filepath.Join(dir, "clouds.yaml"))
+	env.Setenv("OS_CLOUD", "dev")
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLES", examples)
+	env.Defer(func() {
+		if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
+			return
+		}
+		if out, err := exec.Command(filepath.Join(binaries, "trovectl"), "dev", "down", "-dir", dir, "-purge").CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("ending the cloud of %s: %v\n%s", env.WorkDir, err, out))
+		}
+		if left := processesOf(env.WorkDir); len(left) > 0 {
+			panic(fmt.Sprintf("processes of %s are left: %v", env.WorkDir, left))
+		}
+	})
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// processesOf lists the processes that have a directory in their command line.
+func processesOf(dir string) (left []string) {
+	entries, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, entry := range entries {
+		if data, err := os.ReadFile(entry); err == nil && strings.Contains(string(data), dir) {
+			left = append(left, strings.ReplaceAll(string(data), "\x00", " "))
+		}
+	}
+	return left
+}
+
+// cloud up|down [options]: starts or stops the embedded OpenStack of this script.
+func cloudUp(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 || neg {
+		ts.Fatalf("usage: cloud up|down|status [options]")
+	}
+	words := append([]string{"dev", args[0], "-dir", ts.Getenv("CLOUD")}, args[1:]...)
+	if args[0] == "up" {
+		words = append(words, "-listen", ts.Getenv("LISTEN"))
+	}
+	ts.Check(ts.Exec("trovectl", words...))
+}
+
+// exits N COMMAND...: the command ends with exactly this code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if err != nil {
+		exit, ok := err.(*exec.ExitError) //nolint:errorlint // testscript gives it unwrapped
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s\n%s\n%s", code, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// stays: the plan is empty.
+func stays(ts *testscript.TestScript, neg bool, args []string) {
+	exits(ts, neg, append([]string{"0", "trovectl", "plan", "-detailed-exitcode"}, args...))
+}
+
+// sql ADDRESS:PORT USER PASSWORD DATABASE QUERY: runs a query as an ordinary client and prints the rows.
+func userSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 5 {
+		ts.Fatalf("usage: sql ADDRESS:PORT USER PASSWORD DATABASE QUERY")
+	}
+	c := mysql.NewConfig()
+	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", strings.TrimSpace(args[0]), args[1], args[2], args[3]
+	query(ts, neg, c, args[4])
+}
+
+// admin INSTANCE QUERY: runs a query as somebody with a shell in the guest, behind trovectl's back.
+func adminSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: admin SERVER QUERY")
+	}
+	socket, err := socketOf(ts.Getenv("CLOUD"), args[0])
+	ts.Check(err)
+	short, err := os.MkdirTemp("", "trovectl-sock-") // the path of a unix socket is short
+	ts.Check(err)
+	defer func() { _ = os.RemoveAll(short) }()
+	ts.Check(os.Symlink(filepath.Dir(socket), filepath.Join(short, "d")))
+	c := mysql.NewConfig()
+	c.Net, c.Addr, c.User = "unix", filepath.Join(short, "d", filepath.Base(socket)), account()
+	query(ts, neg, c, args[1])
+}
+
+func account() string {
+	if name := os.Getenv("USER"); name != "" && os.Geteuid() != 0 {
+		return name
+	}
+	return "root"
+}
+
+// socketOf finds the engine's socket in the machine whose host name is the server's.
+func socketOf(cloud, server string) (string, error) {
+	roots, err := filepath.Glob(filepath.Join(cloud, "machines", "*", "root"))
+	if err != nil {
+		return "", err
+	}
+	for _, root := range roots {
+		name, err := os.ReadFile(filepath.Join(root, "etc/hostname"))
+		if err != nil || strings.TrimSpace(string(name)) != server {
+			continue
+		}
+		for _, pattern := range []string{"run/trove-guestagent/engine/mysqld.sock", "var/lib/trove-guestagent/data/db/*/mysqld.sock", "var/lib/trove-guestagent/data/db/mysqld.sock"} {
+			if found, _ := filepath.Glob(filepath.Join(root, pattern)); len(found) > 0 {
+				return found[0], nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no engine's socket in the machine %s", server)
+}
+
+func query(ts *testscript.TestScript, neg bool, c *mysql.Config, text string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c.Timeout = 10 * time.Second
+	connector, err := mysql.NewConnector(c)
+	ts.Check(err)
+	db := sql.OpenDB(connector)
+	defer func() { _ = db.Close() }()
+	out, err := rows(ctx, db, text)
+	_, _ = fmt.Fprint(ts.Stdout(), out)
+	if err != nil {
+		_, _ = fmt.Fprintln(ts.Stderr(), err)
+	}
+	if neg != (err != nil) {
+		ts.Fatalf("%s: %v\n%s", text, err, out)
+	}
+}
+
+func rows(ctx context.Context, db *sql.DB, text string) (string, error) {
+	result, err := db.QueryContext(ctx, text)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = result.Close() }()
+	columns, err := result.Columns()
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for result.Next() {
+		cells, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range cells {
+			targets[i] = &cells[i]
+		}
+		if err := result.Scan(targets...); err != nil {
+			return out.String(), err
+		}
+		for i, cell := range cells {
+			if i > 0 {
+				out.WriteString("\t")
+			}
+			out.WriteString(cell.String)
+		}
+		out.WriteString("\n")
+	}
+	return out.String(), result.Err()
+}
+
+// nosecret TEXT: no file below the script's directory holds the text, but for what the engine itself keeps in its data.
+func noSecret(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: nosecret TEXT")
+	}
+	searched := 0
+	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return nil //nolint:nilerr // what cannot be read now (a socket, a file that has just gone) holds nothing
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil //nolint:nilerr // gone meanwhile
+		}
+		searched++
+		if strings.Contains(string(data), args[0]) {
+			ts.Fatalf("%s holds the secret", path)
+		}
+		return nil
+	}))
+	if searched < 10 {
+		ts.Fatalf("only %d files were searched", searched)
+	}
+}
+
+// killed TIMES COMMAND...: starts the command so many times and kills it (SIGKILL) at seeded random moments, each later in
+// its life than the one before on the average; then runs it to its end.
+func killed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: killed TIMES COMMAND...")
+	}
+	times, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("TROVECTL_TEST_SEED"); text != "" {
+		seed, err = strconv.ParseUint(text, 10, 64)
+		ts.Check(err)
+	}
+	ts.Logf("TROVECTL_TEST_SEED=%d", seed)
+	random := rand.New(rand.NewPCG(seed, seed))
+	kills := 0
+	for i := range times {
+		cmd := exec.Command(filepath.Join(binaries, args[1]), args[2:]...)
+		cmd.Dir = ts.Getenv("WORK")
+		cmd.Env = scriptEnv(ts)
+		ts.Check(cmd.Start())
+		time.Sleep(time.Duration(50+random.IntN(400*(i+1))) * time.Millisecond)
+		if cmd.Process.Kill() == nil {
+			kills++
+		}
+		_ = cmd.Wait()
+	}
+	ts.Logf("%d kills", kills)
+	ts.Check(ts.Exec(args[1], args[2:]...))
+}
+
+func scriptEnv(ts *testscript.TestScript) []string {
+	var all []string
+	for _, name := range []string{"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password"} {
+		all = append(all, name+"="+ts.Getenv(name))
+	}
+	return all
+}
+
+// openCloud is the script's cloud, asked by the test itself.
+func openCloud(ts *testscript.TestScript) *providers.Cloud {
+	cloud, err := openstack.Open(context.Background(), openstack.Options{
+		Cloud: "dev", Dir: ts.Getenv("CLOUD"), Getenv: func(string) string { return "" },
+	})
+	ts.Check(err)
+	return cloud
+}
+
+// power stop|start SERVER: by hand, behind trovectl's back.
+func power(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: power stop|start SERVER")
+	}
+	ctx, cloud := context.Background(), openCloud(ts)
+	act, want := cloud.ServerActions.Stop, "SHUTOFF"
+	if args[0] == "start" {
+		act, want = cloud.ServerActions.Start, "ACTIVE"
+	}
+	servers, err := cloud.Servers.List(ctx)
+	ts.Check(err)
+	for _, s := range servers {
+		if s.Name != args[1] {
+			continue
+		}
+		ts.Check(act(ctx, s.ID))
+		for s.Status != want {
+			time.Sleep(100 * time.Millisecond)
+			s, err = cloud.Servers.Get(ctx, s.ID)
+			ts.Check(err)
+		}
+		return
+	}
+	ts.Fatalf("there is no server %s", args[1])
+}
+
+// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many, asked by itself.
+func counts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS")
+	}
+	ctx, cloud := context.Background(), openCloud(ts)
+	servers, err := cloud.Servers.List(ctx)
+	ts.Check(err)
+	volumes, err := cloud.Volumes.List(ctx)
+	ts.Check(err)
+	ports, err := cloud.Ports.List(ctx)
+	ts.Check(err)
+	if got := fmt.Sprint(len(servers), len(volumes), len(ports)); got != strings.Join(args, " ") {
+		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
+	}
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/trovectl/trovectl/config/resource"
+)
+
+// The effects of a change, as the language's table of kinds writes them.
+const (
+	effectInPlace = "in place"
+	effectMove    = "another machine: refused for now, with what to do instead"
+	effectRefused = "refused, with what to do instead"
+	effectRecord  = "the record only"
+	effectCreate  = "counts at creation only"
+)
+
+var (
+	texts   = cty.List(cty.String)
+	textMap = cty.Map(cty.String)
+)
+
+// metaSpec is what every kind understands beside its own arguments. count, for_each and depends_on are read before the
+// rest, by the code that repeats a block.
+var metaSpec = &spec{
+	args: []argument{
+		{name: "count", typ: cty.Number, doc: "Repeats the block: 0, 1, 2, ... as count.index."},
+		{name: "for_each", free: true, doc: "Repeats the block for each element of a map or a set of strings, as each.key and each.value."},
+		{name: "depends_on", free: true, doc: "Resources that must be there first, beside those that are referred to."},
+	},
+	blocks: []nested{{
+		name: "lifecycle", hidden: true, doc: "How the resource is treated.",
+		spec: &spec{args: []argument{
+			{name: "protect", typ: cty.Bool, effect: effectRecord, doc: "Refuses everything that would destroy the resource, until an apply of its own lifts it. Default false."},
+		}},
+	}},
+}
+
+var kindSpecs = map[resource.Kind]*spec{
+	resource.KindDatastore: {
+		doc: "An engine that is offered, in which versions, from which images.",
+		args: []argument{
+			{name: "manager", typ: cty.String, effect: effectRefused, doc: "The engine. Default: the block's name."},
+		},
+		blocks: []nested{{name: "version", label: "VERSION", many: true, required: true, doc: "A version that is offered.", spec: &spec{args: []argument{
+			{name: "image", typ: cty.String, effect: effectCreate, doc: "Name or id of the image in Glance; or image_tags."},
+			{name: "image_tags", typ: texts, effect: effectCreate, doc: "The newest image with all of these tags; or image."},
+			{name: "packages", typ: texts, effect: effectCreate, doc: "Packages that the image must install first."},
+			{name: "active", typ: cty.Bool, effect: effectRecord, doc: "Whether new instances may have this version. Default true."},
+		}}}},
+	},
+	resource.KindConfigGroup: {
+		doc: "A named set of engine parameters that instances share.",
+		args: []argument{
+			{name: "datastore", refs: []resource.Kind{resource.KindDatastore}, required: true, effect: effectRefused, doc: "The engine that the values are for."},
+			{name: "version", typ: cty.String, required: true, effect: effectRecord, doc: "The version that the values are checked against."},
+			{name: "values", typ: textMap, required: true, effect: effectInPlace, doc: "Parameters and their values. A removed one returns to its default."},
+		},
+	},
+	resource.KindInstance: instanceSpec,
+	resource.KindDatabase: {
+		doc: "A database of an instance.",
+		args: []argument{
+			{name: "instance", refs: []resource.Kind{resource.KindInstance}, required: true, effect: effectRefused, doc: "Where it is."},
+			{name: "name", typ: cty.String, effect: effectRefused, doc: "Its name. Default: the block's name, with _KEY when the block is repeated."},
+			{name: "charset", typ: cty.String, effect: effectInPlace, doc: "Default charset of new tables. Absent: unmanaged."},
+			{name: "collation", typ: cty.String, effect: effectInPlace, doc: "Default collation of new tables. Absent: unmanaged."},
+			{name: "owner", later: true, doc: "Of PostgreSQL."},
+			{name: "encoding", later: true, doc: "Of PostgreSQL."},
+			{name: "extensions", later: true, doc: "Of PostgreSQL."},
+		},
+	},
+	resource.KindUser: {
+		doc: "An account of an instance, with what it may do.",
+		args: []argument{
+			{name: "instance", refs: []resource.Kind{resource.KindInstance}, required: true, effect: effectRefused, doc: "Where it is."},
+			{name: "name", typ: cty.String, effect: effectInPlace, doc: "Its name. Default: the block's name, with _KEY when the block is repeated."},
+			{name: "host", typ: cty.String, effect: effectInPlace, doc: "From where it may connect, as the engine writes it. Default \"%\": from everywhere."},
+			{name: "password", typ: cty.String, secret: true, effect: effectInPlace, doc: "Needed to create the user. Absent: unmanaged."},
+			{name: "password_hash", typ: cty.String, secret: true, effect: effectInPlace, doc: "What the engine stores for a password, in place of the password."},
+			{name: "databases", free: true, effect: effectInPlace, doc: "Databases, by name or reference, with all privileges on each."},
+			{name: "grants", typ: cty.String, effect: effectRecord, doc: "\"additive\" leaves privileges alone that are not declared. Default \"authoritative\"."},
+			{name: "acl", later: true, doc: "Of Redis."},
+			{name: "roles", later: true, doc: "Roles of the user."},
+			{name: "connection_limit", later: true, doc: "How many connections it may have."},
+			{name: "require_tls", later: true, doc: "Whether it must use TLS."},
+		},
+		blocks: []nested{{name: "grant", many: true, hidden: true, doc: "Privileges on one database.", spec: &spec{args: []argument{
+			{name: "database", free: true, required: true, effect: effectInPlace, doc: "A database, by name or reference, or \"*\" for all."},
+			{name: "privileges", typ: texts, required: true, effect: effectInPlace, doc: "What is granted, in the engine's words, or [\"ALL PRIVILEGES\"]."},
+		}}}},
+	},
+}
+
+var instanceSpec = &spec{
+	doc: "A database server: a port with its security group, a volume, and a machine with an agent in it.",
+	args: []argument{
+		{name: "name", typ: cty.String, effect: effectInPlace, doc: "Of the cloud objects. Default: name_prefix, the block's name and the key."},
+		{name: "datastore", refs: []resource.Kind{resource.KindDatastore}, required: true, effect: effectRefused, doc: "The engine."},
+		{name: "version", typ: cty.String, required: true, effect: effectRefused, doc: "One of the datastore's versions."},
+		{name: "flavor", typ: cty.String, required: true, effect: effectRefused, doc: "Name or id of the flavor."},
+		{name: "network", typ: cty.String, required: true, effect: effectMove, doc: "Name or id of the network that clients use."},
+		{name: "subnet", typ: cty.String, effect: effectMove, doc: "Name or id of the subnet. Default: the cloud chooses."},
+		{name: "fixed_ip", typ: cty.String, effect: effectMove, doc: "The address. Default: the cloud chooses."},
+		{name: "availability_zone", typ: cty.String, effect: effectMove, doc: "Of the machine. Default: the cloud chooses."},
+		{name: "region", typ: cty.String, effect: effectMove, doc: "Default: the provider's."},
+		{name: "config_group", refs: []resource.Kind{resource.KindConfigGroup}, effect: effectInPlace, doc: "The parameters of the engine."},
+		{name: "restart", typ: cty.String, effect: effectRecord, doc: "\"never\": a pending restart is shown, not done; \"if_required\": done by apply with consent. Default \"never\"."},
+		{name: "metadata", typ: textMap, effect: effectInPlace, doc: "Metadata of the machine."},
+		{name: "boot_volume", later: true, doc: "Booting from a volume."},
+		{name: "locality", later: true, doc: "Affinity of members."},
+		{name: "root", later: true, doc: "The engine's root account."},
+		{name: "final_backup", later: true, doc: "A backup before the instance goes."},
+		{name: "unmanaged", later: true, doc: "How undeclared databases and users are treated."},
+		{name: "running", later: true, doc: "Whether the engine runs."},
+	},
+	blocks: []nested{
+		{name: "volume", doc: "The data volume. Absent: the machine's own disk.", spec: &spec{args: []argument{
+			{name: "size", typ: cty.Number, required: true, effect: "in place; it cannot shrink", doc: "In GiB."},
+			{name: "type", typ: cty.String, effect: effectMove, doc: "The volume type. Default: the cloud's."},
+			{name: "availability_zone", typ: cty.String, effect: effectMove, doc: "Default: the cloud chooses."},
+		}}},
+		{name: "access", doc: "Who may connect.", spec: &spec{args: []argument{
+			{name: "allowed_cidrs", typ: texts, effect: effectInPlace, doc: "Networks that may reach the engine's port."},
+			{name: "allowed_groups", later: true, doc: "Security groups that may reach it."},
+			{name: "security_groups", later: true, doc: "More groups of the port."},
+			{name: "public", later: true, doc: "Whether it has a floating IP."},
+			{name: "public_network", later: true, doc: "Of the floating IP."},
+			{name: "floating_ip", later: true, doc: "The floating IP."},
+		}}},
+		{name: "guest", doc: "How the agent is reached, where it differs from the guest block.", spec: &spec{args: []argument{
+			{name: "network", typ: cty.String, effect: effectMove, doc: "A second port's network."},
+			{name: "port", typ: cty.Number, effect: effectRecord, doc: "Of SSH."},
+			{name: "source_cidrs", typ: texts, effect: effectInPlace, doc: "Networks that may reach the agent."},
+		}}},
+		{name: "maintenance", later: true, doc: "When interruptions are allowed."},
+		{name: "restore", later: true, doc: "A backup to begin with."},
+	},
+	computed: []attribute{
+		{name: "id", typ: cty.String, doc: "Of the member."},
+		{name: "server_id", typ: cty.String, doc: "Of the Nova server."},
+		{name: "volume_id", typ: cty.String, doc: "Of the Cinder volume."},
+		{name: "port_id", typ: cty.String, doc: "Of the Neutron port."},
+		{name: "address", typ: cty.String, doc: "The address that clients use."},
+		{name: "addresses", typ: texts, doc: "All addresses."},
+		{name: "port", typ: cty.Number, doc: "The port that clients use."},
+		{name: "status", typ: cty.String, doc: "As last seen."},
+		{name: "role", typ: cty.String, doc: "primary, replica or standalone."},
+		{name: "running_version", typ: cty.String, doc: "The engine's exact version."},
+	},
+}

@@ -1,0 +1,252 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/config/resource"
+)
+
+// Trove is the trove block.
+type Trove struct {
+	RequiredVersion string
+	NamePrefix      string
+	State           *StateBlock // nil: the default, or TROVE_STATE
+}
+
+// StateBlock says where the state is.
+type StateBlock struct {
+	Type  string // "bbolt", "swift", ...
+	Args  map[string]string
+	Range *diag.Range
+}
+
+// Provider is one provider block: how to reach an OpenStack. Args and Secrets are by argument name, as in clouds.yaml;
+// what is not given comes from the environment.
+type Provider struct {
+	Alias   string // empty: the default one
+	Cloud   string // the entry of clouds.yaml; also in Args
+	Args    map[string]string
+	Secrets map[string]resource.Secret
+	Range   *diag.Range // nil: there is no block
+}
+
+// Guest says how agents are reached.
+type Guest struct {
+	Network string // of a second port; empty: the instance's own
+	SSH     *SSH   // never nil after a Load without errors
+}
+
+// SSH is the transport over SSH.
+type SSH struct {
+	PrivateKeyFile string // absolute or relative to the configuration; empty: an agent, or TROVE_SSH_KEY
+	User           string
+	Port           int
+	SourceCIDRs    []string // networks that may reach the agents; canonical, sorted
+	Bastion        *Bastion // nil: straight
+}
+
+// Bastion is a machine on the way.
+type Bastion struct {
+	Host    string
+	Port    int
+	User    string
+	HostKey string // one line of a known_hosts file without the name: type and key
+}
+
+const (
+	defaultSSHUser = "trovectl"
+	defaultSSHPort = 22
+)
+
+var troveSpec = &spec{
+	doc: "Settings of the configuration as a whole.",
+	args: []argument{
+		{name: "required_version", typ: cty.String, doc: "Which versions of trovectl may use the configuration, such as \">= 0.1, < 2\"."},
+		{name: "name_prefix", typ: cty.String, doc: "In front of the names of all cloud objects."},
+	},
+	blocks: []nested{{name: "state", label: "TYPE", hidden: true, doc: "Where the state is. Default: bbolt in ./trove.db. TROVE_STATE wins.", spec: &spec{open: true}}},
+}
+
+var providerSpec = &spec{
+	doc: "How to reach an OpenStack. What is not given comes from OS_* and clouds.yaml.",
+	args: []argument{
+		{name: "alias", later: true, doc: "A second provider."},
+		{name: "cloud", typ: cty.String, doc: "The entry of clouds.yaml."},
+		{name: "region", typ: cty.String, doc: "The region."},
+		{name: "auth_url", typ: cty.String, doc: "The address of Keystone."},
+		{name: "insecure", typ: cty.Bool, doc: "Whether certificates are not checked."},
+		{name: "cacert_file", typ: cty.String, doc: "The authority's certificate."},
+		{name: "cert", typ: cty.String, doc: "A client's certificate."},
+		{name: "key", typ: cty.String, doc: "A client's key file."},
+		{name: "user_name", typ: cty.String, doc: "The user."},
+		{name: "user_id", typ: cty.String, doc: "The user, by id."},
+		{name: "password", typ: cty.String, secret: true, doc: "The user's password."},
+		{name: "token", typ: cty.String, secret: true, doc: "A token in place of a password."},
+		{name: "project_name", typ: cty.String, doc: "The project."},
+		{name: "project_id", typ: cty.String, doc: "The project, by id."},
+		{name: "domain_name", typ: cty.String, doc: "The domain."},
+		{name: "domain_id", typ: cty.String, doc: "The domain, by id."},
+		{name: "user_domain_name", typ: cty.String, doc: "The user's domain."},
+		{name: "user_domain_id", typ: cty.String, doc: "The user's domain, by id."},
+		{name: "project_domain_name", typ: cty.String, doc: "The project's domain."},
+		{name: "project_domain_id", typ: cty.String, doc: "The project's domain, by id."},
+		{name: "application_credential_id", typ: cty.String, doc: "An application credential, by id."},
+		{name: "application_credential_name", typ: cty.String, doc: "An application credential."},
+		{name: "application_credential_secret", typ: cty.String, secret: true, doc: "Its secret."},
+		{name: "endpoint_type", typ: cty.String, doc: "public, internal or admin."},
+	},
+}
+
+var bastionSpec = &spec{args: []argument{
+	{name: "host", typ: cty.String, required: true, doc: "Its name or address."},
+	{name: "port", typ: cty.Number, doc: "Default 22."},
+	{name: "user", typ: cty.String, doc: "Default: the user of the machine that runs trovectl."},
+	{name: "host_key", typ: cty.String, required: true, doc: "Its public key, as in known_hosts without the name."},
+}}
+
+var guestSpec = &spec{
+	doc: "How agents are reached.",
+	args: []argument{
+		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
+	},
+	blocks: []nested{{name: "transport", label: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
+		args: []argument{
+			{name: "private_key_file", typ: cty.String, doc: "The key. Default: an agent, or TROVE_SSH_KEY."},
+			{name: "user", typ: cty.String, doc: "Who logs in. Default \"" + defaultSSHUser + "\"."},
+			{name: "port", typ: cty.Number, doc: "Where the guests' SSH listens. Default 22."},
+			{name: "source_cidrs", typ: texts, doc: "Networks that may reach the agents; required for instances."},
+		},
+		blocks: []nested{{name: "bastion", hidden: true, doc: "A machine on the way.", spec: bastionSpec}},
+	}}},
+}
+
+// settings evaluates the trove, provider and guest blocks. Their locals must have been evaluated.
+func (r *reader) settings() {
+	r.guest = Guest{SSH: &SSH{User: defaultSSHUser, Port: defaultSSHPort}}
+	if b := r.blocks.trove; b != nil {
+		r.readTrove(b)
+	}
+	for _, b := range r.blocks.providers {
+		r.readProvider(b)
+	}
+	if len(r.providers) == 0 {
+		r.providers = []Provider{{Args: map[string]string{}, Secrets: map[string]resource.Secret{}}}
+	}
+	if b := r.blocks.guest; b != nil {
+		r.readGuest(b)
+	}
+}
+
+// fill checks the shape of a block of settings and evaluates it.
+func (r *reader) fill(b *hclsyntax.Block, s *spec) *form {
+	r.checkShape(b.Body, b.Type+" block", s)
+	f := r.decode(resource.Address{}, b.Body, b.DefRange(), s, r.context(r.settingsRefs[b]))
+	r.settingsFailed = r.settingsFailed || f.failed
+	return f
+}
+
+func (r *reader) readTrove(b *hclsyntax.Block) {
+	f := r.fill(b, troveSpec)
+	r.trove = Trove{RequiredVersion: f.text("required_version"), NamePrefix: f.text("name_prefix")}
+	if f.has("required_version") {
+		r.checkVersion(f)
+	}
+	if s := f.one("state"); s != nil {
+		r.trove.State = &StateBlock{Type: s.label, Args: s.texts(), Range: place(s.at)}
+	}
+}
+
+func (r *reader) checkVersion(f *form) {
+	ok, err := versionAllows(r.trove.RequiredVersion, r.in.Version)
+	switch {
+	case err != nil:
+		r.fail(f.place("required_version"), "Malformed version constraint", "Write something like \">= 0.1, < 2\".", "%s.", err)
+	case !ok:
+		r.fail(f.place("required_version"), "Wrong version of trovectl", "Use a version that fits, or change required_version.",
+			"The configuration wants %s, and this is %s.", r.trove.RequiredVersion, r.in.Version)
+	}
+}
+
+func (r *reader) readProvider(b *hclsyntax.Block) {
+	if b.Labels[0] != "openstack" {
+		r.fail(b.LabelRanges[0], "Unknown provider", "Write provider \"openstack\".", "There is no provider %q.", b.Labels[0])
+		return
+	}
+	if len(r.providers) > 0 {
+		r.duplicate(b.DefRange(), r.blocks.providers[0].DefRange(), "a provider block")
+		return
+	}
+	f := r.fill(b, providerSpec)
+	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Secrets: map[string]resource.Secret{}, Range: place(b.DefRange())}
+	for _, a := range providerSpec.args {
+		if a.later || !f.has(a.name) {
+			continue
+		}
+		text := textOf(f.args[a.name].value)
+		if a.secret {
+			p.Secrets[a.name] = resource.NewSecret(text)
+			r.remember(cty.StringVal(text))
+			continue
+		}
+		p.Args[a.name] = text
+	}
+	r.providers = append(r.providers, p)
+}
+
+func (r *reader) readGuest(b *hclsyntax.Block) {
+	f := r.fill(b, guestSpec)
+	r.guest.Network = f.text("network")
+	for _, t := range f.blocks["transport"] {
+		switch t.label {
+		case "ssh":
+			r.guestAt = &t.at
+			r.readSSH(t)
+		case "amqp":
+			r.fail(t.at, "Not available yet", "Use transport \"ssh\".", "The transport \"amqp\" belongs to the language, but this version of trovectl cannot do it yet.")
+		default:
+			r.fail(t.at, "Unknown transport", "Use transport \"ssh\".", "There is no transport %q.", t.label)
+		}
+	}
+}
+
+func (r *reader) readSSH(f *form) {
+	ssh := r.guest.SSH
+	if f.has("private_key_file") {
+		ssh.PrivateKeyFile = expandHome(f.text("private_key_file"))
+	}
+	if f.has("user") {
+		ssh.User = f.text("user")
+		r.notEmpty(f, "user")
+	}
+	ssh.Port = r.portNumber(f, "port", ssh.Port)
+	ssh.SourceCIDRs = r.networks(f, "source_cidrs")
+	r.settingsFailed = r.settingsFailed || f.failed
+	bastion := f.one("bastion")
+	if bastion == nil {
+		return
+	}
+	ssh.Bastion = &Bastion{
+		Host: bastion.text("host"), User: bastion.text("user"), HostKey: bastion.text("host_key"),
+		Port: r.portNumber(bastion, "port", defaultSSHPort),
+	}
+	r.notEmpty(bastion, "host")
+	if fields := strings.Fields(ssh.Bastion.HostKey); bastion.has("host_key") && len(fields) < 2 {
+		r.fail(bastion.place("host_key"), "Malformed host key", "Write the type and the key, such as \"ssh-ed25519 AAAA...\".",
+			"This is not a public key as in known_hosts.")
+	}
+}
+
+// expandHome resolves a leading ~/ as a shell would.
+func expandHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	if home, err := os.UserHomeDir(); ok && err == nil {
+		return filepath.Join(home, rest)
+	}
+	return path
+}

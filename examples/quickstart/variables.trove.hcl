@@ -1,0 +1,56 @@
+# Everything that differs between clouds. Give values by -var 'cloud=prod', by TROVE_VAR_cloud, or in trovevars.hcl.
+
+variable "cloud" {
+  type        = string
+  default     = "dev"
+  description = "The entry of clouds.yaml"
+}
+
+variable "mariadb_version" {
+  type        = string
+  default     = "10.11"
+  description = "The version of MariaDB"
+}
+
+variable "flavor" {
+  type        = string
+  default     = "db.tiny"
+  description = "The size of the machine"
+}
+
+variable "network" {
+  type        = string
+  default     = "private"
+  description = "The network that the clients use"
+}
+
+variable "ssh_port" {
+  type        = number
+  default     = 22
+  description = "Where SSH listens in the guests; 2222 in the embedded OpenStack"
+}
+
+variable "source_cidrs" {
+  type        = list(string)
+  default     = ["127.0.0.0/8"]
+  description = "From where trovectl reaches the guests"
+}
+
+variable "allowed_cidrs" {
+  type        = list(string)
+  default     = ["127.0.0.0/8"]
+  description = "From where clients reach the database"
+}
+
+# Passwords have no default: TROVE_VAR_app_password and TROVE_VAR_report_password. A plan works without them.
+variable "app_password" {
+  type        = string
+  sensitive   = true
+  description = "Of the user app"
+}
+
+variable "report_password" {
+  type        = string
+  sensitive   = true
+  description = "Of the user report"
+}

@@ -1,0 +1,173 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/state"
+)
+
+// Generations of a guest's keys: the first travels in user-data, the second is set over the channel at first contact.
+const (
+	firstGeneration   = 1
+	contactGeneration = 2
+)
+
+// meet waits for the agent, replaces the keys that came with user-data, and makes the engine ready.
+func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, error) {
+	client, err := i.await(ctx)
+	if err != nil {
+		return guest.Prepared{}, err
+	}
+	defer client.close()
+	if i.hands.Member().Generation < contactGeneration {
+		if client, err = i.rotate(ctx, client); err != nil {
+			return guest.Prepared{}, err
+		}
+		defer client.close()
+	}
+	i.progress("preparing %s %s", i.body.Manager, i.body.Version)
+	return i.prepare(ctx, client, volume)
+}
+
+// channel is a client with the carrier it has to close.
+type channel struct {
+	*guest.Client
+	carrier guest.Carrier
+}
+
+func (c channel) close() { _ = c.carrier.Close() }
+
+// dial reaches a member's agent and asks whether it is the one.
+func (a *act) dial(ctx context.Context, member state.Member, generations ...int) (channel, guest.Pong, error) {
+	carrier, err := a.Guests.Dial(ctx, member, generations...)
+	if err != nil {
+		return channel{}, guest.Pong{}, err
+	}
+	client := channel{guest.NewClient(carrier, func() string { return string(a.IDs.Intent()) }), carrier}
+	pong, err := client.Ping(ctx)
+	if err == nil && pong.Member != string(member.ID) {
+		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.Address, pong.Member, member.ID)
+	}
+	if err != nil {
+		client.close()
+		return channel{}, guest.Pong{}, err
+	}
+	return client, pong, nil
+}
+
+// generationsOf are the key generations that may be in force: while a rotation is open, both.
+func (i *instanceAct) generationsOf(m state.Member) []int {
+	if m.Generation >= contactGeneration {
+		return []int{m.Generation}
+	}
+	return []int{contactGeneration, firstGeneration}
+}
+
+// await reaches the agent of a server that has just become active. Its console is in the error when it never answers.
+func (i *instanceAct) await(ctx context.Context) (channel, error) {
+	member := i.hands.Member()
+	i.progress("waiting for the agent at %s", member.Address)
+	waiting, cancel := context.WithTimeout(ctx, i.Timeouts.Boot)
+	defer cancel()
+	for {
+		client, _, err := i.dial(waiting, member, i.generationsOf(member)...)
+		if err == nil {
+			return client, nil
+		}
+		if !unreachable(err) {
+			return channel{}, err
+		}
+		if sleepErr := i.Clock.Sleep(waiting, i.Timeouts.Retry); sleepErr != nil {
+			if ctx.Err() != nil {
+				return channel{}, ctx.Err()
+			}
+			return channel{}, fmt.Errorf("the agent did not answer within %s: %w%s", i.Timeouts.Boot, err, i.console(ctx))
+		}
+	}
+}
+
+func unreachable(err error) bool {
+	var g *guest.Error
+	return errors.As(err, &g) && (g.Kind == guest.KindUnreachable || g.Kind == guest.KindTimeout)
+}
+
+// console is the tail of the server's console, for an error; empty when the cloud does not give it.
+func (i *instanceAct) console(ctx context.Context) string {
+	server, ok := i.hands.Member().Objects[state.SlotServer]
+	if !ok || i.Cloud.ServerActions == nil {
+		return ""
+	}
+	text, err := i.Cloud.ServerActions.Console(ctx, server.ID, 20)
+	if err != nil || strings.TrimSpace(text) == "" {
+		return ""
+	}
+	return "\nthe server's console ends with:\n" + text
+}
+
+// rotate sets the second generation and comes back over a connection that is pinned to it.
+func (i *instanceAct) rotate(ctx context.Context, client channel) (channel, error) {
+	member := i.hands.Member()
+	private, _ := i.Identities.HostKey(member.ID, contactGeneration)
+	body := guest.Rotate{
+		Generation: contactGeneration, HostKey: private, DigestKey: i.Identities.DigestKey(member.ID),
+		AuthorizedKeys: []string{i.Identities.AuthorizedKey(member.ID, contactGeneration)},
+	}
+	member.Generation = contactGeneration
+	err := i.hands.Call(ctx, i.guestRequest("rotate", contactGeneration, func(ctx context.Context, id string) error {
+		_, err := client.Rotate(ctx, id, body)
+		return err
+	}, func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) }))
+	if err != nil {
+		return channel{}, err
+	}
+	again, _, err := i.dial(ctx, member, contactGeneration)
+	return again, err
+}
+
+func (i *instanceAct) prepare(ctx context.Context, client channel, volume string) (guest.Prepared, error) {
+	var prepared guest.Prepared
+	body := guest.Prepare{VolumeID: volume, Values: i.body.Settings}
+	request := i.guestRequest("prepare", body, func(ctx context.Context, id string) (err error) {
+		prepared, err = client.Prepare(ctx, id, body)
+		return err
+	}, nil)
+	request.MayHoldData = true
+	ctx, cancel := context.WithTimeout(ctx, 2*i.Timeouts.Request)
+	defer cancel()
+	return prepared, i.hands.Call(ctx, request)
+}
+
+// reach opens a channel to the guest of a member that is in service.
+func (a *act) reach(ctx context.Context, member state.Member) (channel, error) {
+	if member.Generation == 0 {
+		return channel{}, guest.Errorf(guest.KindConflict, "the instance was never met: apply its own step first")
+	}
+	client, _, err := a.dial(ctx, member, member.Generation)
+	return client, err
+}
+
+// timeLimit bounds one request to a guest.
+func (a *act) timeLimit(do func(context.Context, string) error) func(context.Context, string) error {
+	return func(ctx context.Context, id string) error {
+		ctx, cancel := context.WithTimeout(ctx, a.Timeouts.Request)
+		defer cancel()
+		return do(ctx, id)
+	}
+}
+
+// lineOf tells whether one of the step's changes is at this path or below it.
+func (a *act) touches(paths ...string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		for _, c := range a.step.Changes {
+			if c.Path == path || strings.HasPrefix(c.Path, path+".") || strings.HasPrefix(c.Path, path+"[") {
+				return true
+			}
+		}
+		return false
+	})
+}

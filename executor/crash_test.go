@@ -1,0 +1,332 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	cloudmem "github.com/trovectl/trovectl/providers/memory"
+	"github.com/trovectl/trovectl/state"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func address(text string) resource.Address {
+	a, err := resource.ParseAddress(text)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// shape is what a test asks for; its zero value is the smallest fleet with one of each kind.
+type shape struct {
+	size     int
+	limit    string
+	cidrs    []string
+	password string
+	grant    []string
+	noUser   bool
+}
+
+// wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
+func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
+	if s.size == 0 {
+		s.size = 1
+	}
+	if s.cidrs == nil {
+		s.cidrs = []string{"10.0.0.0/8"}
+	}
+	if s.grant == nil {
+		s.grant = []string{"SELECT"}
+	}
+	values := map[string]string{}
+	if s.limit != "" {
+		values["max_connections"] = s.limit
+	}
+	store, group, orders := address("datastore.mariadb"), address("config_group.oltp"), address("instance.orders")
+	shop, app := address("database.shop"), address("user.app")
+	set := &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}}
+	put := func(a resource.Address, b resource.Body) {
+		set.Resources[a] = &resource.Resource{Address: a, Body: b}
+		set.Blocks[a.Block()] = resource.Repetition{Mode: "single"}
+	}
+	put(store, &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": {Image: "mariadb-10.11"}}})
+	put(group, &resource.ConfigGroup{Datastore: store, Manager: "mariadb", Version: "10.11", Values: values})
+	put(orders, &resource.Instance{
+		Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "mariadb-10.11", Flavor: "db.small", Network: "private",
+		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
+		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
+	})
+	put(shop, &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4"})
+	secrets := map[resource.Address]resource.Secret{}
+	if !s.noUser {
+		put(app, &resource.User{
+			Instance: orders, Name: "app", Host: "%", Password: &resource.Password{Digest: "digest of " + s.password},
+			Grants: []resource.Grant{{Database: "shop", Privileges: s.grant, Of: shop}},
+		})
+		engine, _ := catalog.Lookup("mariadb")
+		secrets[app] = resource.NewSecret(engine.Verifier(s.password))
+	}
+	return set, secrets
+}
+
+func (w *world) ask(s shape) { w.want, w.secret = wanted(s) }
+
+// apply runs to the end without dying.
+func (w *world) apply(mode plan.Mode) {
+	w.t.Helper()
+	if _, _, err := w.run(0, mode); err != nil {
+		w.t.Fatalf("applying: %v", err)
+	}
+}
+
+// settled checks what must hold after any story: the state holds together with nothing open, there is exactly one of
+// each object that is recorded and nothing else that bears a mark, and there is nothing left to do.
+func (w *world) settled(mode plan.Mode) error {
+	snapshot, err := w.store.Read(context.Background())
+	if err != nil {
+		return err
+	}
+	if problems := state.Check(snapshot); len(problems) > 0 {
+		return fmt.Errorf("the state does not hold together: %w", errors.Join(problems...))
+	}
+	if len(snapshot.Intents) > 0 {
+		return fmt.Errorf("%d intents are open", len(snapshot.Intents))
+	}
+	recorded := map[string]bool{}
+	for _, m := range snapshot.Members {
+		for _, o := range m.Objects {
+			recorded[o.ID] = true
+		}
+	}
+	marked := w.marked()
+	for id, what := range marked {
+		if !recorded[id] {
+			return fmt.Errorf("%s %s is an orphan", what, id)
+		}
+	}
+	if len(marked) != len(recorded) {
+		return fmt.Errorf("%d objects are recorded, %d are there", len(recorded), len(marked))
+	}
+	p, err := w.look(context.Background(), snapshot, mode)
+	if err != nil {
+		return err
+	}
+	if !p.Empty() {
+		return fmt.Errorf("the plan is not empty: %s", stepIDs(p))
+	}
+	return nil
+}
+
+func stepIDs(p *plan.Plan) (ids []string) {
+	for _, s := range p.Steps {
+		ids = append(ids, fmt.Sprintf("%s (%s, %v)", s.ID, s.Reason.Code, s.Changes))
+	}
+	return ids
+}
+
+func (w *world) marked() map[string]string {
+	all, objects := map[string]string{}, w.cloud.Objects()
+	collect(all, "server", objects.Servers, func(s providers.Server) (string, providers.Mark) { return s.ID, s.Mark })
+	collect(all, "volume", objects.Volumes, func(v providers.Volume) (string, providers.Mark) { return v.ID, v.Mark })
+	collect(all, "port", objects.Ports, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark })
+	collect(all, "security group", objects.SecurityGroups, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark })
+	return all
+}
+
+func collect[T any](all map[string]string, what string, objects []T, facts func(T) (string, providers.Mark)) {
+	for _, o := range objects {
+		if id, mark := facts(o); !mark.IsZero() {
+			all[id] = what
+		}
+	}
+}
+
+// story is something that a user does: a state of the world that it starts from, and what is asked for then.
+type story struct {
+	name  string
+	start func(*world) // brings the world there, without deaths
+	ask   shape
+	mode  plan.Mode
+	min   int // points that there are at least, so that a story that does nothing is found
+}
+
+var stories = []story{
+	{"create", func(*world) {}, shape{limit: "200", password: "one"}, plan.ModeApply, 40},
+	{"update", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{size: 2, limit: "300", password: "two", cidrs: []string{"10.0.0.0/8", "192.0.2.0/24"}, grant: []string{"INSERT", "SELECT"}}, plan.ModeApply, 15},
+	{"delete", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{limit: "200", password: "one"}, plan.ModeDestroy, 20},
+	{"remove a user", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{limit: "200", noUser: true}, plan.ModeApply, 3},
+}
+
+func (s story) begin(t *testing.T) *world {
+	w := newWorld(t)
+	s.start(w)
+	w.ask(s.ask)
+	return w
+}
+
+// finish reruns until nothing is left to do, at most a few times, and says what did not hold then.
+func (s story) finish(w *world) error {
+	var last error
+	for range 3 {
+		if _, _, last = w.run(0, s.mode); last == nil {
+			return w.settled(s.mode)
+		}
+	}
+	return fmt.Errorf("it does not end: %w", last)
+}
+
+// points runs a story to its end and counts the instants at which it can die.
+func (s story) points(t *testing.T) int {
+	t.Helper()
+	w := s.begin(t)
+	l, _, err := w.run(0, s.mode)
+	if err != nil {
+		t.Fatalf("%s without a death: %v", s.name, err)
+	}
+	if err := w.settled(s.mode); err != nil {
+		t.Fatalf("%s without a death: %v", s.name, err)
+	}
+	if l.points < s.min {
+		t.Fatalf("%s has only %d points: %v", s.name, l.points, l.trace)
+	}
+	return l.points
+}
+
+// TestCrash_everyPointAndEveryPointOfTheRecovery dies at each point, and in the run after it at each point again.
+func TestCrash_everyPointAndEveryPointOfTheRecovery(t *testing.T) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			points, deaths := s.points(t), 0
+			for p := 1; p <= points; p++ {
+				for q := 1; ; q++ {
+					w := s.begin(t)
+					if _, _, err := w.run(p, s.mode); err == nil {
+						t.Fatalf("death at point %d had no effect", p)
+					}
+					second, _, err := w.run(q, s.mode)
+					deaths++
+					if err == nil { // the recovery has fewer points than q: it ended
+						if err := w.settled(s.mode); err != nil {
+							t.Fatalf("died at %d, recovered: %v", p, err)
+						}
+						w.guests.end()
+						break
+					}
+					if err := s.finish(w); err != nil {
+						t.Fatalf("died at %d (of %d), then at %d (%v): %v", p, points, q, lastOf(second.trace), err)
+					}
+					w.guests.end()
+				}
+			}
+			t.Logf("%s: %d points, %d schedules", s.name, points, deaths)
+		})
+	}
+}
+
+func lastOf(trace []string) string {
+	if len(trace) == 0 {
+		return "nothing"
+	}
+	return trace[len(trace)-1]
+}
+
+// TestCrash_everyCallFails fails each call to the cloud once in each way: before it had an effect, lost on the way, and
+// after it had its effect.
+func TestCrash_everyCallFails(t *testing.T) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			tried := 0
+			for _, call := range s.calls(t) {
+				for when, name := range map[cloudmem.When]string{cloudmem.Before: "before", cloudmem.Lost: "lost", cloudmem.After: "after"} {
+					w := s.begin(t)
+					w.cloud.Fail(cloudmem.Fault{Call: call, When: when, Kind: providers.KindTransient, Message: "on demand"})
+					_, _, _ = w.run(0, s.mode)
+					w.cloud.Heal()
+					if err := s.finish(w); err != nil {
+						t.Fatalf("%s failed %s: %v", call, name, err)
+					}
+					w.guests.end()
+					tried++
+				}
+			}
+			t.Logf("%s: %d faults", s.name, tried)
+		})
+	}
+}
+
+// calls lists the changing calls that a story makes to the cloud.
+func (s story) calls(t *testing.T) []string {
+	t.Helper()
+	w, seen := s.begin(t), map[string]bool{}
+	l, _, err := w.run(0, s.mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range l.trace {
+		const prefix = "before "
+		if len(what) > len(prefix) && what[:len(prefix)] == prefix {
+			if call := what[len(prefix):]; strings.Contains(call, " ") { // the methods of guests are one word
+				seen[call] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// TestCrash_objectsThatAppearLate: the answer of a create is lost and the object shows only after the recovery has looked.
+// At most one twin is made, and it is found and listed as an orphan, never hidden.
+func TestCrash_objectsThatAppearLate(t *testing.T) {
+	for _, call := range []string{"create security group", "create port", "create volume", "create server"} {
+		t.Run(call, func(t *testing.T) {
+			s := stories[0]
+			w := s.begin(t)
+			w.cloud.Fail(cloudmem.Fault{Call: call, When: cloudmem.After, Kind: providers.KindTransient, Message: "lost"})
+			w.cloud.Fail(cloudmem.Fault{Call: call, Hidden: 8})
+			_, _, _ = w.run(0, s.mode)
+			w.cloud.Heal()
+			for range 4 {
+				_, _, _ = w.run(0, s.mode)
+			}
+			snapshot, err := w.store.Read(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if problems := state.Check(snapshot); len(problems) > 0 || len(snapshot.Intents) > 0 {
+				t.Fatalf("the state: %v, %d open intents", problems, len(snapshot.Intents))
+			}
+			p, err := w.look(context.Background(), snapshot, s.mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			recorded := 0
+			for _, m := range snapshot.Members {
+				recorded += len(m.Objects)
+			}
+			if extra := len(w.marked()) - recorded; extra != len(p.Orphans) || extra > 1 || len(p.Steps) > 0 {
+				t.Fatalf("%d objects beside the record, %d listed as orphans, steps %v", extra, len(p.Orphans), stepIDs(p))
+			}
+		})
+	}
+}

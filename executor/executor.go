@@ -1,0 +1,226 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner/graph"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// Guests opens channels to agents.
+type Guests interface {
+	// Dial reaches a member's agent and pins it to the host keys of these generations. Nobody there is *guest.Error of
+	// KindUnreachable. The caller closes.
+	Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error)
+}
+
+// Facts reads again, just before a step, what the step rests on.
+type Facts interface {
+	// Verify returns an error that says which fact no longer holds.
+	Verify(ctx context.Context, step plan.Step) error
+}
+
+// Identities is what a guest is born with and what replaces it at first contact. It is derived, never stored.
+type Identities interface {
+	HostKey(member state.MemberID, generation int) (private string, public string)
+	AuthorizedKey(member state.MemberID, generation int) string
+	DigestKey(member state.MemberID) string
+}
+
+// Executor applies plans. All fields but Watch must be set.
+type Executor struct {
+	Cloud      *providers.Cloud
+	Guests     Guests
+	Identities Identities
+	Facts      Facts
+	Session    state.Session
+	IDs        IDs
+	Clock      Clock
+	// Verifiers holds what the engine is to store for a user's password, by the user's address. It never leaves memory.
+	Verifiers map[resource.Address]resource.Secret
+	Parallel  int
+	Watch     func(Event)
+	Timeouts  Timeouts
+}
+
+// IDs makes identifiers.
+type IDs interface {
+	Member() state.MemberID
+	Role() state.RoleID
+	Intent() state.IntentID
+}
+
+// Clock tells the time and waits.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns early with ctx's error when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Timeouts bound the waits of a step.
+type Timeouts struct {
+	Build   time.Duration // a server or volume until it is usable
+	Boot    time.Duration // an active server until its agent answers
+	Request time.Duration // one request to a guest; prepare has twice as long
+	Remove  time.Duration // an object until it is gone
+	Retry   time.Duration // between two tries to reach an agent
+}
+
+// DefaultTimeouts suit a slow cloud.
+var DefaultTimeouts = Timeouts{
+	Build: 30 * time.Minute, Boot: 15 * time.Minute, Request: 5 * time.Minute, Remove: 10 * time.Minute, Retry: 500 * time.Millisecond,
+}
+
+// Result counts what an apply did.
+type Result struct {
+	Added, Changed, Destroyed, Failed, Skipped int
+}
+
+// run is one apply.
+type run struct {
+	*Executor
+	journal *journaled.Journal
+}
+
+// Apply does the steps of a plan. It returns an error when a step failed or was skipped; the events say which and why.
+// When ctx is cancelled no further step starts, and those that run go on to their end; abort ends those as well.
+func (e *Executor) Apply(ctx context.Context, abort context.Context, p *plan.Plan) (Result, error) {
+	var result Result
+	snapshot := e.Session.Snapshot()
+	if snapshot.Lineage != p.Lineage {
+		return result, fmt.Errorf("the plan belongs to the state %s, not to %s", p.Lineage, snapshot.Lineage)
+	}
+	r := &run{Executor: e, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now)}
+	if snapshot.Cloud == nil {
+		cloud := state.CloudID{AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region}
+		if err := r.journal.Commit(abort, state.Batch{Cloud: &cloud}); err != nil {
+			return result, err
+		}
+	}
+	g, steps := stepGraph(p)
+	results := g.Walk(ctx, max(1, e.Parallel), func(_ context.Context, id string) error {
+		return r.step(abort, *steps[id])
+	})
+	return r.tally(p, results)
+}
+
+func stepGraph(p *plan.Plan) (*graph.Graph[string], map[string]*plan.Step) {
+	g, steps := graph.New[string](), make(map[string]*plan.Step, len(p.Steps))
+	for i := range p.Steps {
+		g.Add(p.Steps[i].ID)
+		steps[p.Steps[i].ID] = &p.Steps[i]
+	}
+	for i := range p.Steps {
+		for _, need := range p.Steps[i].Needs {
+			g.Connect(need, p.Steps[i].ID)
+		}
+	}
+	return g, steps
+}
+
+func (r *run) step(ctx context.Context, step plan.Step) error {
+	begun := r.Clock.Now()
+	r.tell(Started{step})
+	act := &act{run: r, step: step}
+	err := r.Facts.Verify(ctx, step)
+	if err == nil {
+		err = act.do(ctx)
+	}
+	took := r.Clock.Now().Sub(begun)
+	if err != nil {
+		r.tell(Failure{step, took, err})
+		return err
+	}
+	r.tell(Done{step, took, act.notes})
+	return nil
+}
+
+func (r *run) tell(e Event) {
+	if r.Watch != nil {
+		r.Watch(e)
+	}
+}
+
+func (r *run) tally(p *plan.Plan, results []graph.Result[string]) (Result, error) {
+	var result Result
+	var failures []error
+	steps := make(map[string]plan.Step, len(p.Steps))
+	for _, step := range p.Steps {
+		steps[step.ID] = step
+	}
+	for _, of := range results {
+		step := steps[of.Key]
+		switch of.Outcome {
+		case graph.Done:
+			result.count(step.Action)
+		case graph.Failed:
+			result.Failed++
+			failures = append(failures, fmt.Errorf("%s: %w", step.ID, of.Err))
+		case graph.Skipped:
+			result.Skipped++
+			r.tell(Skipped{step, of.Culprit})
+		case graph.Unstarted:
+			result.Skipped++
+			r.tell(Skipped{step, "interrupted"})
+		default:
+			panic(fmt.Sprintf("unknown outcome %q", of.Outcome))
+		}
+	}
+	if len(failures) == 0 && result.Skipped > 0 {
+		failures = append(failures, fmt.Errorf("interrupted: %d steps were not begun; apply again to go on", result.Skipped))
+	}
+	return result, errors.Join(failures...)
+}
+
+func (r *Result) count(action plan.Action) {
+	switch action {
+	case plan.Create:
+		r.Added++
+	case plan.Update:
+		r.Changed++
+	case plan.Delete, plan.DeleteOrphan:
+		r.Destroyed++
+	default:
+		panic(fmt.Sprintf("unknown action %q", action))
+	}
+}
+
+// act is one step being done.
+type act struct {
+	*run
+	step  plan.Step
+	notes []string
+}
+
+func (a *act) progress(format string, args ...any) {
+	a.tell(Progress{a.step, fmt.Sprintf(format, args...)})
+}
+
+// do hands the step to the actuator of its kind.
+func (a *act) do(ctx context.Context) error {
+	if a.step.Action == plan.DeleteOrphan {
+		return a.deleteOrphan(ctx)
+	}
+	switch a.step.Address.Kind {
+	case resource.KindDatastore:
+		return a.datastore(ctx)
+	case resource.KindConfigGroup:
+		return a.configGroup(ctx)
+	case resource.KindInstance:
+		return a.instance(ctx)
+	case resource.KindDatabase:
+		return a.database(ctx)
+	case resource.KindUser:
+		return a.user(ctx)
+	default:
+		panic(fmt.Sprintf("no actuator for the kind %q", a.step.Address.Kind))
+	}
+}

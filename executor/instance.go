@@ -1,0 +1,313 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor/bootstrap"
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// instance makes, changes and removes a member with its port, volume, server and agent.
+func (a *act) instance(ctx context.Context) error {
+	if a.step.Action == plan.Delete {
+		return a.deleteInstance(ctx)
+	}
+	body, ok := a.step.After.Body.(*resource.Instance)
+	if !ok {
+		return fmt.Errorf("the step %s carries no instance", a.step.ID)
+	}
+	engine, ok := catalog.Lookup(body.Manager)
+	if !ok {
+		return fmt.Errorf("the step %s asks for the engine %q, which this trovectl does not know", a.step.ID, body.Manager)
+	}
+	i := &instanceAct{act: a, body: body, enginePort: engine.Port, sshPort: sshPort(body)}
+	if a.step.Action == plan.Create {
+		return i.create(ctx)
+	}
+	return i.update(ctx)
+}
+
+func sshPort(body *resource.Instance) int {
+	if body.Guest.Port != 0 {
+		return body.Guest.Port
+	}
+	return 22
+}
+
+type instanceAct struct {
+	*act
+	body       *resource.Instance
+	record     state.Record
+	hands      *journaled.Hands
+	enginePort int
+	sshPort    int
+}
+
+// create is one straight line: each part returns what an earlier life made of it.
+func (i *instanceAct) create(ctx context.Context) error {
+	if err := i.enroll(ctx); err != nil {
+		return err
+	}
+	prepared, err := i.build(ctx)
+	if err != nil {
+		return i.failed(ctx, err)
+	}
+	i.record.Status, i.record.Fault = state.Ready, ""
+	i.record.Computed = i.computed(prepared)
+	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}})
+}
+
+// enroll records the member, its role and the record as being created, or takes them up again.
+func (i *instanceAct) enroll(ctx context.Context) error {
+	record, known := i.journal.Record(i.step.Address)
+	if !known {
+		record = state.Record{Address: i.step.Address, Member: i.IDs.Member(), Role: i.IDs.Role()}
+	}
+	record.Body, record.Protect, record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
+	record.Status, record.Fault = state.Creating, ""
+	batch := state.Batch{PutRecords: []state.Record{record}}
+	if !known {
+		batch.PutMembers = []state.Member{{ID: record.Member, SSHPort: i.sshPort}}
+		batch.PutRoles = []state.Role{{ID: record.Role, Member: record.Member}}
+	}
+	if err := i.journal.Commit(ctx, batch); err != nil {
+		return err
+	}
+	i.record, i.hands = record, i.journal.Hands(record.Member, record.Address)
+	return nil
+}
+
+// build fills the slots that are empty, meets the agent and makes the engine ready.
+func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
+	var none guest.Prepared
+	group, err := i.fill(ctx, state.SlotSecurityGroup, i.makeGroup)
+	if err != nil {
+		return none, err
+	}
+	port, err := i.fill(ctx, state.SlotPort, func(ctx context.Context, mark providers.Mark) (string, error) {
+		return i.makePort(ctx, mark, group)
+	})
+	if err != nil {
+		return none, err
+	}
+	if err := i.learnAddress(ctx, port); err != nil {
+		return none, err
+	}
+	volume, err := i.volume(ctx)
+	if err != nil {
+		return none, err
+	}
+	if err := i.server(ctx, port, volume); err != nil {
+		return none, err
+	}
+	return i.meet(ctx, volume)
+}
+
+func (i *instanceAct) fill(ctx context.Context, slot state.Slot, make func(context.Context, providers.Mark) (string, error)) (string, error) {
+	id, adopted, err := i.hands.Create(ctx, slot, i.maker(slot, make))
+	if adopted {
+		i.notes = append(i.notes, fmt.Sprintf("adopted the %s %s that an earlier run had asked for", slot, id))
+	}
+	return id, err
+}
+
+func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark) (string, error) {
+	group, err := i.Cloud.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
+		Mark: mark, Name: i.body.Name, Rules: rules(i.body, i.enginePort, i.sshPort),
+	})
+	return group.ID, err
+}
+
+func (i *instanceAct) makePort(ctx context.Context, mark providers.Mark, group string) (string, error) {
+	port, err := i.Cloud.Ports.Create(ctx, providers.PortSpec{
+		Mark: mark, Name: i.body.Name, NetworkID: i.step.Resolved["network"], SubnetID: i.step.Resolved["subnet"],
+		Address: i.body.FixedIP, SecurityGroups: []string{group},
+	})
+	return port.ID, err
+}
+
+// learnAddress records where the guest will answer, before anything is built on it.
+func (i *instanceAct) learnAddress(ctx context.Context, id string) error {
+	if m := i.hands.Member(); m.Address != "" && m.SSHPort == i.sshPort {
+		return nil
+	}
+	port, err := i.Cloud.Ports.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(port.Addresses) == 0 {
+		return fmt.Errorf("port %s has no address: its network has no subnet with addresses left", id)
+	}
+	return i.hands.Update(ctx, func(m *state.Member) { m.Address, m.SSHPort = port.Addresses[0], i.sshPort })
+}
+
+// volume makes the data volume and waits until it can be attached. One whose creation failed is replaced once: nothing
+// can be on it.
+func (i *instanceAct) volume(ctx context.Context) (string, error) {
+	if i.body.Volume == nil {
+		return "", nil
+	}
+	id, err := i.fill(ctx, state.SlotVolume, i.makeVolume)
+	if err != nil {
+		return "", err
+	}
+	if i.volumeFailed(ctx, id) {
+		i.progress("replacing volume %s, whose creation failed", id)
+		if err := i.hands.Delete(ctx, state.SlotVolume, i.maker(state.SlotVolume, nil)); err != nil {
+			return "", err
+		}
+		if id, err = i.fill(ctx, state.SlotVolume, i.makeVolume); err != nil {
+			return "", err
+		}
+	}
+	return id, i.awaitVolume(ctx, id)
+}
+
+func (i *instanceAct) makeVolume(ctx context.Context, mark providers.Mark) (string, error) {
+	volume, err := i.Cloud.Volumes.Create(ctx, providers.VolumeSpec{
+		Mark: mark, Name: i.body.Name, SizeGiB: i.body.Volume.Size, Type: i.body.Volume.Type, Zone: i.body.Volume.AvailabilityZone,
+	})
+	return volume.ID, err
+}
+
+// volumeFailed tells whether an earlier run left a volume in error that cannot hold data.
+func (i *instanceAct) volumeFailed(ctx context.Context, id string) bool {
+	if i.hands.Member().MayHoldData {
+		return false
+	}
+	volume, err := i.Cloud.Volumes.Get(ctx, id)
+	return err == nil && volume.Status == "error"
+}
+
+func (i *instanceAct) awaitVolume(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, i.Timeouts.Build)
+	defer cancel()
+	_, err := i.Cloud.VolumeWaits.Wait(ctx, id, func(v providers.Volume, present bool) (bool, error) {
+		switch {
+		case !present:
+			return false, fmt.Errorf("volume %s is gone", id)
+		case v.Status == "error":
+			return false, fmt.Errorf("volume %s went to error while it was created", id)
+		}
+		return v.Status == "available" || v.Status == "in-use", nil
+	})
+	return err
+}
+
+// server makes the server and waits until it is active. One whose build failed is replaced as long as its volume
+// certainly holds nothing.
+func (i *instanceAct) server(ctx context.Context, port, volume string) error {
+	make := func(ctx context.Context, mark providers.Mark) (string, error) {
+		return i.makeServer(ctx, mark, port, volume)
+	}
+	id, err := i.fill(ctx, state.SlotServer, make)
+	if err != nil {
+		return err
+	}
+	if server, err := i.Cloud.Servers.Get(ctx, id); err == nil && server.Status == "ERROR" && !i.hands.Member().MayHoldData {
+		i.progress("replacing server %s, whose build failed: %s", id, server.Fault)
+		if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+			return err
+		}
+		if id, err = i.fill(ctx, state.SlotServer, make); err != nil {
+			return err
+		}
+	}
+	i.progress("waiting for server %s", id)
+	return i.awaitServer(ctx, id)
+}
+
+func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port, volume string) (string, error) {
+	member := i.hands.Member()
+	private, public := i.Identities.HostKey(member.ID, firstGeneration)
+	data, err := bootstrap.UserData(bootstrap.Guest{
+		Name: i.body.Name, HostKeyPrivate: private, HostKeyPublic: public,
+		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, firstGeneration),
+		Agent: guest.AgentConfig{
+			Member: string(member.ID), Engine: i.body.Manager, Version: i.body.Version, Address: member.Address,
+			Port: i.enginePort, VolumeID: volume, Generation: firstGeneration, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	spec := providers.ServerSpec{
+		Mark: mark, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
+		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: metadata(i.body, i.step.Address), UserData: data,
+	}
+	if volume != "" {
+		spec.VolumeIDs = []string{volume}
+	}
+	server, err := i.Cloud.Servers.Create(ctx, spec)
+	return server.ID, err
+}
+
+func metadata(body *resource.Instance, address resource.Address) map[string]string {
+	out := map[string]string{providers.AddressKey: truncate(address.String(), 255)}
+	for key, value := range body.Metadata {
+		out[key] = value
+	}
+	return out
+}
+
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n]
+}
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (i *instanceAct) awaitServer(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, i.Timeouts.Build)
+	defer cancel()
+	_, err := i.Cloud.ServerWaits.Wait(ctx, id, func(s providers.Server, present bool) (bool, error) {
+		switch {
+		case !present:
+			return false, fmt.Errorf("server %s is gone", id)
+		case s.Status == "ERROR":
+			return false, fmt.Errorf("server %s went to ERROR: %s", id, s.Fault)
+		}
+		return s.Status == "ACTIVE", nil
+	})
+	return err
+}
+
+func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
+	m := i.hands.Member()
+	out := map[string]string{
+		"id": string(m.ID), "address": m.Address, "port": strconv.Itoa(i.enginePort), "role": "primary",
+		"server_id": m.Objects[state.SlotServer].ID, "port_id": m.Objects[state.SlotPort].ID,
+		"volume_id": m.Objects[state.SlotVolume].ID, "running_version": prepared.RunningVersion, "status": "ready",
+	}
+	if id := i.step.Resolved["image"]; id != "" {
+		out["image_id"] = id
+	} else if id := i.record.Computed["image_id"]; id != "" {
+		out["image_id"] = id
+	}
+	return out
+}
+
+// failed records why, keeps everything that was made, and returns the cause.
+func (i *instanceAct) failed(ctx context.Context, cause error) error {
+	i.record.Status, i.record.Fault = state.Failed, truncate(cause.Error(), 2000)
+	if err := i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}}); err != nil {
+		return fmt.Errorf("%w (and %w)", cause, err)
+	}
+	return cause
+}

@@ -1,0 +1,52 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/trovectl/trovectl/state"
+)
+
+// deleteInstance empties the slots of a member from the last to the first and then forgets it, with the records of what
+// lived in it.
+func (a *act) deleteInstance(ctx context.Context) error {
+	record, known := a.journal.Record(a.step.Address)
+	id := state.MemberID(a.step.Member)
+	if known {
+		id = record.Member
+		record.Status = state.Deleting
+		if err := a.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{record}}); err != nil {
+			return err
+		}
+	}
+	member, ok := a.journal.Member(id)
+	if !ok {
+		if !known {
+			return nil // an earlier life has ended it
+		}
+		return fmt.Errorf("the member %s of %s is not in the state: `trovectl state check` tells more", id, a.step.Address)
+	}
+	hands := a.journal.Hands(id, a.step.Address)
+	for _, slot := range slices.Backward(state.Slots) {
+		if _, filled := member.Objects[slot]; filled {
+			a.progress("removing the %s", slot)
+		}
+		if err := hands.Delete(ctx, slot, a.maker(slot, nil)); err != nil {
+			return fmt.Errorf("removing the %s: %w", slot, err)
+		}
+	}
+	batch := state.Batch{DropMembers: []state.MemberID{id}, End: intentIDs(a.journal.OpenIntents(id))}
+	if known {
+		batch.DropRecords, batch.DropRoles = a.journal.RecordsOf(record.Role), []state.RoleID{record.Role}
+	}
+	return a.journal.Commit(ctx, batch)
+}
+
+func intentIDs(intents []state.Intent) []state.IntentID {
+	ids := make([]state.IntentID, len(intents))
+	for i, in := range intents {
+		ids[i] = in.ID
+	}
+	return ids
+}

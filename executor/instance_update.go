@@ -1,0 +1,255 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// guestRequest is a journaled request to this instance's guest.
+func (i *instanceAct) guestRequest(what string, asked any, do func(context.Context, string) error, record func(*state.Batch)) journaled.Request {
+	limited := do
+	if what != "prepare" {
+		limited = i.timeLimit(do)
+	}
+	return journaled.Request{Slot: what + "/" + i.step.Address.String(), Asked: asked, Do: limited, Record: record}
+}
+
+// update does what the step's changes name, in one order, and records the new body in the end.
+func (i *instanceAct) update(ctx context.Context) error {
+	record, known := i.journal.Record(i.step.Address)
+	if !known {
+		return fmt.Errorf("%s is not recorded any more", i.step.Address)
+	}
+	i.record, i.hands = record, i.journal.Hands(record.Member, record.Address)
+	if len(i.step.Rebuild) > 0 {
+		return i.rebuild(ctx)
+	}
+	for _, part := range []struct {
+		paths []string
+		do    func(context.Context) error
+	}{
+		{[]string{"name"}, i.rename},
+		{[]string{"metadata"}, i.setMetadata},
+		{[]string{"access", "guest.source_cidrs", "guest.port"}, i.setAccess},
+		{[]string{"volume.size"}, i.grow},
+		{[]string{"config_group"}, i.configure},
+	} {
+		if !i.touches(part.paths...) {
+			continue
+		}
+		if err := part.do(ctx); err != nil {
+			return err
+		}
+	}
+	i.record.Body, i.record.Protect, i.record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
+	i.record.Status, i.record.Fault = state.Ready, ""
+	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}})
+}
+
+// rebuild fills the slots that the plan found missing, on the volume that is still there.
+func (i *instanceAct) rebuild(ctx context.Context) error {
+	slots := make([]state.Slot, 0, len(i.step.Rebuild))
+	for _, name := range i.step.Rebuild {
+		slots = append(slots, state.Slot(name))
+	}
+	if slices.Contains(slots, state.SlotVolume) {
+		return errors.New("a volume is never rebuilt: its data is gone")
+	}
+	if slices.Contains(slots, state.SlotPort) || slices.Contains(slots, state.SlotSecurityGroup) {
+		// A server keeps no port that it was not born with here; it is born again on a new one.
+		if _, ok := i.hands.Member().Objects[state.SlotServer]; ok && !slices.Contains(slots, state.SlotServer) && slices.Contains(slots, state.SlotPort) {
+			if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+				return err
+			}
+			slots = append(slots, state.SlotServer)
+		}
+	}
+	err := i.hands.Update(ctx, func(m *state.Member) {
+		for _, slot := range slots {
+			delete(m.Objects, slot)
+		}
+		if slices.Contains(slots, state.SlotServer) {
+			m.Generation = 0 // the new server is born with the first generation again
+		}
+		if slices.Contains(slots, state.SlotPort) {
+			m.Address = ""
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := i.reattach(ctx, slots); err != nil {
+		return err
+	}
+	return i.create(ctx)
+}
+
+// reattach puts a new security group on a port that stayed.
+func (i *instanceAct) reattach(ctx context.Context, slots []state.Slot) error {
+	if !slices.Contains(slots, state.SlotSecurityGroup) || slices.Contains(slots, state.SlotPort) {
+		return nil
+	}
+	group, err := i.fill(ctx, state.SlotSecurityGroup, i.makeGroup)
+	if err != nil {
+		return err
+	}
+	port := i.hands.Member().Objects[state.SlotPort].ID
+	return i.cloudCall(ctx, "security_groups", group, func(ctx context.Context) error {
+		return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{group})
+	})
+}
+
+// cloudCall is a journaled change of an object that exists.
+func (i *instanceAct) cloudCall(ctx context.Context, what string, asked any, do func(context.Context) error) error {
+	return i.hands.Call(ctx, journaled.Request{
+		Slot: what + "/" + i.step.Address.String(), Asked: asked,
+		Do: func(ctx context.Context, _ string) error { return do(ctx) },
+	})
+}
+
+func (i *instanceAct) rename(ctx context.Context) error {
+	server := i.hands.Member().Objects[state.SlotServer].ID
+	return i.cloudCall(ctx, "rename", i.body.Name, func(ctx context.Context) error {
+		return i.Cloud.Servers.Rename(ctx, server, i.body.Name)
+	})
+}
+
+func (i *instanceAct) setMetadata(ctx context.Context) error {
+	server := i.hands.Member().Objects[state.SlotServer].ID
+	var remove []string
+	for _, c := range i.step.Changes {
+		if key, ok := metadataKey(c); ok && c.After == nil {
+			remove = append(remove, key)
+		}
+	}
+	return i.cloudCall(ctx, "metadata", i.body.Metadata, func(ctx context.Context) error {
+		return i.Cloud.Servers.SetMetadata(ctx, server, i.body.Metadata, remove)
+	})
+}
+
+func metadataKey(c plan.Change) (string, bool) {
+	const prefix = "metadata."
+	if len(c.Path) <= len(prefix) || c.Path[:len(prefix)] != prefix {
+		return "", false
+	}
+	return c.Path[len(prefix):], true
+}
+
+// setAccess makes the security group's rules exactly those that are wanted: first what is missing, then what is too much,
+// so that nobody who may connect is cut off meanwhile.
+func (i *instanceAct) setAccess(ctx context.Context) error {
+	id := i.hands.Member().Objects[state.SlotSecurityGroup].ID
+	want := rules(i.body, i.enginePort, i.sshPort)
+	return i.hands.Call(ctx, journaled.Request{
+		Slot: "access/" + i.step.Address.String(), Asked: want,
+		Do: func(ctx context.Context, intent string) error {
+			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
+		},
+	})
+}
+
+func (i *instanceAct) reconcileRules(ctx context.Context, id string, want []providers.Rule, mark providers.Mark) error {
+	group, err := i.Cloud.SecurityGroups.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	same := func(a, b providers.Rule) bool { return a.Port == b.Port && a.CIDR == b.CIDR && a.Other == b.Other }
+	for _, rule := range want {
+		if !slices.ContainsFunc(group.Rules, func(has providers.Rule) bool { return same(rule, has) }) {
+			if _, err := i.Cloud.SecurityGroups.AddRule(ctx, id, mark, rule); err != nil {
+				return err
+			}
+		}
+	}
+	for _, has := range group.Rules {
+		if !slices.ContainsFunc(want, func(rule providers.Rule) bool { return same(rule, has) }) {
+			if err := i.Cloud.SecurityGroups.DeleteRule(ctx, has.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// grow extends the volume and then the file system on it, while the engine runs.
+func (i *instanceAct) grow(ctx context.Context) error {
+	member, size := i.hands.Member(), i.body.Volume.Size
+	volume := member.Objects[state.SlotVolume].ID
+	i.progress("extending volume %s to %d GiB", volume, size)
+	err := i.cloudCall(ctx, "extend", size, func(ctx context.Context) error { return i.extend(ctx, volume, size) })
+	if err != nil {
+		return err
+	}
+	client, err := i.reach(ctx, member)
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	return i.hands.Call(ctx, i.guestRequest("resize_volume", size, func(ctx context.Context, id string) error {
+		_, err := client.ResizeVolume(ctx, id, guest.ResizeVolume{SizeGiB: size})
+		return err
+	}, nil))
+}
+
+func (i *instanceAct) extend(ctx context.Context, id string, size int) error {
+	now, err := i.Cloud.Volumes.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if now.SizeGiB < size && now.Status != "extending" {
+		if err := i.Cloud.Volumes.Extend(ctx, id, size); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, i.Timeouts.Build)
+	defer cancel()
+	_, err = i.Cloud.VolumeWaits.Wait(ctx, id, func(v providers.Volume, present bool) (bool, error) {
+		switch {
+		case !present:
+			return false, fmt.Errorf("volume %s is gone", id)
+		case v.Status == "error_extending":
+			return false, fmt.Errorf("volume %s could not be extended to %d GiB (error_extending)", id, size)
+		}
+		return v.SizeGiB >= size && v.Status != "extending", nil
+	})
+	return err
+}
+
+// configure makes the config group's values those in force, and restarts only where the step says so.
+func (i *instanceAct) configure(ctx context.Context) error {
+	client, err := i.reach(ctx, i.hands.Member())
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	values := i.body.Settings
+	if values == nil {
+		values = map[string]string{}
+	}
+	var pending []string
+	err = i.hands.Call(ctx, i.guestRequest("configure", values, func(ctx context.Context, id string) error {
+		configured, err := client.Configure(ctx, id, guest.Configure{Values: values})
+		pending = configured.Pending
+		return err
+	}, nil))
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	if i.body.Restart != "if_required" {
+		i.notes = append(i.notes, fmt.Sprintf("in force after a restart of the engine: %v", pending))
+		return nil
+	}
+	i.progress("restarting the engine")
+	return i.hands.Call(ctx, i.guestRequest("restart", values, func(ctx context.Context, id string) error {
+		_, err := client.Restart(ctx, id)
+		return err
+	}, nil))
+}

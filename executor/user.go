@@ -1,0 +1,111 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/state"
+)
+
+// user puts or drops an account in the guest of its instance.
+func (a *act) user(ctx context.Context) error {
+	if !a.step.With.IsZero() {
+		return a.dropRecord(ctx)
+	}
+	which := a.step.After.Body
+	if a.step.Action == plan.Delete {
+		which = a.step.Before.Body
+	}
+	body, ok := which.(*resource.User)
+	if !ok {
+		return fmt.Errorf("the step %s carries no user", a.step.ID)
+	}
+	member, role, err := a.host(body.Instance)
+	if err != nil {
+		return err
+	}
+	client, err := a.reach(ctx, member)
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	hands := a.journal.Hands(member.ID, a.step.Address)
+	if a.step.Action == plan.Delete {
+		return hands.Call(ctx, journaled.Request{
+			Slot: "drop_user/" + a.step.Address.String(), Asked: []string{body.Name, body.Host},
+			Do: a.timeLimit(func(ctx context.Context, id string) error {
+				_, err := client.DropUser(ctx, id, guest.DropUser{UserName: guest.UserName{Name: body.Name, Host: body.Host}})
+				return err
+			}),
+			Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
+		})
+	}
+	return a.putUser(ctx, hands, client, role, body)
+}
+
+func (a *act) putUser(ctx context.Context, hands *journaled.Hands, client channel, role state.RoleID, body *resource.User) error {
+	put, err := a.userRequest(body)
+	if err != nil {
+		return err
+	}
+	asked := put
+	asked.Verifier = "" // the journal knows the password by the digest of the configuration alone
+	var answer guest.UserPut
+	return hands.Call(ctx, journaled.Request{
+		Slot: "put_user/" + a.step.Address.String(), Asked: []any{asked, passwordDigest(body)},
+		Do: a.timeLimit(func(ctx context.Context, id string) (err error) {
+			answer, err = client.PutUser(ctx, id, put)
+			return err
+		}),
+		Record: func(b *state.Batch) {
+			done := *body
+			if body.Password != nil {
+				done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
+			}
+			b.PutRecords = append(b.PutRecords, a.putRecord(role, &done))
+		},
+	})
+}
+
+// recordedDigest is the digest to record: a password that was not supplied in this run keeps the one it had.
+func (a *act) recordedDigest(body *resource.User) string {
+	if before, ok := a.step.Before.Body.(*resource.User); ok && body.Password.Digest == "" && before.Password != nil {
+		return before.Password.Digest
+	}
+	return body.Password.Digest
+}
+
+func passwordDigest(body *resource.User) string {
+	if body.Password == nil {
+		return ""
+	}
+	return body.Password.Digest
+}
+
+// userRequest asks for exactly what the body says. The verifier goes along when the account is new or its password
+// differs; a password that was not supplied in this run fails the step only then.
+func (a *act) userRequest(body *resource.User) (guest.PutUser, error) {
+	put := guest.PutUser{Name: body.Name, Host: body.Host, Authoritative: !body.Additive, Grants: []guest.Grant{}}
+	for _, g := range body.Grants {
+		put.Grants = append(put.Grants, guest.Grant{Database: g.Database, Privileges: g.Privileges})
+	}
+	if before, ok := a.step.Before.Body.(*resource.User); ok && (before.Name != body.Name || before.Host != body.Host) {
+		put.RenameFrom = &guest.UserName{Name: before.Name, Host: before.Host}
+	}
+	if a.step.Action != plan.Create && !a.touches("password") {
+		return put, nil
+	}
+	verifier, ok := a.Verifiers[a.step.Address]
+	if !ok || verifier.IsZero() {
+		if body.Password == nil && a.step.Action != plan.Create {
+			return put, nil
+		}
+		return put, fmt.Errorf("the password of %s was not supplied in this run: give the variable that holds it (TROVE_VAR_..., -var or a variable file) and apply again", a.step.Address)
+	}
+	put.Verifier = verifier.Reveal()
+	return put, nil
+}

@@ -1,0 +1,109 @@
+// Package planner compares what is wanted, what was recorded and what is there, and says what must be done. It is a pure
+// function: no context, no clock, no input or output, no keys and no plaintext.
+package planner
+
+import (
+	"time"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/state"
+)
+
+// Observation is what a look found. It is filled by planner/observe.
+type Observation struct {
+	At    time.Time // the planner's only "now"
+	Cloud plan.Cloud
+	// Seen holds a subject for every recorded address that has something to look at (instances, databases, users).
+	Seen map[resource.Address]Subject
+	// Unmanaged lists the databases and users that nobody declared or recorded.
+	Unmanaged []plan.Unmanaged
+	// Found lists recorded-or-declared things that are there without a record: databases and users that a declared
+	// resource names and that exist already (adopted by create, and said so).
+	Found map[resource.Address]resource.Body
+	// Marked lists every object in the project that bears a mark of any lineage.
+	Marked []Marked
+	// Choices is what the cloud offers; nil lists are unknown (the service did not answer), empty ones are empty.
+	Choices Choices
+}
+
+// Presence of a subject. The set is closed.
+type Presence string
+
+// Unknown is not absent: absent is what an authority said, by a complete list or a reply.
+const (
+	Present Presence = "present"
+	Absent  Presence = "absent"
+	Unknown Presence = "unknown"
+)
+
+// Subject is what was seen of one recorded resource.
+type Subject struct {
+	Presence Presence
+	Why      string // of Unknown
+	// Body is the recorded body with everything overwritten that could be seen. Nil unless Present. A user's password has
+	// the digest of the verifier in Password.Engine; Password.Digest is the recorded one.
+	Body resource.Body
+	// Unverified says why part of an otherwise present subject could not be seen (its guest did not answer); what could
+	// not be seen is as recorded in Body.
+	Unverified string
+	// Missing lists the slots of a present instance whose objects are gone, in the order of state.Slots.
+	Missing    []state.Slot
+	Conditions []plan.Condition
+	// Pending holds the running values of the settings of an instance that are configured and wait for a restart.
+	Pending map[string]string
+	// Skipped: nobody asked for a look at this subject (or at its guest), so that not knowing it is no finding.
+	Skipped bool
+	// Computed is what outputs may use: "id", "address", "port", "status", "running_version", ...
+	Computed map[string]string
+}
+
+// Marked is an object in the cloud with a mark.
+type Marked struct {
+	plan.Object
+	Lineage8  string
+	CreatedAt time.Time // zero: the service did not tell
+}
+
+// Choices is what the cloud offers, by name and id.
+type Choices struct {
+	Flavors     []Flavor
+	Images      []Image
+	Networks    []Network
+	Zones       []string
+	VolumeTypes []string
+}
+
+// Choice is a name and an id.
+type Choice struct{ ID, Name string }
+
+// Flavor is a flavor with its memory.
+type Flavor struct {
+	Choice
+	RAMMiB int
+}
+
+// Image is an image with its tags and birth, so that tags select the newest.
+type Image struct {
+	Choice
+	Tags      []string
+	CreatedAt time.Time
+}
+
+// Network is a network with its subnets.
+type Network struct {
+	Choice
+	External bool
+	Subnets  []Choice
+}
+
+// Settle is how old an unrecorded object of our lineage must be before it is called an orphan.
+const Settle = 60 * time.Second
+
+// Options says what kind of plan is wanted.
+type Options struct {
+	Mode          plan.Mode
+	DeleteOrphans bool // add steps that delete the orphans
+	State         string
+	ConfigDigest  string
+}

@@ -1,0 +1,301 @@
+package observe
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// machine is what the lists say of one instance.
+type machine struct {
+	record  state.Record
+	body    *resource.Instance // as recorded
+	member  state.Member
+	server  *providers.Server
+	volume  *providers.Volume
+	port    *providers.Port
+	group   *providers.SecurityGroup
+	missing []state.Slot
+	unknown string
+}
+
+// machine looks the objects of a record's member up. A slot is missing when its recorded object is in no list, and for an
+// instance that was ready also when no object is recorded in it.
+func (l *look) machine(record state.Record) machine {
+	m := machine{record: record, member: l.prior.Members[record.Member]}
+	m.body, _ = record.Body.(*resource.Instance)
+	m.server = find(&m, l.lists.servers, state.SlotServer)
+	m.volume = find(&m, l.lists.volumes, state.SlotVolume)
+	m.port = find(&m, l.lists.ports, state.SlotPort)
+	m.group = find(&m, l.lists.groups, state.SlotSecurityGroup)
+	if m.server != nil && (m.server.Status == "DELETED" || m.server.Status == "SOFT_DELETED") {
+		m.server, m.missing = nil, append(m.missing, state.SlotServer)
+	}
+	slices.SortFunc(m.missing, func(a, b state.Slot) int {
+		return cmp.Compare(slices.Index(state.Slots, a), slices.Index(state.Slots, b))
+	})
+	return m
+}
+
+func find[T any](m *machine, in listing[T], slot state.Slot) *T {
+	object, filled := m.member.Objects[slot]
+	expected := m.record.Status == state.Ready && (slot != state.SlotVolume || m.body.Volume != nil)
+	switch {
+	case !filled && !expected:
+		return nil
+	case in.err != nil:
+		m.unknown = cmp.Or(m.unknown, fmt.Sprintf("the cloud's list of %ss could not be read: %v", slot, in.err))
+		return nil
+	}
+	found, there := in.byID[object.ID]
+	if !there {
+		m.missing = append(m.missing, slot)
+		return nil
+	}
+	return &found
+}
+
+// reachable tells why a guest is not worth asking; empty: it is.
+func (l *look) reachable(record state.Record) (state.Member, string) {
+	m := l.machine(record)
+	switch {
+	case record.Status != state.Ready:
+		return m.member, fmt.Sprintf("its instance is not ready (%s)", record.Status)
+	case m.unknown != "":
+		return m.member, m.unknown
+	case m.server == nil:
+		return m.member, "its server is gone"
+	case m.server.Status != "ACTIVE":
+		return m.member, "its server is " + m.server.Status
+	}
+	return m.member, ""
+}
+
+// settingNames are the settings that are recorded or wanted, sorted.
+func (l *look) settingNames(record state.Record) []string {
+	names := map[string]bool{}
+	for _, body := range []resource.Body{record.Body, l.wantedBody(record.Address)} {
+		if i, ok := body.(*resource.Instance); ok {
+			for name := range i.Settings {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func (l *look) wantedBody(address resource.Address) resource.Body {
+	if r, ok := l.desired.Resources[address]; ok {
+		return r.Body
+	}
+	return nil
+}
+
+// instance tells what is there of an instance.
+func (l *look) instance(record state.Record) planner.Subject {
+	m := l.machine(record)
+	if m.unknown != "" {
+		return planner.Subject{Presence: planner.Unknown, Why: m.unknown}
+	}
+	if record.Status == state.Ready && m.server == nil && m.volume == nil && m.port == nil && m.group == nil {
+		return planner.Subject{Presence: planner.Absent}
+	}
+	asked := l.inspected[record.Address]
+	s := planner.Subject{Presence: planner.Present, Missing: m.missing, Skipped: asked.skipped, Computed: l.computed(m, asked)}
+	if record.Status == state.Ready {
+		s.Unverified = asked.why
+	}
+	body := *m.body
+	l.placement(&body, m)
+	l.access(&body, m)
+	if asked.why == "" {
+		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
+		s.Pending = pending(asked.Inspection)
+	}
+	s.Body = &body
+	s.Conditions = conditions(m, asked, s.Pending)
+	return s
+}
+
+// placement overwrites what the lists of servers, volumes and ports tell.
+func (l *look) placement(body *resource.Instance, m machine) {
+	if m.server != nil {
+		body.Name = m.server.Name
+		if m.server.FlavorName != body.Flavor && m.server.FlavorID != body.Flavor {
+			body.Flavor = cmp.Or(m.server.FlavorName, m.server.FlavorID, body.Flavor)
+		}
+		body.AvailabilityZone = cmp.Or(m.server.Zone, body.AvailabilityZone)
+		body.Metadata = l.metadata(m)
+	}
+	if m.volume != nil && body.Volume != nil {
+		body.Volume = &resource.Volume{
+			Size: m.volume.SizeGiB, Type: cmp.Or(m.volume.Type, body.Volume.Type),
+			AvailabilityZone: cmp.Or(m.volume.Zone, body.Volume.AvailabilityZone),
+		}
+	}
+	if m.port != nil && len(m.port.Addresses) > 0 && !slices.Contains(m.port.Addresses, body.FixedIP) {
+		body.FixedIP = m.port.Addresses[0]
+	}
+}
+
+// metadata shows the keys that are recorded or wanted; others belong to somebody else.
+func (l *look) metadata(m machine) map[string]string {
+	out := map[string]string{}
+	for _, body := range []resource.Body{m.body, l.wantedBody(m.record.Address)} {
+		i, ok := body.(*resource.Instance)
+		if !ok {
+			continue
+		}
+		for key := range i.Metadata {
+			if value, there := m.server.Metadata[key]; there {
+				out[key] = value
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// access shows the security group's rules: on the engine's port, on the agent's, and, as words, those that are neither.
+func (l *look) access(body *resource.Instance, m machine) {
+	if m.group == nil {
+		return
+	}
+	ssh := cmp.Or(m.body.Guest.Port, m.member.SSHPort, 22)
+	var clients, agents []string
+	for _, rule := range m.group.Rules {
+		switch {
+		case rule.Other != "":
+			clients = append(clients, rule.Other)
+		case rule.Port == enginePort(m.body):
+			clients = append(clients, cidr(rule.CIDR))
+		case rule.Port == ssh:
+			agents = append(agents, cidr(rule.CIDR))
+		default:
+			clients = append(clients, fmt.Sprintf("tcp %d from %s", rule.Port, cidr(rule.CIDR)))
+		}
+	}
+	slices.Sort(clients)
+	slices.Sort(agents)
+	body.Access.AllowedCIDRs, body.Guest.SourceCIDRs = slices.Compact(clients), slices.Compact(agents)
+}
+
+// cidr is the canonical form of a network, or the text itself.
+func cidr(text string) string {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return text
+	}
+	return prefix.Masked().String()
+}
+
+func enginePort(body *resource.Instance) int {
+	if engine, ok := catalog.Lookup(body.Manager); ok {
+		return engine.Port
+	}
+	return 0
+}
+
+// settings shows the recorded, the wanted and the managed settings. What is managed shows the value in force, so that a
+// change behind our back is seen, unless it is only in force after a restart: then the persisted one. What is recorded
+// and no longer managed is absent.
+func settings(recorded *resource.Instance, seen guest.Inspection, asked []string) map[string]string {
+	out := map[string]string{}
+	for name, s := range seen.Settings {
+		_, was := recorded.Settings[name]
+		switch {
+		case s.Configured != "" && (s.Pending || slices.Contains(seen.PendingRestart, name) || recorded.Static("config_group.values."+name)):
+			out[name] = s.Configured
+		case s.Configured != "":
+			out[name] = s.Running
+		case !was && slices.Contains(asked, name):
+			out[name] = s.Running
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func pending(seen guest.Inspection) map[string]string {
+	out := map[string]string{}
+	for _, name := range seen.PendingRestart {
+		out[name] = seen.Settings[name].Running
+	}
+	return out
+}
+
+// conditions are worth telling and no difference.
+func conditions(m machine, asked inspected, waiting map[string]string) []plan.Condition {
+	var out []plan.Condition
+	tell := func(code, text string, args ...any) {
+		out = append(out, plan.Condition{Address: m.record.Address, Code: code, Text: fmt.Sprintf(text, args...)})
+	}
+	if m.record.Status == state.Ready && m.server != nil && m.server.Status != "ACTIVE" {
+		text := "the server is " + m.server.Status
+		if m.server.Fault != "" {
+			text += ": " + m.server.Fault
+		}
+		tell("server_not_active", "%s", text)
+	}
+	if m.volume != nil && (strings.HasPrefix(m.volume.Status, "error") || m.volume.Status == "deleting") {
+		tell("volume_failed", "the volume is %s", m.volume.Status)
+	}
+	if m.group != nil && m.port != nil && !slices.Contains(m.port.SecurityGroups, m.group.ID) {
+		tell("security_group_detached", "the port does not use its security group %s", m.group.ID)
+	}
+	if asked.Status != "" && !tells(asked.Status) {
+		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
+	}
+	if names := slices.Sorted(maps.Keys(waiting)); len(names) > 0 {
+		tell("restart_pending", "in force after a restart of the engine: %s", strings.Join(names, ", "))
+	}
+	return out
+}
+
+// computed is what outputs and status show.
+func (l *look) computed(m machine, asked inspected) map[string]string {
+	out := map[string]string{"id": string(m.member.ID), "address": m.member.Address, "role": "primary"}
+	if port := enginePort(m.body); port != 0 {
+		out["port"] = strconv.Itoa(port)
+	}
+	for slot, object := range m.member.Objects {
+		out[string(slot)+"_id"] = object.ID
+	}
+	switch {
+	case m.record.Status != state.Ready:
+		out["status"] = string(m.record.Status)
+	case m.server == nil:
+		out["status"] = "missing"
+	case m.server.Status != "ACTIVE":
+		out["status"] = strings.ToLower(m.server.Status)
+	case asked.why == "" && asked.Status == guest.StatusHealthy:
+		out["status"] = "ready"
+	case asked.Status != "":
+		out["status"] = string(asked.Status)
+	case asked.skipped:
+		out["status"] = "active"
+	default:
+		out["status"] = "unknown"
+	}
+	if asked.RunningVersion != "" {
+		out["running_version"] = asked.RunningVersion
+	}
+	maps.DeleteFunc(out, func(_, value string) bool { return value == "" })
+	return out
+}

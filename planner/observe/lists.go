@@ -1,0 +1,206 @@
+package observe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// A lister reads a complete list. It is all of a service that a look uses.
+type lister[T any] interface {
+	List(ctx context.Context) ([]T, error)
+}
+
+// listing is one list, by id, or why there is none.
+type listing[T any] struct {
+	byID map[string]T
+	all  []T
+	err  error
+}
+
+type lists struct {
+	servers listing[providers.Server]
+	volumes listing[providers.Volume]
+	ports   listing[providers.Port]
+	groups  listing[providers.SecurityGroup]
+}
+
+var errNoService = errors.New("the cloud does not have this service")
+
+// read fills a listing; a nil service has none.
+func read[T any](ctx context.Context, into *listing[T], service lister[T], there bool, id func(T) string) error {
+	if !there {
+		into.err = errNoService
+		return into.err
+	}
+	into.all, into.err = service.List(ctx)
+	if into.err != nil {
+		return into.err
+	}
+	into.byID = make(map[string]T, len(into.all))
+	for _, object := range into.all {
+		into.byID[id(object)] = object
+	}
+	return nil
+}
+
+// list reads every list once, all at the same time.
+func (l *look) list(ctx context.Context) error {
+	c := l.sources.Cloud
+	jobs := []func() error{
+		func() error {
+			return read(ctx, &l.lists.servers, c.Servers, c.Servers != nil, func(s providers.Server) string { return s.ID })
+		},
+		func() error {
+			return read(ctx, &l.lists.volumes, c.Volumes, c.Volumes != nil, func(v providers.Volume) string { return v.ID })
+		},
+		func() error {
+			return read(ctx, &l.lists.ports, c.Ports, c.Ports != nil, func(p providers.Port) string { return p.ID })
+		},
+		func() error {
+			return read(ctx, &l.lists.groups, c.SecurityGroups, c.SecurityGroups != nil, func(g providers.SecurityGroup) string { return g.ID })
+		},
+	}
+	needed := len(jobs)
+	if len(l.desired.Resources) > 0 {
+		jobs = append(jobs, l.choices(ctx)...)
+	}
+	errs := make([]error, len(jobs))
+	var group sync.WaitGroup
+	for i, job := range jobs {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			errs[i] = job()
+		}()
+	}
+	group.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("looking at the cloud: %w", err)
+	}
+	failed := 0
+	for i, err := range errs {
+		if unauthorized(err) {
+			return fmt.Errorf("looking at the cloud: %w", err)
+		}
+		if err != nil && i < needed {
+			failed++
+		}
+	}
+	if failed == needed {
+		return fmt.Errorf("looking at the cloud: %w", errors.Join(errs[:needed]...))
+	}
+	return nil
+}
+
+// unauthorized tells refused credentials from one call that a policy forbids.
+func unauthorized(err error) bool {
+	var e *providers.Error
+	return errors.As(err, &e) && e.Kind == providers.KindDenied && e.Status != 403
+}
+
+// choices lists what the cloud offers. A list that fails stays nil, which is unknown.
+func (l *look) choices(ctx context.Context) []func() error {
+	c, out := l.sources.Cloud, &l.out.Choices
+	var jobs []func() error
+	if c.Flavors != nil {
+		jobs = append(jobs, func() (err error) {
+			out.Flavors, err = convert(ctx, c.Flavors.List, func(f providers.Flavor) planner.Flavor {
+				return planner.Flavor{Choice: planner.Choice{ID: f.ID, Name: f.Name}, RAMMiB: f.RAMMiB}
+			})
+			return err
+		})
+	}
+	if c.Images != nil {
+		jobs = append(jobs, func() (err error) {
+			out.Images, err = convert(ctx, c.Images.List, func(i providers.Image) planner.Image {
+				return planner.Image{Choice: planner.Choice{ID: i.ID, Name: i.Name}, Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
+			})
+			return err
+		})
+	}
+	if c.Networks != nil {
+		jobs = append(jobs, func() (err error) {
+			out.Networks, err = convert(ctx, c.Networks.List, network)
+			return err
+		}, func() (err error) {
+			out.Zones, err = convert(ctx, c.Networks.Zones, func(zone string) string { return zone })
+			return err
+		})
+	}
+	if c.Volumes != nil {
+		jobs = append(jobs, func() (err error) {
+			out.VolumeTypes, err = convert(ctx, c.Volumes.Types, func(name string) string { return name })
+			return err
+		})
+	}
+	return jobs
+}
+
+// convert reads a list and turns its elements; the result of an empty list is empty, not nil.
+func convert[T, U any](ctx context.Context, list func(context.Context) ([]T, error), turn func(T) U) ([]U, error) {
+	all, err := list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]U, len(all))
+	for i, element := range all {
+		out[i] = turn(element)
+	}
+	return out, nil
+}
+
+func network(n providers.Network) planner.Network {
+	out := planner.Network{Choice: planner.Choice{ID: n.ID, Name: n.Name}, External: n.External}
+	for _, s := range n.Subnets {
+		out.Subnets = append(out.Subnets, planner.Choice{ID: s.ID, Name: s.Name})
+	}
+	return out
+}
+
+// instant reads a service's time; the zero time: it did not tell, or in no form that we know.
+func instant(text string) time.Time {
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} { // Cinder leaves the zone out: UTC
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// marked lists everything that bears a mark, of whatever lineage.
+func (l *look) marked() {
+	add := func(slot state.Slot, id, name string, mark providers.Mark, created string) {
+		if mark.IsZero() {
+			return
+		}
+		l.out.Marked = append(l.out.Marked, planner.Marked{
+			Object:   plan.Object{Service: string(slot), ID: id, Name: name, Member: mark.Member, Intent: mark.Intent},
+			Lineage8: mark.Lineage, CreatedAt: instant(created),
+		})
+	}
+	for _, s := range l.lists.servers.all {
+		add(state.SlotServer, s.ID, s.Name, s.Mark, s.CreatedAt)
+	}
+	for _, v := range l.lists.volumes.all {
+		add(state.SlotVolume, v.ID, v.Name, v.Mark, v.CreatedAt)
+	}
+	for _, p := range l.lists.ports.all {
+		add(state.SlotPort, p.ID, p.Name, p.Mark, p.CreatedAt)
+	}
+	for _, g := range l.lists.groups.all {
+		add(state.SlotSecurityGroup, g.ID, g.Name, g.Mark, g.CreatedAt)
+	}
+	slices.SortFunc(l.out.Marked, func(a, b planner.Marked) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))
+	})
+}

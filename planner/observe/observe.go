@@ -1,0 +1,169 @@
+// Package observe looks at the cloud and the guests, by lists and in parallel, and tells what is there, what is not, and
+// what could not be seen. It changes nothing.
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// Guests asks agents. Inspect MUST change nothing, and is called from several goroutines. names are the settings whose
+// running values are wanted beside those that the agent manages.
+type Guests interface {
+	Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error)
+}
+
+// Sources is where a look looks.
+type Sources struct {
+	Cloud  *providers.Cloud
+	Guests Guests // nil: nobody asks the guests, and what is in them is not known
+	Now    func() time.Time
+	// Parallel bounds how many guests are asked at once; 0: 64. GuestTimeout bounds one of them; 0: 30 s.
+	Parallel     int
+	GuestTimeout time.Duration
+}
+
+const (
+	defaultParallel     = 64
+	defaultGuestTimeout = 30 * time.Second
+)
+
+// Look lists every service once and asks every guest once, and compares nothing. desired MAY be nil: then only what is
+// recorded is looked for, and what the cloud offers is not listed. A list that fails or a guest that does not answer
+// makes what rests on it unknown. Refused credentials, a cloud of which nothing can be listed, and the end of ctx are
+// errors.
+func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *resource.Set) (planner.Observation, error) {
+	if desired == nil {
+		desired = &resource.Set{}
+	}
+	l := &look{sources: sources, prior: prior, desired: desired, inspected: map[resource.Address]inspected{}}
+	l.out = planner.Observation{
+		At: sources.Now(), Cloud: cloudOf(sources.Cloud.Identity),
+		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{},
+	}
+	if err := l.list(ctx); err != nil {
+		return planner.Observation{}, err
+	}
+	l.marked()
+	if err := l.askGuests(ctx); err != nil {
+		return planner.Observation{}, err
+	}
+	for _, record := range prior.Sorted() {
+		switch record.Address.Kind {
+		case resource.KindInstance:
+			l.out.Seen[record.Address] = l.instance(record)
+		case resource.KindDatabase:
+			l.out.Seen[record.Address] = l.database(record)
+		case resource.KindUser:
+			l.out.Seen[record.Address] = l.user(record)
+		case resource.KindConfigGroup:
+			l.configGroup(record)
+		case resource.KindDatastore:
+			l.datastore(record)
+		default:
+			panic(fmt.Sprintf("no look for the kind %q", record.Address.Kind))
+		}
+	}
+	l.undeclared()
+	return l.out, nil
+}
+
+func cloudOf(id providers.Identity) plan.Cloud {
+	return plan.Cloud{Name: id.Cloud, AuthURL: id.AuthURL, ProjectID: id.ProjectID, ProjectName: id.ProjectName, Region: id.Region}
+}
+
+// look is one look under way.
+type look struct {
+	sources   Sources
+	prior     *state.Snapshot
+	desired   *resource.Set
+	lists     lists
+	inspected map[resource.Address]inspected // by instance
+	out       planner.Observation
+}
+
+// inspected is what asking one guest gave.
+type inspected struct {
+	guest.Inspection
+	why     string // it could not be asked or did not answer, or its engine cannot tell; empty: it answered
+	skipped bool   // nobody asked
+}
+
+// askGuests asks the guests of all instances that are ready, each once.
+func (l *look) askGuests(ctx context.Context) error {
+	type question struct {
+		record state.Record
+		member state.Member
+		why    string
+	}
+	var questions []question
+	for _, r := range l.prior.Sorted() {
+		if r.Address.Kind == resource.KindInstance {
+			member, why := l.reachable(r)
+			questions = append(questions, question{r, member, why})
+		}
+	}
+	answers := make([]inspected, len(questions))
+	parallel := l.sources.Parallel
+	if parallel <= 0 {
+		parallel = defaultParallel
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for i, q := range questions {
+		switch {
+		case q.why != "":
+			answers[i] = inspected{why: q.why}
+		case l.sources.Guests == nil:
+			answers[i] = inspected{why: "its guest was not asked", skipped: true}
+		default:
+			group.Go(func() error {
+				answers[i] = l.ask(ctx, q.member, l.settingNames(q.record))
+				return ctx.Err()
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("looking at the guests: %w", err)
+	}
+	for i, q := range questions {
+		l.inspected[q.record.Address] = answers[i]
+	}
+	return nil
+}
+
+func (l *look) ask(ctx context.Context, member state.Member, names []string) inspected {
+	limit := l.sources.GuestTimeout
+	if limit <= 0 {
+		limit = defaultGuestTimeout
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	answer, err := l.sources.Guests.Inspect(within, member, names)
+	switch {
+	case err != nil && errors.Is(within.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
+		return inspected{why: fmt.Sprintf("the guest did not answer within %s", limit)}
+	case err != nil:
+		return inspected{why: fmt.Sprintf("the guest could not be asked: %v", err)}
+	case !tells(answer.Status):
+		return inspected{Inspection: answer, why: fmt.Sprintf("the engine is %s", answer.Status)}
+	}
+	return inspected{Inspection: answer}
+}
+
+// tells tells whether an engine in this state knows its databases and users. One that does not answer has empty lists,
+// which say nothing.
+func tells(status guest.Status) bool {
+	return status == guest.StatusHealthy || status == guest.StatusRestartRequired
+}

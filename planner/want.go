@@ -1,0 +1,371 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/state"
+)
+
+// wanted plans what the configuration asks for: instances before what lives in them.
+func (p *planning) wanted() {
+	var guests []*resource.Resource
+	for _, r := range p.desired.Sorted() {
+		if _, lives := hostOf(r.Body); lives {
+			guests = append(guests, r)
+			continue
+		}
+		p.want(r)
+	}
+	for _, r := range guests {
+		if !p.leaving(r) {
+			p.want(r)
+		}
+	}
+	p.out.Unchanged = len(p.desired.Resources)
+	for address := range p.steps {
+		if _, declared := p.desired.Resources[address]; declared {
+			p.out.Unchanged--
+		}
+	}
+}
+
+// want decides what one declared resource needs.
+func (p *planning) want(r *resource.Resource) {
+	record, recorded := p.prior.Records[r.Address]
+	switch {
+	case !recorded:
+		p.create(r, plan.Reason{Code: plan.ReasonNew})
+	case record.Status == state.Deleting:
+		p.finishDelete(r, record)
+	case record.Status == state.Creating || record.Status == state.Failed:
+		p.goOn(r, record)
+	case record.Status == state.Ready:
+		p.keep(r, record)
+	default:
+		panic(fmt.Sprintf("unknown status %q of %s", record.Status, r.Address))
+	}
+}
+
+// leaving tells whether the resource lives in an instance whose removal comes first: nothing can be made in it, and it is
+// made by the next plan. What is recorded in it is removed together with it.
+func (p *planning) leaving(r *resource.Resource) bool {
+	host, _ := hostOf(r.Body)
+	if s := p.steps[host]; s == nil || s.Action != plan.Delete {
+		return false
+	}
+	if record, recorded := p.prior.Records[r.Address]; recorded {
+		p.remove(record, plan.Reason{Code: plan.ReasonInterrupted, Text: "its instance is removed first"})
+	}
+	return true
+}
+
+// finishDelete ends a deletion whose block has come back.
+func (p *planning) finishDelete(r *resource.Resource, record state.Record) {
+	p.remove(record, plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end its deletion"})
+	p.diags = append(p.diags, diag.Diagnostic{
+		Severity: diag.Warning, Code: "delete-first", Address: r.Address.String(), Subject: r.Range,
+		Summary: fmt.Sprintf("%s was being deleted", r.Address),
+		Detail:  "An earlier run began to delete it and did not end. The block is in the configuration again, but what is left may not be complete, so the deletion is finished first.",
+		Hint:    "Apply once more afterwards: that plan creates it anew.",
+	})
+}
+
+// step begins a step for a declared resource.
+func (p *planning) step(action plan.Action, r *resource.Resource, reason plan.Reason) *plan.Step {
+	s := &plan.Step{
+		ID: string(action) + " " + r.Address.String(), Action: action, Address: r.Address, Reason: reason, Impact: resource.Online,
+		After: plan.Body{Body: r.Body}, Protect: r.Protect, DependsOn: slices.Clone(r.DependsOn),
+		Member: string(p.prior.Records[r.Address].Member),
+	}
+	p.steps[r.Address] = s
+	return s
+}
+
+func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
+	s := p.step(plan.Create, r, reason)
+	switch body := r.Body.(type) {
+	case *resource.Instance:
+		p.resolve(s, r, body, state.Slots)
+	case *resource.User:
+		if body.Password == nil || body.Password.Digest == "" {
+			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
+		}
+	}
+	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew {
+		s.Notes = append(s.Notes, "exists already and will be adopted")
+	}
+	return s
+}
+
+// goOn takes up a creation that an earlier run did not end.
+func (p *planning) goOn(r *resource.Resource, record state.Record) {
+	reason := plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end its creation"}
+	if record.Status == state.Failed {
+		reason = plan.Reason{Code: plan.ReasonFailed, Text: record.Fault}
+	}
+	body, ok := r.Body.(*resource.Instance)
+	if !ok {
+		s := p.create(r, reason)
+		s.Before = plan.Body{Body: record.Body}
+		return
+	}
+	d := p.threeWay(r.Body, record.Body, record.Body)
+	member := p.prior.Members[record.Member]
+	missing := p.lostSlots(record, member)
+	switch {
+	case slices.Contains(missing, state.SlotVolume) && member.MayHoldData:
+		p.dataGone(r, "its volume is not in the cloud any more")
+	case member.MayHoldData && len(d.refused) > 0:
+		p.refuse(r, d)
+	case slices.Contains(missing, state.SlotVolume), builtOtherwise(d, member):
+		s := p.remove(record, reason)
+		s.Notes = append(s.Notes, "what was built does not fit and holds nothing yet: it is removed, and the next plan creates the instance anew")
+	case len(missing) > 0:
+		s := p.update(r, record, reason)
+		p.rebuild(s, r, body, missing)
+	default:
+		s := p.create(r, reason)
+		s.Before, s.Changes = plan.Body{Body: record.Body}, d.changes
+		s.Unverified = unseen(p.seen.Seen[r.Address])
+		if member.MayHoldData {
+			s.Notes = append(s.Notes, "goes on with what is there: its volume may hold data")
+		} else {
+			s.Notes = append(s.Notes, "goes on with what is there; what failed to build is replaced, as nothing can be on it yet")
+		}
+	}
+}
+
+// builtOtherwise tells whether an object that was made already contradicts what is wanted now.
+func builtOtherwise(d difference, member state.Member) bool {
+	return slices.ContainsFunc(d.refused, func(f refusal) bool {
+		slot := state.SlotServer
+		switch {
+		case f.path == "network", f.path == "subnet", f.path == "fixed_ip":
+			slot = state.SlotPort
+		case strings.HasPrefix(f.path, "volume."):
+			slot = state.SlotVolume
+		}
+		_, filled := member.Objects[slot]
+		return filled
+	})
+}
+
+// lostSlots lists the slots of an unfinished instance that were filled and whose objects are gone. A slot that was never
+// filled is no loss: creating goes on there.
+func (p *planning) lostSlots(record state.Record, member state.Member) []state.Slot {
+	s := p.seen.Seen[record.Address]
+	var lost []state.Slot
+	for _, slot := range state.Slots {
+		_, filled := member.Objects[slot]
+		if filled && (s.Presence == Absent || slices.Contains(s.Missing, slot)) {
+			lost = append(lost, slot)
+		}
+	}
+	return lost
+}
+
+// keep compares a resource that is ready.
+func (p *planning) keep(r *resource.Resource, record state.Record) {
+	s, looked := p.seen.Seen[r.Address]
+	seen := record.Body
+	if looked && s.Presence == Present && s.Body != nil {
+		seen = s.Body
+	}
+	if looked && s.Presence == Absent || len(s.Missing) > 0 {
+		p.restore(r, record, s)
+		return
+	}
+	d := p.threeWay(r.Body, record.Body, seen)
+	p.lifecycle(&d, r, record)
+	p.restarts(&d, r.Body, s)
+	p.refuse(r, d)
+	if len(d.changes) == 0 {
+		return
+	}
+	reason := plan.Reason{Code: plan.ReasonDrift, Text: "it was changed by somebody else"}
+	if d.edited {
+		reason = plan.Reason{Code: plan.ReasonChanged}
+	}
+	step := p.update(r, record, reason)
+	step.Changes, step.Impact = d.changes, d.impact
+	step.Unverified = unseen(s)
+	p.facts(step, record, s, d, seen)
+	notes(step, r.Body)
+}
+
+func (p *planning) update(r *resource.Resource, record state.Record, reason plan.Reason) *plan.Step {
+	s := p.step(plan.Update, r, reason)
+	s.Before = plan.Body{Body: record.Body}
+	return s
+}
+
+// lifecycle compares what the language says around a body.
+func (p *planning) lifecycle(d *difference, r *resource.Resource, record state.Record) {
+	if r.Protect != record.Protect {
+		d.add(plan.Change{Path: "lifecycle.protect", Before: record.Protect, After: r.Protect, Impact: resource.Online}, true)
+	}
+	if !slices.Equal(r.DependsOn, record.DependsOn) {
+		d.add(plan.Change{Path: "depends_on", Before: texts(record.DependsOn), After: texts(r.DependsOn), Impact: resource.Online}, true)
+	}
+	if len(d.changes) == 0 && manager(r.Body) != manager(record.Body) {
+		d.add(plan.Change{Path: "manager", Before: manager(record.Body), After: manager(r.Body), Impact: resource.Online}, true)
+	}
+}
+
+func texts(addresses []resource.Address) any {
+	if len(addresses) == 0 {
+		return nil
+	}
+	out := make([]string, len(addresses))
+	for i, a := range addresses {
+		out[i] = a.String()
+	}
+	return out
+}
+
+// manager is the engine that a config group is for: its one argument that is resolved and not shown.
+func manager(body resource.Body) string {
+	if group, ok := body.(*resource.ConfigGroup); ok {
+		return group.Manager
+	}
+	return ""
+}
+
+// restarts mends settings that wait for a restart, where the instance says that this may be done.
+func (p *planning) restarts(d *difference, want resource.Body, s Subject) {
+	instance, ok := want.(*resource.Instance)
+	if !ok || instance.Restart != "if_required" {
+		return
+	}
+	after := want.Attributes()
+	for _, name := range sortedKeys(s.Pending) {
+		path := "config_group.values." + name
+		if !slices.ContainsFunc(d.changes, func(c plan.Change) bool { return c.Path == path }) {
+			d.changes = append(d.changes, plan.Change{Path: path, Before: s.Pending[name], After: after[path], Impact: resource.Restart})
+			d.edited = true
+		}
+		d.impact = resource.Restart
+	}
+	slices.SortStableFunc(d.changes, func(a, b plan.Change) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+// refuse tells what cannot be done, all at once. What somebody else did and cannot be undone in place is a warning: it
+// must not keep the rest of the configuration from being applied.
+func (p *planning) refuse(r *resource.Resource, d difference) {
+	for _, f := range d.refused {
+		out := diag.Diagnostic{
+			Severity: diag.Error, Code: "refused", Address: r.Address.String(), Subject: r.At(f.path),
+			Summary: fmt.Sprintf("%s of %s cannot be changed", f.path, r.Address), Detail: sentence(f.verdict.Why), Hint: sentence(f.verdict.Instead),
+		}
+		if !f.edited {
+			out.Severity, out.Code = diag.Warning, "drift-stays"
+			out.Summary = fmt.Sprintf("%s of %s was changed by somebody else and cannot be put right in place", f.path, r.Address)
+			out.Hint = "Change the configuration to what is there, or change it back by hand."
+		}
+		p.diags = append(p.diags, out)
+	}
+}
+
+// restore plans for a resource that was ready and is gone, wholly or in part.
+func (p *planning) restore(r *resource.Resource, record state.Record, s Subject) {
+	reason := plan.Reason{Code: plan.ReasonMissing, Text: "it is gone from where it was recorded"}
+	had, ok := record.Body.(*resource.Instance)
+	if !ok {
+		p.create(r, reason).Before = plan.Body{Body: record.Body}
+		return
+	}
+	missing := s.Missing
+	if s.Presence == Absent {
+		missing = state.Slots
+	}
+	switch {
+	case had.Volume != nil && slices.Contains(missing, state.SlotVolume):
+		p.dataGone(r, "its volume is not in the cloud any more")
+		return
+	case had.Volume == nil && slices.Contains(missing, state.SlotServer):
+		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
+		return
+	}
+	d := p.threeWay(r.Body, record.Body, record.Body)
+	p.lifecycle(&d, r, record)
+	p.refuse(r, d)
+	step := p.update(r, record, reason)
+	step.After = plan.Body{Body: record.Body}
+	if len(d.changes) > 0 {
+		step.Notes = append(step.Notes, "is made again as it was; the changes of the configuration are for the next plan")
+	}
+	p.facts(step, record, s, difference{}, record.Body)
+	p.rebuild(step, r, had, missing)
+}
+
+// rebuild lists what is to be made again, on the volume that is still there.
+func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.Instance, missing []state.Slot) {
+	again := slices.Clone(missing)
+	if slices.Contains(missing, state.SlotPort) && !slices.Contains(missing, state.SlotServer) {
+		s.Notes = append(s.Notes, "the server is made again with the new port: a server keeps no port that it was not born with")
+		again = append(again, state.SlotServer)
+	}
+	for _, slot := range missing {
+		s.Rebuild = append(s.Rebuild, string(slot))
+	}
+	if slices.Contains(again, state.SlotServer) {
+		s.Impact = resource.Worse(s.Impact, resource.Restart)
+		s.Notes = append(s.Notes, "the data stays on its volume")
+	}
+	if slices.Contains(again, state.SlotPort) && body.FixedIP == "" {
+		s.Notes = append(s.Notes, "the address may change")
+	}
+	p.resolve(s, r, body, again)
+}
+
+// dataGone refuses to make an empty database server in place of one whose data is lost.
+func (p *planning) dataGone(r *resource.Resource, why string) {
+	p.diags = append(p.diags, diag.Diagnostic{
+		Severity: diag.Error, Code: "data-gone", Address: r.Address.String(), Subject: r.Range,
+		Summary: fmt.Sprintf("The data of %s is gone", r.Address),
+		Detail:  sentence(why) + " An empty database server is never made silently in its place. Nothing was changed.",
+		Hint: fmt.Sprintf("Find out who removed it, and whether it can be brought back. To start with an empty one, forget this one with "+
+			"`trovectl state rm '%s'` (once available), or remove its block, apply with -allow-destroy '%s', and declare it again.", r.Address, r.Address),
+	})
+}
+
+// facts are what an update of an instance rests on: its server and volume are those recorded, the volume has the size it
+// was seen with.
+func (p *planning) facts(step *plan.Step, record state.Record, s Subject, d difference, seen resource.Body) {
+	if record.Address.Kind != resource.KindInstance {
+		return
+	}
+	member := p.prior.Members[record.Member]
+	for _, slot := range []state.Slot{state.SlotServer, state.SlotVolume} {
+		object, filled := member.Objects[slot]
+		if filled && s.Presence != Absent && !slices.Contains(s.Missing, slot) {
+			step.Facts = append(step.Facts, plan.Fact{Kind: plan.FactPresent, Subject: string(slot), Value: object.ID})
+		}
+	}
+	grows := slices.ContainsFunc(d.changes, func(c plan.Change) bool { return c.Path == "volume.size" })
+	if i, ok := seen.(*resource.Instance); ok && grows && i.Volume != nil {
+		step.Facts = append(step.Facts, plan.Fact{Kind: plan.FactVolumeSize, Subject: string(state.SlotVolume), Value: strconv.Itoa(i.Volume.Size)})
+	}
+}
+
+// notes says what a change does not do.
+func notes(step *plan.Step, want resource.Body) {
+	pending := false
+	for _, c := range step.Changes {
+		if want.Kind() == resource.KindDatabase && (c.Path == "charset" || c.Path == "collation") {
+			step.Notes = append(step.Notes, "existing tables are not converted")
+			break
+		}
+		pending = pending || c.Pending
+	}
+	if pending {
+		step.Notes = append(step.Notes, "takes effect at the next restart of the engine: `trovectl restart`, or restart = \"if_required\"")
+	}
+}

@@ -1,0 +1,244 @@
+// Package providers says what we need of a cloud, in a cloud's own words. It knows no databases.
+package providers
+
+import "context"
+
+// Cloud is the services of one project in one region. A nil service is not there.
+type Cloud struct {
+	Identity       Identity
+	Servers        Servers
+	ServerActions  ServerActions
+	Flavors        Flavors
+	Volumes        Volumes
+	Images         Images
+	Networks       Networks
+	Ports          Ports
+	SecurityGroups SecurityGroups
+	ServerWaits    Waiter[Server]
+	VolumeWaits    Waiter[Volume]
+}
+
+// Identity is the cloud, project and region that the credentials lead to.
+type Identity struct {
+	AuthURL     string `json:"auth_url"`
+	ProjectID   string `json:"project_id"`
+	ProjectName string `json:"project_name"`
+	Region      string `json:"region"`
+	Cloud       string `json:"-"` // the clouds.yaml entry, when there is one; informative
+}
+
+// The contract of every service below, which providertest checks:
+//
+//   - Create MUST carry the spec's mark in the create call itself; a spec without a mark is refused (KindInvalid). After an
+//     error that is not KindTransient nothing was made. After KindTransient something may have been made: look for the
+//     mark before trying again. Implementations MUST NOT retry a create by themselves once the request was sent.
+//   - List MUST return every object of the project, complete, page by page inside; a partial list is an error.
+//   - Get of an object that is not there is KindNotFound.
+//   - Delete of an object that is not there is a success. It MAY return before the object is gone.
+//   - A cancelled ctx ends the call soon; nothing is begun after it.
+//   - All errors are *Error.
+
+// Servers are Nova servers.
+type Servers interface {
+	// Create gives the id and what was asked for; addresses, times and the cloud's own choices come with Get and List.
+	Create(ctx context.Context, spec ServerSpec) (Server, error)
+	Get(ctx context.Context, id string) (Server, error)
+	List(ctx context.Context) ([]Server, error)
+	Rename(ctx context.Context, id, name string) error
+	SetMetadata(ctx context.Context, id string, set map[string]string, remove []string) error
+	Delete(ctx context.Context, id string) error
+}
+
+// ServerActions act on a living server.
+type ServerActions interface {
+	Start(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string) error
+	Reboot(ctx context.Context, id string, hard bool) error
+	Console(ctx context.Context, id string, lines int) (string, error)
+}
+
+// Flavors are Nova flavors.
+type Flavors interface {
+	List(ctx context.Context) ([]Flavor, error)
+}
+
+// Volumes are Cinder volumes.
+type Volumes interface {
+	Create(ctx context.Context, spec VolumeSpec) (Volume, error)
+	Get(ctx context.Context, id string) (Volume, error)
+	List(ctx context.Context) ([]Volume, error)
+	Extend(ctx context.Context, id string, sizeGiB int) error // attached or not; returns before it is done
+	Delete(ctx context.Context, id string) error
+	Types(ctx context.Context) ([]string, error) // names of the volume types, sorted
+}
+
+// Images are Glance images.
+type Images interface {
+	List(ctx context.Context) ([]Image, error) // active ones that the project can see
+}
+
+// Networks are Neutron networks with their subnets, and the compute zones.
+type Networks interface {
+	List(ctx context.Context) ([]Network, error)
+	Zones(ctx context.Context) ([]string, error) // available compute zones, sorted
+}
+
+// Ports are Neutron ports.
+type Ports interface {
+	Create(ctx context.Context, spec PortSpec) (Port, error)
+	Get(ctx context.Context, id string) (Port, error)
+	List(ctx context.Context) ([]Port, error)
+	SetSecurityGroups(ctx context.Context, id string, groups []string) error
+	Delete(ctx context.Context, id string) error
+}
+
+// SecurityGroups are Neutron security groups with their rules. A new group made here has no rules but those asked for:
+// the default egress rules stay.
+type SecurityGroups interface {
+	Create(ctx context.Context, spec SecurityGroupSpec) (SecurityGroup, error)
+	Get(ctx context.Context, id string) (SecurityGroup, error)
+	List(ctx context.Context) ([]SecurityGroup, error)
+	AddRule(ctx context.Context, group string, mark Mark, rule Rule) (Rule, error) // one that exists is a success
+	DeleteRule(ctx context.Context, id string) error
+	Delete(ctx context.Context, id string) error // KindConflict while a port uses it
+}
+
+// A Waiter waits for many objects of one service with one list call per tick, however many wait.
+type Waiter[T any] interface {
+	// Wait looks at the object until done says so or fails. `present` is false when a complete list lacks it. It returns
+	// the object as done last saw it. ctx bounds the wait.
+	Wait(ctx context.Context, id string, done func(object T, present bool) (bool, error)) (T, error)
+}
+
+// Server is a Nova server. Status is Nova's word: BUILD, ACTIVE, SHUTOFF, ERROR, ...
+type Server struct {
+	ID         string
+	Name       string
+	Status     string
+	TaskState  string // empty: none
+	Fault      string // Nova's fault message, when Status is ERROR
+	FlavorName string
+	FlavorID   string // empty in Get and List: Nova embeds the flavor by name
+	ImageID    string
+	Zone       string
+	Metadata   map[string]string // without the mark's key
+	Mark       Mark              // zero: not ours
+	Addresses  []string          // fixed addresses first
+	VolumeIDs  []string
+	CreatedAt  string // RFC 3339
+}
+
+// ServerSpec asks for a server on ports made before. UserData is plain; the provider encodes it.
+type ServerSpec struct {
+	Mark      Mark
+	Name      string
+	FlavorID  string
+	ImageID   string
+	Zone      string // empty: the cloud's choice
+	PortIDs   []string
+	VolumeIDs []string // existing volumes, attached at boot and kept when the server is deleted
+	Metadata  map[string]string
+	UserData  []byte // at most 65535 bytes encoded
+}
+
+// Flavor is a Nova flavor.
+type Flavor struct {
+	ID, Name string
+	RAMMiB   int
+	VCPUs    int
+	DiskGiB  int
+}
+
+// Volume is a Cinder volume. Status is Cinder's word: creating, available, in-use, extending, error, ...
+type Volume struct {
+	ID        string
+	Name      string
+	Status    string
+	SizeGiB   int
+	Type      string
+	Zone      string
+	Metadata  map[string]string
+	Mark      Mark
+	ServerIDs []string // it is attached to
+	CreatedAt string
+}
+
+// VolumeSpec asks for an empty volume.
+type VolumeSpec struct {
+	Mark    Mark
+	Name    string
+	SizeGiB int
+	Type    string
+	Zone    string
+}
+
+// Image is a Glance image.
+type Image struct {
+	ID, Name  string
+	Tags      []string
+	Checksum  string
+	CreatedAt string
+}
+
+// Network is a Neutron network with its subnets.
+type Network struct {
+	ID, Name string
+	External bool
+	Subnets  []Subnet
+}
+
+// Subnet is a Neutron subnet.
+type Subnet struct {
+	ID, Name, CIDR string
+}
+
+// Port is a Neutron port.
+type Port struct {
+	ID             string
+	Name           string
+	NetworkID      string
+	Status         string
+	Addresses      []string
+	SubnetIDs      []string
+	SecurityGroups []string // ids, sorted
+	DeviceID       string   // the server it is bound to; empty: none
+	Mark           Mark
+	CreatedAt      string
+}
+
+// PortSpec asks for a port.
+type PortSpec struct {
+	Mark           Mark
+	Name           string
+	NetworkID      string
+	SubnetID       string // empty: the cloud's choice
+	Address        string // empty: the cloud's choice
+	SecurityGroups []string
+}
+
+// SecurityGroup is a Neutron security group. Rules are sorted; egress rules are left out.
+type SecurityGroup struct {
+	ID        string
+	Name      string
+	Mark      Mark
+	Rules     []Rule
+	CreatedAt string
+}
+
+// SecurityGroupSpec asks for a group with these ingress rules. When a rule fails after the group was made the error is
+// KindTransient and the group is found by its mark.
+type SecurityGroupSpec struct {
+	Mark  Mark
+	Name  string
+	Rules []Rule
+}
+
+// Rule lets a CIDR in on one TCP port. ID and Mark are set on what exists. Foreign rules that do not fit this shape keep
+// Port 0 and their text in Other.
+type Rule struct {
+	ID    string
+	Port  int
+	CIDR  string
+	Other string
+	Mark  Mark
+}

@@ -1,0 +1,104 @@
+package emulator
+
+import (
+	"net/http"
+	"strings"
+)
+
+// extensions that the networking API of this cloud answers for, by alias.
+var extensions = []string{
+	"availability_zone", "external-net", "floatingip-autodelete-internal", "network_availability_zone", "pagination",
+	"port-security", "quotas", "quota_details", "router", "security-group", "sorting", "standard-attr-description",
+	"standard-attr-revisions", "standard-attr-timestamp", "subnet_allocation",
+}
+
+func extensionView(alias string) map[string]any {
+	return map[string]any{
+		"alias": alias, "name": alias, "description": alias, "updated": "2016-01-01T10:00:00-00:00", "links": []any{},
+	}
+}
+
+func (s *Server) listExtensions(c *call) error {
+	out := []any{}
+	for _, e := range extensions {
+		out = append(out, extensionView(e))
+	}
+	return c.reply(http.StatusOK, map[string]any{"extensions": out})
+}
+
+func (s *Server) showExtension(c *call) error {
+	for _, e := range extensions {
+		if e == c.path("alias") {
+			return c.reply(http.StatusOK, map[string]any{"extension": extensionView(e)})
+		}
+	}
+	return neutronError(http.StatusNotFound, "ExtensionNotFound", "Extension with alias %s does not exist", c.path("alias"))
+}
+
+// neutronLimits are Neutron's default quotas (neutron/conf/quota.py and its extensions).
+var neutronLimits = map[string]int{
+	"network": 100, "subnet": 100, "port": 500, "security_group": 10, "security_group_rule": 100, "floatingip": 50,
+	"router": 10, "subnetpool": -1, "rbac_policy": 10, "trunk": -1,
+}
+
+func count[T any](rows []*T, keep func(*T) bool) int {
+	n := 0
+	for _, r := range rows {
+		if keep(r) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Server) neutronUse(project, resource string) int {
+	switch resource {
+	case "network":
+		return count(s.networks.all(), func(n *network) bool { return n.Project == project })
+	case "subnet":
+		return count(s.subnets.all(), func(n *subnet) bool { return n.Project == project })
+	case "port":
+		return count(s.ports.all(), func(p *port) bool { return p.Project == project })
+	case "security_group":
+		return count(s.secGroups.all(), func(g *securityGroup) bool { return g.Project == project })
+	case "security_group_rule":
+		return count(s.secRules.all(), func(r *securityRule) bool { return r.Project == project })
+	case "floatingip":
+		return count(s.floatingIPs.all(), func(f *floatingIP) bool { return f.Project == project })
+	}
+	return 0
+}
+
+// neutronRoom refuses n more of resource when the quota is used up, with 409 OverQuota as Neutron does.
+func (s *Server) neutronRoom(c *call, resource string, n int) error {
+	if s.opt.Quotas == quotasUnlimited {
+		return nil
+	}
+	if limit := neutronLimits[resource]; limit >= 0 && s.neutronUse(c.project, resource)+n > limit {
+		return neutronError(http.StatusConflict, "OverQuota", "Quota exceeded for resources: ['%s'].", resource)
+	}
+	return nil
+}
+
+func (s *Server) neutronQuotas(c *call) error {
+	if c.path("of") != c.project {
+		return neutronError(http.StatusForbidden, "PolicyNotAuthorized", "rule:get_quota is disallowed by policy")
+	}
+	q := map[string]any{}
+	for name, n := range neutronLimits {
+		if strings.HasSuffix(c.r.URL.Path, "/details.json") {
+			q[name] = map[string]any{"limit": s.limit(n), "used": s.neutronUse(c.project, name), "reserved": 0}
+		} else {
+			q[name] = s.limit(n)
+		}
+	}
+	return c.reply(http.StatusOK, map[string]any{"quota": q})
+}
+
+func (s *Server) neutronZones(c *call) error {
+	views := []map[string]any{}
+	for _, z := range zones {
+		views = append(views, map[string]any{"name": z, "resource": "network", "state": "available"})
+	}
+	return s.list(c, "availability_zones", views)
+}

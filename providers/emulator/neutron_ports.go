@@ -1,0 +1,328 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"time"
+)
+
+type port struct {
+	ID, Name, Description, Network, Project string
+	MAC, Device, DeviceOwner, HostAZ        string
+	FixedIPs                                []fixedIP
+	Groups                                  []string
+	AdminUp, Security                       bool
+	Created, Updated                        time.Time
+	Revision                                int
+}
+
+type fixedIP struct {
+	Subnet  string `json:"subnet_id"`
+	Address string `json:"ip_address"`
+}
+
+var macPattern = regexp.MustCompile(`^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$`)
+
+func (s *Server) portView(p *port) map[string]any {
+	ips := make([]map[string]any, len(p.FixedIPs))
+	for i, ip := range p.FixedIPs {
+		ips[i] = map[string]any{"subnet_id": ip.Subnet, "ip_address": ip.Address}
+	}
+	status := "DOWN"
+	if sv, ok := s.servers.get(p.Device); ok && p.AdminUp && sv.plugged() {
+		status = "ACTIVE"
+	}
+	return map[string]any{
+		"id": p.ID, "name": p.Name, "description": p.Description, "network_id": p.Network, "tenant_id": p.Project,
+		"project_id": p.Project, "mac_address": p.MAC, "admin_state_up": p.AdminUp, "status": status, "device_id": p.Device,
+		"device_owner": p.DeviceOwner, "fixed_ips": ips, "security_groups": slices.Clone(p.Groups), "binding:vnic_type": "normal",
+		"port_security_enabled": p.Security, "allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{}, "tags": []string{},
+		"qos_policy_id": nil, "dns_name": "", "dns_assignment": []any{}, "propagate_uplink_status": false,
+		"revision_number": p.Revision, "created_at": zulu(p.Created), "updated_at": zulu(p.Updated),
+	}
+}
+
+func (s *Server) portOf(c *call, id string) (*port, error) {
+	p, ok := s.ports.get(id)
+	if !ok || p.Project != c.project {
+		return nil, neutronError(http.StatusNotFound, "PortNotFound", "Port %s could not be found.", id)
+	}
+	return p, nil
+}
+
+func (s *Server) listPorts(c *call) error {
+	views := []map[string]any{}
+	for _, p := range s.ports.all() {
+		if p.Project == c.project {
+			views = append(views, s.portView(p))
+		}
+	}
+	return s.list(c, "ports", views)
+}
+
+func (s *Server) showPort(c *call) error {
+	p, err := s.portOf(c, c.path("id"))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, map[string]any{"port": s.portView(p)})
+}
+
+// portSpec is the body of a creation or of an update: nil members were not given.
+type portSpec struct {
+	Name        *string    `json:"name"`
+	Description *string    `json:"description"`
+	Network     string     `json:"network_id"`
+	MAC         string     `json:"mac_address"`
+	FixedIPs    *[]fixedIP `json:"fixed_ips"`
+	Groups      *[]string  `json:"security_groups"`
+	Device      *string    `json:"device_id"`
+	DeviceOwner *string    `json:"device_owner"`
+	AdminUp     *flexBool  `json:"admin_state_up"`
+	Security    *flexBool  `json:"port_security_enabled"`
+}
+
+func (s *Server) createPort(c *call) error {
+	var req struct {
+		Port *portSpec `json:"port"`
+	}
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	if req.Port == nil {
+		return badRequest("Bulk creation of ports is not available")
+	}
+	p, err := s.newPort(c, *req.Port)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, map[string]any{"port": s.portView(p)})
+}
+
+// newPort checks a specification, gives the port its addresses and records it.
+func (s *Server) newPort(c *call, in portSpec) (*port, error) {
+	n, err := s.networkOf(c, in.Network)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.neutronRoom(c, "port", 1); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	p := &port{ID: s.uuid(), Network: n.ID, Project: c.project, AdminUp: true, Security: true, Created: now, Updated: now}
+	if p.MAC = in.MAC; in.MAC == "" {
+		b := s.random(3)
+		p.MAC = fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", b[0], b[1], b[2])
+	} else if !macPattern.MatchString(in.MAC) {
+		return nil, neutronError(http.StatusBadRequest, "HTTPBadRequest", "Invalid input for mac_address. Reason: '%s' is not a valid MAC address.", in.MAC)
+	}
+	if in.Groups == nil {
+		p.Groups = []string{s.defaultGroup(c.project).ID}
+	}
+	if in.FixedIPs == nil {
+		in.FixedIPs = &[]fixedIP{{}}
+		if !slices.ContainsFunc(s.subnets.all(), func(sub *subnet) bool { return sub.Network == n.ID }) {
+			in.FixedIPs = &[]fixedIP{} // a network without subnets makes ports without addresses
+		}
+	}
+	if err := s.applyPort(c, p, in); err != nil {
+		return nil, err
+	}
+	s.claim(p)
+	s.ports.put(p.ID, p)
+	return p, nil
+}
+
+// applyPort checks the members that were given and sets them on p; on error p is as before.
+func (s *Server) applyPort(c *call, p *port, in portSpec) error {
+	if in.Groups != nil {
+		for _, g := range *in.Groups {
+			if sg, ok := s.secGroups.get(g); !ok || sg.Project != c.project {
+				return neutronError(http.StatusNotFound, "SecurityGroupNotFound", "Security group %s does not exist", g)
+			}
+		}
+	}
+	for _, t := range []*string{in.Name, in.Description} {
+		if t != nil && len([]rune(*t)) > 255 {
+			return badRequest("Invalid input for name. Reason: '%s' exceeds maximum length of 255.", *t)
+		}
+	}
+	if in.FixedIPs != nil {
+		ips, err := s.allocate(p, *in.FixedIPs)
+		if err != nil {
+			return err
+		}
+		s.release(p)
+		p.FixedIPs = ips
+	}
+	if in.Groups != nil {
+		p.Groups = slices.Clone(*in.Groups)
+	}
+	set(&p.Name, in.Name)
+	set(&p.Description, in.Description)
+	set(&p.Device, in.Device)
+	set(&p.DeviceOwner, in.DeviceOwner)
+	if in.AdminUp != nil {
+		p.AdminUp = bool(*in.AdminUp)
+	}
+	if in.Security != nil {
+		p.Security = bool(*in.Security)
+	}
+	return nil
+}
+
+func set(dst *string, v *string) {
+	if v != nil {
+		*dst = *v
+	}
+}
+
+func (s *Server) updatePort(c *call) error {
+	p, err := s.portOf(c, c.path("id"))
+	if err != nil {
+		return err
+	}
+	var req struct {
+		Port portSpec `json:"port"`
+	}
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	if err := s.applyPort(c, p, req.Port); err != nil {
+		return err
+	}
+	s.claim(p)
+	p.Updated, p.Revision = s.now(), p.Revision+1
+	s.ports.put(p.ID, p)
+	return c.reply(http.StatusOK, map[string]any{"port": s.portView(p)})
+}
+
+// deletePort also unplugs a server that still uses the port, as Neutron allows.
+func (s *Server) deletePort(c *call) error {
+	p, err := s.portOf(c, c.path("id"))
+	if err != nil {
+		return err
+	}
+	if sv, ok := s.servers.get(p.Device); ok {
+		sv.Ports = slices.DeleteFunc(slices.Clone(sv.Ports), func(sp serverPort) bool { return sp.ID == p.ID })
+		s.servers.put(sv.ID, sv)
+	}
+	s.removePort(p)
+	return c.reply(http.StatusNoContent, nil)
+}
+
+func (s *Server) removePort(p *port) {
+	s.release(p)
+	for _, f := range s.floatingIPs.all() {
+		if f.Port == p.ID {
+			f.Port, f.Fixed = "", ""
+			s.floatingIPs.put(f.ID, f)
+		}
+	}
+	s.ports.del(p.ID)
+}
+
+// allocate settles the addresses of a port: those that are asked for, or the next free ones of the subnet. Nothing is
+// taken yet; claim does that.
+func (s *Server) allocate(p *port, asked []fixedIP) ([]fixedIP, error) {
+	out := []fixedIP{}
+	for _, a := range asked {
+		if a.Subnet != "" {
+			sub, ok := s.subnets.get(a.Subnet)
+			if !ok || sub.Network != p.Network {
+				return nil, neutronError(http.StatusBadRequest, "InvalidInput", "Invalid input for operation: Failed to create port on "+
+					"network %s, because fixed_ips included invalid subnet %s.", p.Network, a.Subnet)
+			}
+		}
+		var (
+			ip  fixedIP
+			err error
+		)
+		if a.Address != "" {
+			ip, err = s.allocateFixed(p, a)
+		} else {
+			ip, err = s.allocateNext(p.Network, a.Subnet, out)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(out, ip) {
+			return nil, neutronError(http.StatusConflict, "IpAddressAlreadyAllocated", "IP address %s already allocated in subnet %s", ip.Address, ip.Subnet)
+		}
+		out = append(out, ip)
+	}
+	return out, nil
+}
+
+func (s *Server) allocateFixed(p *port, a fixedIP) (fixedIP, error) {
+	addr, err := netip.ParseAddr(a.Address)
+	if err != nil {
+		return fixedIP{}, neutronError(http.StatusBadRequest, "HTTPBadRequest", "Invalid input for fixed_ips. Reason: '%s' is not a valid IP address.", a.Address)
+	}
+	for _, sub := range s.subnets.all() {
+		if sub.Network != p.Network || a.Subnet != "" && a.Subnet != sub.ID || !netip.MustParsePrefix(sub.CIDR).Contains(addr) {
+			continue
+		}
+		if owner, taken := s.used[sub.ID][addr]; taken && owner != p.ID || a.Address == sub.Gateway {
+			return fixedIP{}, neutronError(http.StatusConflict, "IpAddressAlreadyAllocated",
+				"IP address %s already allocated in subnet %s", a.Address, sub.ID)
+		}
+		return fixedIP{Subnet: sub.ID, Address: addr.String()}, nil
+	}
+	return fixedIP{}, neutronError(http.StatusBadRequest, "InvalidIpForNetwork",
+		"IP address %s is not a valid IP for any of the subnets on the specified network.", a.Address)
+}
+
+// allocateNext walks the subnet's pool from the address given last, so that an address rests before it is used again.
+func (s *Server) allocateNext(networkID, subnetID string, besides []fixedIP) (fixedIP, error) {
+	for _, sub := range s.subnets.all() {
+		if sub.Network != networkID || subnetID != "" && sub.ID != subnetID {
+			continue
+		}
+		start, end := netip.MustParseAddr(sub.Start), netip.MustParseAddr(sub.End)
+		last, ok := s.cursor[sub.ID]
+		if !ok {
+			last = end
+		}
+		for at, first := last, true; first || at != last; first = false {
+			if at = at.Next(); end.Less(at) {
+				at = start
+			}
+			ip := fixedIP{Subnet: sub.ID, Address: at.String()}
+			if _, taken := s.used[sub.ID][at]; !taken && !slices.Contains(besides, ip) {
+				return ip, nil
+			}
+		}
+	}
+	return fixedIP{}, neutronError(http.StatusConflict, "IpAddressGenerationFailure", "No more IP addresses available on network %s.", networkID)
+}
+
+// claim takes the addresses of a port, release gives them back.
+func (s *Server) claim(p *port) {
+	for _, ip := range p.FixedIPs {
+		s.claimAddress(ip.Subnet, ip.Address, p.ID)
+	}
+}
+
+func (s *Server) claimAddress(subnetID, address, owner string) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return // a floating IP or a port without an address
+	}
+	if s.used[subnetID] == nil {
+		s.used[subnetID] = map[netip.Addr]string{}
+	}
+	s.used[subnetID][addr] = owner
+	s.cursor[subnetID] = addr
+}
+
+func (s *Server) release(p *port) {
+	for _, ip := range p.FixedIPs {
+		if addr, err := netip.ParseAddr(ip.Address); err == nil {
+			delete(s.used[ip.Subnet], addr)
+		}
+	}
+}

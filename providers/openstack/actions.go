@@ -1,0 +1,46 @@
+package openstack
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gophercloud/gophercloud/v2"
+)
+
+type actionService struct {
+	*client
+	nova *gophercloud.ServiceClient
+}
+
+// act posts an action. https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
+func (a *actionService) act(ctx context.Context, call, id string, body, out any) error {
+	p, err := path(call, "servers", id, "action")
+	if err != nil {
+		return err
+	}
+	return a.send(ctx, a.nova, call, http.MethodPost, p, body, out)
+}
+
+func (a *actionService) Start(ctx context.Context, id string) error {
+	return a.act(ctx, "start server", id, map[string]any{"os-start": nil}, nil)
+}
+
+func (a *actionService) Stop(ctx context.Context, id string) error {
+	return a.act(ctx, "stop server", id, map[string]any{"os-stop": nil}, nil)
+}
+
+func (a *actionService) Reboot(ctx context.Context, id string, hard bool) error {
+	kind := "SOFT"
+	if hard {
+		kind = "HARD"
+	}
+	return a.act(ctx, "reboot server", id, map[string]any{"reboot": map[string]any{"type": kind}}, nil)
+}
+
+// Console gives the last lines of the console's log, as the guest wrote them: not fit for a terminal as it is.
+func (a *actionService) Console(ctx context.Context, id string, lines int) (string, error) {
+	var reply struct{ Output string }
+	body := map[string]any{"os-getConsoleOutput": map[string]any{"length": lines}}
+	err := a.act(ctx, "read server console", id, body, &reply)
+	return reply.Output, err
+}

@@ -1,0 +1,52 @@
+package openstack_test
+
+import (
+	"testing"
+
+	"github.com/gophercloud/gophercloud/v2"
+	gopherstack "github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"github.com/trovectl/trovectl/providers/openstack"
+)
+
+func TestApplicationCredentialsOpenTheirProject(t *testing.T) {
+	w := newWorld(t)
+	env := w.options.Getenv
+	provider, err := gopherstack.NewClient(env("OS_AUTH_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := &gophercloud.AuthOptions{IdentityEndpoint: env("OS_AUTH_URL"), Username: "demo", Password: env("OS_PASSWORD"), DomainName: "Default",
+		Scope: &gophercloud.AuthScope{ProjectName: "demo", DomainName: "Default"}}
+	if err := gopherstack.AuthenticateV3(t.Context(), provider, auth, gophercloud.EndpointOpts{}); err != nil {
+		t.Fatal(err)
+	}
+	identity, err := gopherstack.NewIdentityV3(provider, gophercloud.EndpointOpts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := provider.GetAuthResult().(tokens.CreateResult).ExtractUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := applicationcredentials.Create(t.Context(), identity, user.ID, applicationcredentials.CreateOpts{Name: "ci"}).Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := w.options
+	options.Getenv = variables(map[string]string{
+		"OS_AUTH_URL": env("OS_AUTH_URL"), "OS_APPLICATION_CREDENTIAL_ID": made.ID, "OS_APPLICATION_CREDENTIAL_SECRET": made.Secret,
+	})
+	cloud, err := openstack.Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cloud.Identity.ProjectName != "demo" {
+		t.Errorf("the credential opens project %q", cloud.Identity.ProjectName)
+	}
+	if _, err := cloud.Servers.List(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
