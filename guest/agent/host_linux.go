@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,8 @@ func (b blockDisk) probe(ctx context.Context) (map[string]string, error) {
 	out, exit, err := b.run(ctx, "blkid", "--probe", "--output", "export", b.device)
 	const nothingFound = 2
 	if exit == nothingFound && len(bytes.TrimSpace(out)) == 0 {
-		return nil, nil
+		// It says the same of a device that it cannot read, and then nothing is known about it.
+		return nil, b.readable()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for signatures on %s: %w", b.device, err)
@@ -91,6 +93,27 @@ func (b blockDisk) probe(ctx context.Context) (map[string]string, error) {
 		return nil, guest.Errorf(guest.KindConflict, "volume %s: blkid does not say whether it is blank", b.volumeID)
 	}
 	return found, nil
+}
+
+// readable fails unless both ends of the device, where signatures are, can be read.
+func (b blockDisk) readable() error {
+	file, err := os.Open(b.device)
+	if err != nil {
+		return fmt.Errorf("opening the device: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read
+	const ends = 64 << 10
+	buffer := make([]byte, ends)
+	if _, err := io.ReadFull(file, buffer); err != nil {
+		return fmt.Errorf("reading the beginning of %s: %w", b.device, err)
+	}
+	if _, err := file.Seek(-ends, io.SeekEnd); err != nil {
+		return fmt.Errorf("finding the end of %s: %w", b.device, err)
+	}
+	if _, err := io.ReadFull(file, buffer); err != nil {
+		return fmt.Errorf("reading the end of %s: %w", b.device, err)
+	}
+	return nil
 }
 
 // format makes a file system. Neither command is told to overwrite what it recognises.
@@ -156,7 +179,7 @@ func (b blockDisk) size() (int, error) {
 		return 0, fmt.Errorf("opening the device: %w", err)
 	}
 	defer func() { _ = file.Close() }() // only read
-	end, err := file.Seek(0, 2)
+	end, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return 0, fmt.Errorf("measuring the device: %w", err)
 	}

@@ -88,6 +88,16 @@ func (c *Carrier) Call(ctx context.Context, request guest.Request) (json.RawMess
 	}
 }
 
+// Alive tells whether the stream was still of use a moment ago. Once it is not, every Call fails.
+func (c *Carrier) Alive() bool {
+	select {
+	case <-c.dead:
+		return false
+	default:
+		return true
+	}
+}
+
 // Close ends the stream; open calls fail as KindUnreachable. It returns when the carrier's goroutines have ended.
 func (c *Carrier) Close() error {
 	c.fail(guest.Errorf(guest.KindUnreachable, "the connection was closed on this side"))

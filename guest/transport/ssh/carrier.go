@@ -13,8 +13,9 @@ import (
 
 // A Carrier calls one guest over SSH. It fulfils guest.Carrier.
 type Carrier struct {
-	dialer *Dialer
-	target Target
+	dialer  *Dialer
+	target  Target
+	dialing chan struct{} // holds one token: who has it may make a new link
 
 	mu     sync.Mutex
 	link   *link
@@ -28,15 +29,17 @@ func (c *Carrier) Call(ctx context.Context, request guest.Request) (json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	result, err := link.pipe.Call(ctx, request)
-	if !errors.Is(err, pipe.ErrDropped) {
-		return result, c.named(err)
+	if link.pipe.Alive() {
+		result, err := link.pipe.Call(ctx, request)
+		if !errors.Is(err, pipe.ErrDropped) {
+			return result, c.named(err)
+		}
 	}
 	again, redialErr := c.redial(ctx, link)
 	if redialErr != nil {
 		return nil, redialErr
 	}
-	result, err = again.pipe.Call(ctx, request)
+	result, err := again.pipe.Call(ctx, request)
 	return result, c.named(err)
 }
 
@@ -70,17 +73,24 @@ var errClosed = guest.Errorf(guest.KindUnreachable, "the connection was closed o
 
 // redial replaces the link that broke. Of all the calls that broke with it, the first makes the new connection.
 func (c *Carrier) redial(ctx context.Context, broken *link) (*link, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil, errClosed
+	select {
+	case c.dialing <- struct{}{}:
+		defer func() { <-c.dialing }()
+	case <-ctx.Done():
+		return nil, guest.Errorf(guest.KindUnreachable, "the connection to the guest at %s was dropped: %v", c.target.Address, ctx.Err())
 	}
-	if c.link != broken {
-		return c.link, nil
+	if now, err := c.current(); err != nil || now != broken {
+		return now, err
 	}
 	fresh, err := c.dialer.connect(ctx, c.target)
 	if err != nil {
 		return nil, guest.Errorf(guest.KindUnreachable, "the connection was dropped, and then: %s", messageOf(err))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		fresh.close()
+		return nil, errClosed
 	}
 	broken.close()
 	c.link = fresh

@@ -41,8 +41,9 @@ type Dialer struct {
 	// DialNet makes the first TCP connection; nil: net.Dialer.
 	DialNet func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu   sync.Mutex
-	jump *ssh.Client // to the bastion, while it lives
+	once    sync.Once
+	jumping chan struct{} // holds one token: who has it may make or forget the connection to the bastion
+	jump    *ssh.Client   // to the bastion, while it lives
 }
 
 const (
@@ -55,7 +56,7 @@ const (
 // Dial connects to a guest, proves its identity and starts the channel. Every failure is an *guest.Error of
 // KindUnreachable that names the address and what was tried. The caller closes the carrier.
 func (d *Dialer) Dial(ctx context.Context, target Target) (*Carrier, error) {
-	c := &Carrier{dialer: d, target: target}
+	c := &Carrier{dialer: d, target: target, dialing: make(chan struct{}, 1)}
 	link, err := d.connect(ctx, target)
 	if err != nil {
 		return nil, err
@@ -66,8 +67,10 @@ func (d *Dialer) Dial(ctx context.Context, target Target) (*Carrier, error) {
 
 // Close ends the connection to the bastion, if there is one.
 func (d *Dialer) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.lock(context.Background()); err != nil {
+		return err
+	}
+	defer d.unlock()
 	if d.jump == nil {
 		return nil
 	}
@@ -78,6 +81,18 @@ func (d *Dialer) Close() error {
 	}
 	return nil
 }
+
+func (d *Dialer) lock(ctx context.Context) error {
+	d.once.Do(func() { d.jumping = make(chan struct{}, 1) })
+	select {
+	case d.jumping <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *Dialer) unlock() { <-d.jumping }
 
 func (d *Dialer) timeout() time.Duration {
 	if d.Timeout == 0 {
@@ -133,7 +148,9 @@ func (d *Dialer) dialTarget(ctx context.Context, address string) (net.Conn, erro
 		return conn, err
 	}
 	// The shared connection had died; one new one is tried.
-	d.forget(jump)
+	if err := d.forget(ctx, jump); err != nil {
+		return nil, err
+	}
 	if jump, _, err = d.bastion(ctx); err != nil {
 		return nil, err
 	}
@@ -142,8 +159,10 @@ func (d *Dialer) dialTarget(ctx context.Context, address string) (net.Conn, erro
 
 // bastion returns the shared connection, and whether it was made just now.
 func (d *Dialer) bastion(ctx context.Context) (jump *ssh.Client, fresh bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	if err := d.lock(ctx); err != nil {
+		return nil, false, fmt.Errorf("waiting for the bastion: %w", err)
+	}
+	defer d.unlock()
 	if d.jump != nil {
 		return d.jump, false, nil
 	}
@@ -163,13 +182,16 @@ func (d *Dialer) bastion(ctx context.Context) (jump *ssh.Client, fresh bool, err
 	return jump, true, nil
 }
 
-func (d *Dialer) forget(jump *ssh.Client) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *Dialer) forget(ctx context.Context, jump *ssh.Client) error {
+	if err := d.lock(ctx); err != nil {
+		return err
+	}
+	defer d.unlock()
 	if d.jump == jump {
 		d.jump = nil
 	}
 	_ = jump.Close() // dead already
+	return nil
 }
 
 func (d *Dialer) dialNet(ctx context.Context, address string) (net.Conn, error) {

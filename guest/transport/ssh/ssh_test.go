@@ -1,0 +1,280 @@
+package ssh_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/ssh"
+	"github.com/trovectl/trovectl/guest/transport/transporttest"
+	xssh "golang.org/x/crypto/ssh"
+)
+
+func TestContract(t *testing.T) {
+	transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
+		host, client := newKey(t, 1), newKey(t, 2)
+		stream := transporttest.NewStreamServer(t, handler)
+		server := startSSHD(t, host, client.PublicKey(), servedBy(stream))
+		dialer := &ssh.Dialer{}
+		return transporttest.Guest{
+			Dial: func(ctx context.Context) (guest.Carrier, error) {
+				carrier, err := dialer.Dial(ctx, targetOf(server, client, host.PublicKey()))
+				if err != nil {
+					return nil, err
+				}
+				return carrier, nil
+			},
+			Kill: func() {
+				server.stop()
+				stream.Kill()
+			},
+			Garble: stream.Garble,
+		}
+	})
+}
+
+func wantUnreachable(t *testing.T, err error, words ...string) {
+	t.Helper()
+	var got *guest.Error
+	if !errors.As(err, &got) || got.Kind != guest.KindUnreachable {
+		t.Fatalf("error is %v, want unreachable", err)
+	}
+	for _, word := range words {
+		if !strings.Contains(got.Message, word) {
+			t.Errorf("error says %q, which lacks %q", got.Message, word)
+		}
+	}
+}
+
+func TestHostKeyGenerations(t *testing.T) {
+	first, second, client := newKey(t, 1), newKey(t, 2), newKey(t, 3)
+	server := startSSHD(t, first, client.PublicKey(), serving(t, &transporttest.Recorder{}))
+	target := targetOf(server, client, second.PublicKey(), first.PublicKey())
+	carrier, err := dialTo(t, &ssh.Dialer{}, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := carrier.HostKey(); got != 1 {
+		t.Errorf("host key %d was seen, want 1", got)
+	}
+	server.hostKey.Store(&second)
+	if err := ping(t.Context(), carrier, "a"); err != nil {
+		t.Errorf("the old connection ended with the rotation: %v", err)
+	}
+	again, err := dialTo(t, &ssh.Dialer{}, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.HostKey(); got != 0 {
+		t.Errorf("host key %d was seen, want 0", got)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	host, client, stranger := newKey(t, 1), newKey(t, 2), newKey(t, 3)
+	server := startSSHD(t, host, client.PublicKey(), serving(t, &transporttest.Recorder{}))
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	gone := startSSHD(t, host, client.PublicKey(), nil)
+	gone.stop()
+
+	good := targetOf(server, client, host.PublicKey())
+	for name, test := range map[string]struct {
+		change func(*ssh.Target)
+		words  []string
+	}{
+		"another host key": {
+			func(g *ssh.Target) { g.HostKeys = []xssh.PublicKey{stranger.PublicKey()} },
+			[]string{server.address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
+				xssh.FingerprintSHA256(stranger.PublicKey())},
+		},
+		"our key is refused": {
+			func(g *ssh.Target) { g.Signers = []xssh.Signer{stranger} },
+			[]string{server.address, "refuses every key"},
+		},
+		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.address, "no host key"}},
+		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.address }, []string{gone.address, "refused"}},
+		"no greeting": {
+			func(g *ssh.Target) { g.Address = silent.Addr().String() },
+			[]string{silent.Addr().String(), "no answer in time", "300ms"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := good
+			test.change(&target)
+			began := time.Now()
+			_, err := dialTo(t, &ssh.Dialer{Timeout: 300 * time.Millisecond}, target)
+			wantUnreachable(t, err, test.words...)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+func TestDroppedCallIsSentAgainOnce(t *testing.T) {
+	host, client := newKey(t, 1), newKey(t, 2)
+	var server *sshd
+	var drops atomic.Int32
+	recorder := &transporttest.Recorder{}
+	recorder.Do = func(_ context.Context, r guest.Request) (any, error) {
+		if drops.Add(-1) >= 0 {
+			server.dropAll() // after the effect, before the reply
+		}
+		return r.ID, nil
+	}
+	server = startSSHD(t, host, client.PublicKey(), serving(t, recorder))
+	carrier, err := dialTo(t, &ssh.Dialer{}, targetOf(server, client, host.PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drops.Store(1)
+	if err := ping(t.Context(), carrier, "once"); err != nil {
+		t.Fatalf("the call was not sent again: %v", err)
+	}
+	if n := recorder.Effects("once"); n != 1 {
+		t.Errorf("%d effects, want 1", n)
+	}
+	if n := server.accepted.Load(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+	server.stop()
+	wantUnreachable(t, ping(t.Context(), carrier, "late"), server.address, "dropped")
+}
+
+func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
+	host, client := newKey(t, 1), newKey(t, 2)
+	const calls = 20
+	var together sync.WaitGroup
+	together.Add(calls)
+	recorder := &transporttest.Recorder{}
+	var server *sshd
+	var once sync.Once
+	recorder.Do = func(context.Context, guest.Request) (any, error) {
+		together.Done()
+		together.Wait()
+		once.Do(server.dropAll)
+		return 1, nil
+	}
+	server = startSSHD(t, host, client.PublicKey(), serving(t, recorder))
+	carrier, err := dialTo(t, &ssh.Dialer{}, targetOf(server, client, host.PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	for i := range calls {
+		work.Go(func() {
+			if err := ping(t.Context(), carrier, fmt.Sprint(i)); err != nil {
+				t.Errorf("call %d: %v", i, err)
+			}
+		})
+	}
+	work.Wait()
+	if n := server.accepted.Load(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+func TestCommandThatFailsSaysWhy(t *testing.T) {
+	host, client := newKey(t, 1), newKey(t, 2)
+	server := startSSHD(t, host, client.PublicKey(), func(s io.ReadWriteCloser) uint32 {
+		_, _ = io.WriteString(s.(xssh.Channel).Stderr(), "sh: 1: trove-guestagent:\n not found\n")
+		return 127
+	})
+	carrier, err := dialTo(t, &ssh.Dialer{}, targetOf(server, client, host.PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantUnreachable(t, ping(t.Context(), carrier, "a"), server.address, "127", "trove-guestagent: not found")
+}
+
+func TestKeepAliveNoticesASilentPeer(t *testing.T) {
+	host, client := newKey(t, 1), newKey(t, 2)
+	release := make(chan struct{})
+	defer close(release)
+	server := startSSHD(t, host, client.PublicKey(), serving(t, &transporttest.Recorder{
+		Do: func(context.Context, guest.Request) (any, error) {
+			<-release
+			return 1, nil
+		},
+	}))
+	carrier, err := dialTo(t, &ssh.Dialer{KeepAlive: 50 * time.Millisecond}, targetOf(server, client, host.PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() {
+		server.mute.Store(true)
+		_ = server.listener.Close()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	wantUnreachable(t, ping(ctx, carrier, "a"), "dropped")
+}
+
+func TestBastion(t *testing.T) {
+	host, client, jumpHost, jumpClient := newKey(t, 1), newKey(t, 2), newKey(t, 3), newKey(t, 4)
+	server := startSSHD(t, host, client.PublicKey(), serving(t, &transporttest.Recorder{}))
+	jump := startSSHD(t, jumpHost, jumpClient.PublicKey(), nil)
+	jump.jumps = true
+	newDialer := func() *ssh.Dialer {
+		d := &ssh.Dialer{Timeout: 2 * time.Second, Bastion: &ssh.Bastion{
+			Address: jump.address, User: "ci", HostKey: jumpHost.PublicKey(), Signers: []xssh.Signer{jumpClient},
+		}}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return d
+	}
+	target := targetOf(server, client, host.PublicKey())
+
+	t.Run("guests share one connection", func(t *testing.T) {
+		dialer, before := newDialer(), jump.accepted.Load()
+		for i := range 3 {
+			carrier, err := dialTo(t, dialer, target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ping(t.Context(), carrier, fmt.Sprint("a", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := jump.accepted.Load() - before; n != 1 {
+			t.Errorf("%d connections to the bastion, want 1", n)
+		}
+	})
+	t.Run("a lost bastion is found again", func(t *testing.T) {
+		carrier, err := dialTo(t, newDialer(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jump.dropAll()
+		if err := ping(t.Context(), carrier, "b"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("its host key is pinned", func(t *testing.T) {
+		dialer := newDialer()
+		dialer.Bastion.HostKey = host.PublicKey()
+		_, err := dialTo(t, dialer, target)
+		wantUnreachable(t, err, target.Address, jump.address, "host key mismatch")
+	})
+	t.Run("a guest that is away is named", func(t *testing.T) {
+		away := target
+		away.Address = "127.0.0.1:1"
+		_, err := dialTo(t, newDialer(), away)
+		wantUnreachable(t, err, away.Address, jump.address, "refused")
+	})
+}
