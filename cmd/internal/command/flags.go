@@ -113,7 +113,7 @@ func (l listFlag) Set(text string) error {
 }
 
 func (f *flags) variables() {
-	f.set.Var(assignmentFlag{f, config.AssignValue}, "var", "k=v: the value of a variable; may be repeated")
+	f.set.Var(assignmentFlag{f, config.AssignVar}, "var", "k=v: the value of a variable; may be repeated")
 	f.set.Var(assignmentFlag{f, config.AssignFile}, "var-file", "FILE: values of variables; may be repeated")
 }
 
