@@ -25,8 +25,8 @@ func TestPlan_properties(t *testing.T) {
 		w.converge(t)
 		for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 			w.meddle(t)
-			strangers := w.strangers()
 			w.declare(t)
+			strangers := w.strangers()
 			w.converge(t)
 			if diff := cmp.Diff(strangers, w.strangers()); diff != "" {
 				t.Fatalf("what nobody declared was touched (-before +after):\n%s", diff)
@@ -194,12 +194,13 @@ func (w *world) meddle(t *rapid.T) {
 	}
 }
 
-func (w *world) strangers() map[string]any {
-	out := map[string]any{}
+// strangers is what nobody declared in the instances that stay.
+func (w *world) strangers() map[string]string {
+	out := map[string]string{}
 	for address, record := range w.has.Records {
 		if m := w.real.machines[record.Member]; m != nil && w.want.Resources[address] != nil {
 			if d, there := m.database["stranger"]; there {
-				out[address.String()+" database"] = d
+				out[address.String()+" database"] = d.Charset
 			}
 			if u, there := m.account["stranger@%"]; there {
 				out[address.String()+" user"] = u.Password.Engine
