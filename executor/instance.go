@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/trovectl/trovectl/config/catalog"
@@ -197,7 +198,8 @@ func (i *instanceAct) awaitVolume(ctx context.Context, id string) error {
 		case v.Status == "error":
 			return false, fmt.Errorf("volume %s went to error while it was created", id)
 		}
-		return v.Status == "available" || v.Status == "in-use", nil
+		// reserved and attaching: an earlier run asked for the server already, and the server's own wait decides.
+		return slices.Contains([]string{"available", "reserved", "attaching", "in-use"}, v.Status), nil
 	})
 	return err
 }

@@ -5,7 +5,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -215,15 +214,4 @@ func asGuestError(kind guest.ErrorKind, doing string, err error) error {
 		return guest.Errorf(known.Kind, "%s: %s", doing, known.Message)
 	}
 	return guest.Errorf(kind, "%s: %v", doing, err)
-}
-
-func exists(path string) (bool, error) {
-	_, err := os.Stat(path)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, os.ErrNotExist):
-		return false, nil
-	}
-	return false, fmt.Errorf("looking for %s: %w", path, err)
 }

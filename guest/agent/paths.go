@@ -18,7 +18,7 @@ type paths struct {
 	outcomes string // outcomes of the time before there is a data volume
 	data     string // the data volume: a mount point, or a link to a directory that plays a disk
 	conf     string // the engine's option files
-	run      string // the engine's sockets and pid files
+	run      string // the engine's sockets and pid files; not below /run, which a boot empties: engines find theirs again
 	logs     string // the engine's logs
 	sockets  string // directory of the agent's own sockets
 	devices  string // where udev names disks
@@ -39,7 +39,7 @@ func newPaths(root string) paths {
 		outcomes: at("var/lib/trove-guestagent/outcomes.log"),
 		data:     at("var/lib/trove-guestagent/data"),
 		conf:     at("etc/trove-guestagent/engine"),
-		run:      at("run/trove-guestagent/engine"),
+		run:      at("var/lib/trove-guestagent/run"),
 		logs:     at("var/log/trove-guestagent"),
 		sockets:  at("run/trove-guestagent"),
 		devices:  at("dev/disk/by-id"),
