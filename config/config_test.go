@@ -114,78 +114,6 @@ output "f" { value = [file("data.txt"), fileexists("other.txt")] }
 	}
 }
 
-// TestSecretsAreNowhere searches everything that a load returns.
-func TestSecretsAreNowhere(t *testing.T) {
-	secrets := []string{"pw-from-env-1", "pw-from-file-2", "pw-literal-3", "pw-default-4", `pw-"quoted-5`, "pw-token-6"}
-	files := map[string]string{
-		"main.trove.hcl": base + `
-variable "env" {
-  sensitive = true
-}
-variable "file" {
-  sensitive = true
-  type      = map(string)
-}
-variable "default" {
-  sensitive = true
-  default   = "pw-default-4"
-}
-provider "openstack" {
-  token = "pw-token-6"
-}
-locals {
-  wrong = tonumber(var.env)
-  also  = tonumber(nonsensitive(var.file["a"]))
-}
-user "a" {
-  instance = instance.orders
-  password = var.env
-}
-user "b" {
-  instance = instance.orders
-  password = "pw-literal-3"
-}
-user "c" {
-  instance = instance.orders
-  password = "pw-\"quoted-5"
-  name     = var.default
-}
-output "o" {
-  value     = [var.env, var.file]
-  sensitive = true
-}
-`,
-		"trovevars.hcl": "file = {\n  a = \"pw-from-file-2\"\n}\n",
-	}
-	c, list := Load(writeFiles(t, files), Input{Environ: []string{"TROVE_VAR_env=pw-from-env-1"}})
-	if !list.HasErrors() {
-		t.Fatal("the configuration has errors, but none is told")
-	}
-	listText, err := json.Marshal(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(listText) + fmt.Sprintf("%v %+v", c.Secrets, c.Set)
-	for name, src := range c.Sources {
-		text += name + string(src)
-		if len(src) != len(files[name]) {
-			t.Errorf("%s: places moved", name)
-		}
-	}
-	known := map[string]bool{}
-	for _, s := range c.Secrets {
-		known[s.Reveal()] = true
-	}
-	for _, secret := range secrets {
-		if strings.Contains(text, secret) {
-			t.Errorf("%q can be read", secret)
-		}
-		if !known[secret] {
-			t.Errorf("%q is not among the secrets to scrub", secret)
-		}
-	}
-}
-
 func TestOutputs(t *testing.T) {
 	c := mustLoad(t, map[string]string{"main.trove.hcl": base + `
 locals {
@@ -338,35 +266,6 @@ func TestFilesThatAreNotRead(t *testing.T) {
 	if _, list := Load(dir, Input{}); len(list) > 0 {
 		t.Errorf("told: %s", showList(list))
 	}
-}
-
-func TestFormat(t *testing.T) {
-	got, list := Format("x.trove.hcl", []byte("locals{\na=1\n  bcd =   2\n}\n"))
-	if len(list) > 0 || string(got) != "locals {\n  a   = 1\n  bcd = 2\n}\n" {
-		t.Errorf("formatted: %s %s", got, showList(list))
-	}
-	broken := []byte("locals {\n")
-	got, list = Format("x.trove.hcl", broken)
-	if !bytes.Equal(got, broken) || !list.HasErrors() || list[0].Subject.Filename != "x.trove.hcl" {
-		t.Errorf("a broken file stays as it is: %s %s", got, showList(list))
-	}
-}
-
-// TestFormatTwice: formatting what is formatted changes nothing.
-func TestFormatTwice(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		src := rapid.SliceOf(rapid.SampledFrom([]string{
-			"locals {\n", "}\n", "a=1\n", "bb  =   [1,\n2]\n", "# c\n", "\n", "x \"y\" {\n", `t = "${ a }"` + "\n", "  ", "z = <<E\nE\n",
-		})).Draw(t, "source")
-		once, list := Format("f", []byte(strings.Join(src, "")))
-		if list.HasErrors() {
-			return
-		}
-		twice, list := Format("f", once)
-		if list.HasErrors() || !bytes.Equal(once, twice) {
-			t.Fatalf("once:\n%s\ntwice:\n%s", once, twice)
-		}
-	})
 }
 
 func TestSchema(t *testing.T) {

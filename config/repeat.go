@@ -131,7 +131,7 @@ func (r *reader) evalKeys(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.
 		r.poisoned = true
 		return v, false
 	}
-	if !v.IsKnown() {
+	if !v.IsKnown() || (v.Type().IsSetType() && !v.IsWhollyKnown()) {
 		r.poisoned = true
 		return v, false
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,30 +56,30 @@ output "names" {
 `}
 }
 
-// TestLinear loads fleets of growing size: what a load allocates grows with the number of instances and not faster.
+// TestLinear loads a thousand and ten thousand instances: what a load allocates grows with their number and not faster.
 func TestLinear(t *testing.T) {
-	const small, large = 500, 5000
-	each := func(n int) float64 {
-		dir := writeFiles(t, fleetFiles(n))
-		return testing.AllocsPerRun(1, func() {
-			c, list := Load(dir, Input{})
-			if list.HasErrors() || len(c.Set.Resources) != 3*n+2 {
-				t.Fatalf("%d resources, %s", len(c.Set.Resources), showList(list))
-			}
-		})
-	}
-	a, b := each(small), each(large)
+	const small, large = 1000, 10_000
+	a, b := allocations(t, small), allocations(t, large)
 	if ratio := b / a; ratio > 1.3*large/small {
 		t.Errorf("ten times the instances allocate %.1f times as much (%.0f, then %.0f)", ratio, a, b)
 	}
 }
 
-func TestTenThousand(t *testing.T) {
-	c := mustLoad(t, fleetFiles(10_000), Input{})
-	addr := resource.Address{Kind: resource.KindUser, Name: "fleet", Key: resource.TextKey("n09999")}
-	if res := c.Set.Resources[addr]; res == nil || len(res.DependsOn) != 1 {
-		t.Errorf("%s: %+v", addr, res)
+func allocations(t *testing.T, n int) float64 {
+	t.Helper()
+	dir := writeFiles(t, fleetFiles(n))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	c, list := Load(dir, Input{})
+	runtime.ReadMemStats(&after)
+	if list.HasErrors() || len(c.Set.Resources) != 3*n+2 {
+		t.Fatalf("%d resources, %s", len(c.Set.Resources), showList(list))
 	}
+	last := resource.Address{Kind: resource.KindUser, Name: "fleet", Key: resource.TextKey(fmt.Sprintf("n%05d", n-1))}
+	if res := c.Set.Resources[last]; res == nil || len(res.DependsOn) != 1 {
+		t.Errorf("%s: %+v", last, res)
+	}
+	return float64(after.Mallocs - before.Mallocs)
 }
 
 func BenchmarkLoad(b *testing.B) {

@@ -1,25 +1,47 @@
 package resource
 
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+)
+
 // Hidden is what a secret prints and marshals as.
 const Hidden = "(sensitive)"
 
 // Secret holds a value that is never printed, logged or encoded. Only the code that needs the value calls Reveal.
-type Secret struct{ value string }
+// It keeps the value behind a pointer: fmt prints unexported fields without asking their methods.
+type Secret struct{ value *string }
 
-// NewSecret hides a value.
-func NewSecret(value string) Secret { return Secret{value: value} }
+// NewSecret hides a value. An empty one is the zero Secret.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{value: &value}
+}
 
 // Reveal is the value.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsZero tells whether there is no value.
-func (s Secret) IsZero() bool { return s.value == "" }
+func (s Secret) IsZero() bool { return s.value == nil }
+
+// Equal tells whether two secrets have the same value.
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
 
 // String hides the value from fmt.
 func (s Secret) String() string { return Hidden }
 
-// GoString hides the value from %#v.
-func (s Secret) GoString() string { return Hidden }
+// Format hides the value from every verb of fmt.
+func (s Secret) Format(out fmt.State, _ rune) { _, _ = io.WriteString(out, Hidden) }
 
 // MarshalText hides the value from encoders.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(Hidden), nil }
