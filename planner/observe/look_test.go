@@ -222,11 +222,18 @@ func TestLook_oneListFails(t *testing.T) {
 func TestLook_errors(t *testing.T) {
 	w := newWorld(t)
 	w.build("orders")
-	w.cloud.Deny("list servers")
-	if _, err := observe.Look(context.Background(), w.look, w.prior, nil); err != nil && !providers.IsKind(err, providers.KindDenied) {
-		t.Errorf("a denied list: %v", err)
+	w.cloud.Deny("list servers") // by a policy: the rest can be looked at
+	if s := w.seen().Seen[orders]; s.Presence != planner.Unknown {
+		t.Errorf("with a denied list the instance is %+v", s)
 	}
 	w.cloud.Heal()
+	refused := *w.cloud.Cloud()
+	refused.Servers = expired{refused.Servers}
+	sources := w.look
+	sources.Cloud = &refused
+	if _, err := observe.Look(context.Background(), sources, w.prior, nil); !providers.IsKind(err, providers.KindDenied) {
+		t.Errorf("refused credentials: %v", err)
+	}
 	w.cloud.Fail(memory.Fault{Kind: providers.KindTransient, Times: -1})
 	if _, err := observe.Look(context.Background(), w.look, w.prior, nil); !providers.IsKind(err, providers.KindTransient) {
 		t.Errorf("a cloud that is down: %v", err)
@@ -326,4 +333,11 @@ func TestFacts(t *testing.T) {
 	if err := facts.Verify(ctx, step); !providers.IsKind(err, providers.KindTransient) {
 		t.Errorf("a server that cannot be read: %v", err)
 	}
+}
+
+// expired is a service that does not accept the token.
+type expired struct{ providers.Servers }
+
+func (expired) List(context.Context) ([]providers.Server, error) {
+	return nil, &providers.Error{Kind: providers.KindDenied, Call: "list servers", Status: 401}
 }
