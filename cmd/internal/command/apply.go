@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -166,9 +165,6 @@ func (op *operation) ask(mode plan.Mode) bool {
 	}
 	op.view.Note(question + "\n  Only 'yes' is an approval.\n")
 	_, _ = fmt.Fprint(op.streams.Out, "  Enter a value: ")
-	line, err := bufio.NewReader(op.streams.In).ReadString('\n')
-	if err != nil && line == "" {
-		return false
-	}
-	return strings.TrimSpace(line) == "yes"
+	line, err := op.readAnswer(false)
+	return err == nil && strings.TrimSpace(line) == "yes"
 }
