@@ -46,7 +46,6 @@ type flags struct {
 	machines string
 	quotas   string
 	purge    bool
-	force    bool
 }
 
 func newFlags(words string) *flags {
