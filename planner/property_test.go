@@ -259,24 +259,33 @@ func TestPlan_linear(t *testing.T) {
 	}
 }
 
-// BenchmarkPlan plans a fleet in which nothing has to be done, and one that has to be made.
+// BenchmarkPlan plans a fleet in which nothing has to be done, one thing has to be done, and everything has to be made. An
+// instance has a database and a user. The time for each instance stays as it is; one change costs no more than none.
 func BenchmarkPlan(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
+	for _, n := range []int{100, 1000, 10_000} {
 		w := fleet(b, n)
-		seen := w.real.look(w)
-		b.Run(fmt.Sprintf("unchanged/%d", n), func(b *testing.B) {
-			for range b.N {
-				w.planFrom(seen)
-			}
-		})
-		w.has = state.Empty(lineage)
-		seen = w.real.look(w)
-		b.Run(fmt.Sprintf("create/%d", n), func(b *testing.B) {
-			for range b.N {
-				w.planFrom(seen)
-			}
-		})
+		measure(b, "unchanged", n, w, 0)
+		last := w.want.Resources[at(fmt.Sprintf("database.d[%d]", n-1))]
+		had := last.Body
+		last.Body = &resource.Database{Instance: had.(*resource.Database).Instance, Name: "d", Charset: "utf8mb4"}
+		measure(b, "one-change", n, w, 1)
+		last.Body = had
+		w.has, w.real = state.Empty(lineage), newReality()
+		measure(b, "create", n, w, 3*n+1)
 	}
+}
+
+func measure(b *testing.B, name string, n int, w *world, steps int) {
+	seen := w.real.look(w)
+	b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if p := w.planFrom(seen); len(p.Steps) != steps {
+				b.Fatalf("%d steps, want %d", len(p.Steps), steps)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/instance")
+	})
 }
 
 func fleet(t failer, n int) *world {

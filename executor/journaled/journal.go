@@ -3,6 +3,7 @@
 package journaled
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -26,12 +27,10 @@ type Journal struct {
 	members map[state.MemberID]state.Member
 	roles   map[state.RoleID]state.Role
 	records map[resource.Address]state.Record
-	open    map[slotKey]state.Intent
-}
-
-type slotKey struct {
-	member state.MemberID
-	slot   string
+	// What follows are indices, so that what a commit or a removal costs does not grow with the fleet.
+	follow map[state.RoleID]map[resource.Address]bool
+	open   map[state.MemberID]map[string]state.Intent // by slot
+	places map[state.IntentID]state.Place
 }
 
 // New starts from what the session's snapshot says.
@@ -40,15 +39,62 @@ func New(session state.Session, newID func() state.IntentID, now func() time.Tim
 	j := &Journal{
 		session: session, newID: newID, now: now, lineage8: snapshot.Lineage8(),
 		members: map[state.MemberID]state.Member{}, roles: map[state.RoleID]state.Role{},
-		records: map[resource.Address]state.Record{}, open: map[slotKey]state.Intent{},
+		records: map[resource.Address]state.Record{}, follow: map[state.RoleID]map[resource.Address]bool{},
+		open: map[state.MemberID]map[string]state.Intent{}, places: map[state.IntentID]state.Place{},
 	}
 	maps.Copy(j.members, snapshot.Members)
 	maps.Copy(j.roles, snapshot.Roles)
-	maps.Copy(j.records, snapshot.Records)
+	for _, r := range snapshot.Records {
+		j.put(r)
+	}
 	for _, in := range snapshot.Intents {
-		j.open[slotKey{in.Member, in.Slot}] = in
+		j.begun(in)
 	}
 	return j
+}
+
+// put and drop change a record, begun and ended an open intent, each with its indices; j.mu is held.
+func (j *Journal) put(r state.Record) {
+	j.drop(r.Address)
+	j.records[r.Address] = r
+	if j.follow[r.Role] == nil {
+		j.follow[r.Role] = map[resource.Address]bool{}
+	}
+	j.follow[r.Role][r.Address] = true
+}
+
+func (j *Journal) drop(address resource.Address) {
+	r, ok := j.records[address]
+	if !ok {
+		return
+	}
+	delete(j.records, address)
+	delete(j.follow[r.Role], address)
+	if len(j.follow[r.Role]) == 0 {
+		delete(j.follow, r.Role)
+	}
+}
+
+func (j *Journal) begun(in state.Intent) {
+	if j.open[in.Member] == nil {
+		j.open[in.Member] = map[string]state.Intent{}
+	}
+	j.open[in.Member][in.Slot] = in
+	j.places[in.ID] = state.Place{Member: in.Member, Slot: in.Slot}
+}
+
+func (j *Journal) ended(id state.IntentID) {
+	at, ok := j.places[id]
+	if !ok {
+		return
+	}
+	delete(j.places, id)
+	if j.open[at.Member][at.Slot].ID == id {
+		delete(j.open[at.Member], at.Slot)
+	}
+	if len(j.open[at.Member]) == 0 {
+		delete(j.open, at.Member)
+	}
 }
 
 // Commit makes a batch durable. Use it for changes of the record that no call belongs to.
@@ -66,10 +112,10 @@ func (j *Journal) Commit(ctx context.Context, batch state.Batch) error {
 		j.roles[r.ID] = r
 	}
 	for _, r := range batch.PutRecords {
-		j.records[r.Address] = r
+		j.put(r)
 	}
 	for _, address := range batch.DropRecords {
-		delete(j.records, address)
+		j.drop(address)
 	}
 	for _, id := range batch.DropRoles {
 		delete(j.roles, id)
@@ -77,11 +123,11 @@ func (j *Journal) Commit(ctx context.Context, batch state.Batch) error {
 	for _, id := range batch.DropMembers {
 		delete(j.members, id)
 	}
-	if len(batch.End) > 0 {
-		maps.DeleteFunc(j.open, func(_ slotKey, in state.Intent) bool { return slices.Contains(batch.End, in.ID) })
+	for _, id := range batch.End {
+		j.ended(id)
 	}
 	for _, in := range batch.Begin {
-		j.open[slotKey{in.Member, in.Slot}] = in
+		j.begun(in)
 	}
 	return nil
 }
@@ -106,14 +152,7 @@ func (j *Journal) Record(address resource.Address) (state.Record, bool) {
 func (j *Journal) RecordsOf(role state.RoleID) []resource.Address {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var all []resource.Address
-	for address, r := range j.records {
-		if r.Role == role {
-			all = append(all, address)
-		}
-	}
-	slices.SortFunc(all, resource.Address.Compare)
-	return all
+	return slices.SortedFunc(maps.Keys(j.follow[role]), resource.Address.Compare)
 }
 
 // MemberOf is the member that serves as a role, as of the last commit.
@@ -130,7 +169,7 @@ func (j *Journal) MemberOf(role state.RoleID) (state.Member, bool) {
 func (j *Journal) intent(member state.MemberID, slot string) (state.Intent, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	in, ok := j.open[slotKey{member, slot}]
+	in, ok := j.open[member][slot]
 	return in, ok
 }
 
@@ -138,19 +177,7 @@ func (j *Journal) intent(member state.MemberID, slot string) (state.Intent, bool
 func (j *Journal) OpenIntents(member state.MemberID) []state.Intent {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var all []state.Intent
-	for key, in := range j.open {
-		if key.member == member {
-			all = append(all, in)
-		}
-	}
-	slices.SortFunc(all, func(a, b state.Intent) int {
-		if a.Slot < b.Slot {
-			return -1
-		}
-		return 1
-	})
-	return all
+	return slices.SortedFunc(maps.Values(j.open[member]), func(a, b state.Intent) int { return cmp.Compare(a.Slot, b.Slot) })
 }
 
 // Hands change one member's things, for one resource. Only one step at a time may fill or empty the slots of a member;

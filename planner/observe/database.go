@@ -23,7 +23,7 @@ func (l *look) database(record state.Record) planner.Subject {
 	if s.Presence == planner.Unknown {
 		return s
 	}
-	seen, there := findDatabase(host.Databases, body.Name)
+	seen, there := host.databases[body.Name]
 	if !there {
 		return planner.Subject{Presence: planner.Absent}
 	}
@@ -33,23 +33,15 @@ func (l *look) database(record state.Record) planner.Subject {
 }
 
 // within is what the guest of an instance said, with a present subject, or an unknown one that says why it said nothing.
-func (l *look) within(instance resource.Address) (guest.Inspection, planner.Subject) {
+func (l *look) within(instance resource.Address) (inspected, planner.Subject) {
 	asked, known := l.inspected[instance]
 	switch {
 	case !known:
-		return guest.Inspection{}, planner.Subject{Presence: planner.Unknown, Why: fmt.Sprintf("%s is not recorded", instance)}
+		return inspected{}, planner.Subject{Presence: planner.Unknown, Why: fmt.Sprintf("%s is not recorded", instance)}
 	case asked.why != "":
-		return guest.Inspection{}, planner.Subject{Presence: planner.Unknown, Why: asked.why, Skipped: asked.skipped}
+		return inspected{}, planner.Subject{Presence: planner.Unknown, Why: asked.why, Skipped: asked.skipped}
 	}
-	return asked.Inspection, planner.Subject{Presence: planner.Present}
-}
-
-func findDatabase(all []guest.ObservedDatabase, name string) (guest.ObservedDatabase, bool) {
-	i := slices.IndexFunc(all, func(d guest.ObservedDatabase) bool { return d.Name == name })
-	if i < 0 {
-		return guest.ObservedDatabase{}, false
-	}
-	return all[i], true
+	return asked, planner.Subject{Presence: planner.Present}
 }
 
 func databaseBody(body *resource.Database, seen guest.ObservedDatabase) *resource.Database {
@@ -86,7 +78,7 @@ func (l *look) undeclared() {
 			continue
 		}
 		if asked, known := l.inspected[instance]; known && asked.why == "" {
-			l.found(address, r.Body, asked.Inspection)
+			l.found(address, r.Body, asked)
 		}
 	}
 	for instance, asked := range l.inspected {
@@ -102,7 +94,7 @@ func (l *look) undeclared() {
 			add(resource.KindDatabase, d.Name)
 		}
 		for _, u := range asked.Users {
-			add(resource.KindUser, account(u.Name, u.Host))
+			add(resource.KindUser, account{u.Name, u.Host}.String())
 		}
 	}
 	slices.SortFunc(l.out.Unmanaged, func(a, b plan.Unmanaged) int {
@@ -110,14 +102,14 @@ func (l *look) undeclared() {
 	})
 }
 
-func (l *look) found(address resource.Address, body resource.Body, seen guest.Inspection) {
+func (l *look) found(address resource.Address, body resource.Body, seen inspected) {
 	switch b := body.(type) {
 	case *resource.Database:
-		if d, there := findDatabase(seen.Databases, b.Name); there {
+		if d, there := seen.databases[b.Name]; there {
 			l.out.Found[address] = databaseBody(b, d)
 		}
 	case *resource.User:
-		if u, there := findUser(seen.Users, b.Name, b.Host); there {
+		if u, there := seen.users[account{b.Name, b.Host}]; there {
 			l.out.Found[address] = userBody(b, u)
 		}
 	}
@@ -129,7 +121,7 @@ func nameOf(body resource.Body) (instance resource.Address, name string, ok bool
 	case *resource.Database:
 		return b.Instance, string(resource.KindDatabase) + " " + b.Name, true
 	case *resource.User:
-		return b.Instance, string(resource.KindUser) + " " + account(b.Name, b.Host), true
+		return b.Instance, string(resource.KindUser) + " " + account{b.Name, b.Host}.String(), true
 	default:
 		return resource.Address{}, "", false
 	}

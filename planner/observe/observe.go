@@ -98,6 +98,23 @@ type inspected struct {
 	guest.Inspection
 	why     string // it could not be asked or did not answer, or its engine cannot tell; empty: it answered
 	skipped bool   // nobody asked
+	// What it answered by name, so that an instance may hold as many as it likes.
+	databases map[string]guest.ObservedDatabase
+	users     map[account]guest.ObservedUser
+}
+
+// answered indexes what a guest said.
+func answered(i guest.Inspection) inspected {
+	out := inspected{
+		Inspection: i, databases: make(map[string]guest.ObservedDatabase, len(i.Databases)), users: make(map[account]guest.ObservedUser, len(i.Users)),
+	}
+	for _, d := range i.Databases {
+		out.databases[d.Name] = d
+	}
+	for _, u := range i.Users {
+		out.users[account{u.Name, u.Host}] = u
+	}
+	return out
 }
 
 // askGuests asks the guests of all instances that are ready, each once.
@@ -159,7 +176,7 @@ func (l *look) ask(ctx context.Context, member state.Member, names []string) ins
 	case !tells(answer.Status):
 		return inspected{Inspection: answer, why: fmt.Sprintf("the engine is %s", answer.Status)}
 	}
-	return inspected{Inspection: answer}
+	return answered(answer)
 }
 
 // tells tells whether an engine in this state knows its databases and users. One that does not answer has empty lists,

@@ -20,7 +20,7 @@ func (l *look) user(record state.Record) planner.Subject {
 	if s.Presence == planner.Unknown {
 		return s
 	}
-	seen, there := findUser(host.Users, body.Name, body.Host)
+	seen, there := host.users[account{body.Name, body.Host}]
 	if !there {
 		return planner.Subject{Presence: planner.Absent}
 	}
@@ -28,20 +28,15 @@ func (l *look) user(record state.Record) planner.Subject {
 	return s
 }
 
-func findUser(all []guest.ObservedUser, name, host string) (guest.ObservedUser, bool) {
-	i := slices.IndexFunc(all, func(u guest.ObservedUser) bool { return u.Name == name && u.Host == host })
-	if i < 0 {
-		return guest.ObservedUser{}, false
-	}
-	return all[i], true
-}
+// account is what a user is called inside of a guest; host is empty where the engine has none.
+type account struct{ name, host string }
 
-// account is how a user is written: the name alone where the engine has no hosts.
-func account(name, host string) string {
-	if host == "" {
-		return name
+// String is how a user is written: the name alone where the engine has no hosts.
+func (a account) String() string {
+	if a.host == "" {
+		return a.name
 	}
-	return name + "@" + host
+	return a.name + "@" + a.host
 }
 
 // userBody is the recorded user with the grants and the password's verifier as seen.

@@ -42,7 +42,7 @@ func at(text string) resource.Address {
 
 // world is a cloud with one instance built in it, its record, and what its guest says.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	cloud  *memory.Cloud
 	prior  *state.Snapshot
 	guests *told
@@ -70,7 +70,7 @@ func (g *told) Inspect(ctx context.Context, member state.Member, names []string)
 	return says, fails
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, cloud: memory.New(memory.Options{}), prior: state.Empty(lineage), guests: &told{
 		says: map[state.MemberID]guest.Inspection{}, fails: map[state.MemberID]error{},
@@ -80,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func must[T any](t *testing.T) func(T, error) T {
+func must[T any](t testing.TB) func(T, error) T {
 	return func(value T, err error) T {
 		t.Helper()
 		if err != nil {

@@ -129,7 +129,13 @@ func (s *Server) listGroups(c *call) error {
 }
 
 func (s *Server) replyGroup(c *call, status int, g *securityGroup) error {
-	return c.reply(status, map[string]any{"security_group": groupView(g, s.rulesByGroup(c.project)[g.ID])})
+	var rules []any
+	for _, r := range s.secRules.all() {
+		if r.Project == c.project && r.Group == g.ID {
+			rules = append(rules, ruleView(r))
+		}
+	}
+	return c.reply(status, map[string]any{"security_group": groupView(g, rules)})
 }
 
 func (s *Server) showGroup(c *call) error {

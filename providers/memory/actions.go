@@ -65,12 +65,17 @@ func (a *actionService) Console(ctx context.Context, id string, _ int) (string, 
 func (c *Cloud) moveServers(only string) {
 	var due []*server
 	c.mu.Lock()
-	c.servers.each(func(row *server) {
-		if (only == "" || row.ID == only) && row.look() {
+	visit := func(row *server) {
+		if row.look() {
 			row.moving = true
 			due = append(due, row)
 		}
-	})
+	}
+	if only == "" {
+		c.servers.each(visit)
+	} else if row := c.servers.get(only); row != nil {
+		visit(row)
+	}
 	c.mu.Unlock()
 	for _, row := range due {
 		c.moveServer(row)

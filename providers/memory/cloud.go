@@ -52,6 +52,7 @@ type Cloud struct {
 	volumes table[volume]
 	ports   table[port]
 	groups  table[group]
+	pools   map[string]*addresses // by subnet
 	world   fixed
 }
 
@@ -74,6 +75,7 @@ func New(options Options) *Cloud {
 		now:     time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		calls:   map[string]int{},
 		denied:  map[string]bool{},
+		pools:   map[string]*addresses{},
 		world:   newFixed(),
 	}
 	c.groups.add(defaultGroup, &group{SecurityGroup: providers.SecurityGroup{ID: defaultGroup, Name: "default", CreatedAt: c.timestamp()}})

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -80,33 +79,44 @@ func (c *Cloud) newPort(call string, spec providers.PortSpec) (*port, error) {
 	return row, nil
 }
 
-// address takes the wanted address of a subnet, or the next free one.
+// addresses are those of a subnet that ports have.
+type addresses struct {
+	used  map[netip.Addr]bool
+	first netip.Addr // that is given without being asked for
+	low   netip.Addr // none from the first to before it is free
+}
+
+func (a *addresses) free(address netip.Addr) {
+	delete(a.used, address)
+	if address.Less(a.low) && !address.Less(a.first) {
+		a.low = address
+	}
+}
+
+// address takes the wanted address of a subnet, or the lowest free one.
 func (c *Cloud) address(call string, subnet providers.Subnet, want string) (string, error) {
-	used := map[string]bool{}
-	c.ports.each(func(p *port) {
-		for _, address := range p.Addresses {
-			used[address] = true
-		}
-	})
-	prefix := netip.MustParsePrefix(subnet.CIDR)
+	prefix, pool := netip.MustParsePrefix(subnet.CIDR), c.pools[subnet.ID]
+	if pool == nil {
+		first := prefix.Masked().Addr().Next().Next() // after the gateway's
+		pool = &addresses{used: map[netip.Addr]bool{}, first: first, low: first}
+		c.pools[subnet.ID] = pool
+	}
 	if want != "" {
 		a, err := netip.ParseAddr(want)
 		if err != nil || !prefix.Contains(a) {
 			return "", refuse(providers.KindInvalid, call, "IP address %s is not a valid IP for the specified subnet.", want)
 		}
-		if used[a.String()] {
+		if pool.used[a] {
 			return "", refuse(providers.KindConflict, call, "Unable to complete operation for network: IP address %s is in use.", want)
 		}
+		pool.used[a] = true
 		return a.String(), nil
 	}
-	a := prefix.Masked().Addr().Next() // the gateway's
-	for range len(used) + 1 {
-		a = a.Next()
-		if !used[a.String()] {
-			return a.String(), nil
-		}
+	for pool.used[pool.low] {
+		pool.low = pool.low.Next()
 	}
-	panic(fmt.Sprintf("no free address among %d candidates of %s", len(used)+1, subnet.CIDR))
+	pool.used[pool.low] = true
+	return pool.low.String(), nil
 }
 
 func (c *Cloud) checkGroups(call string, ids []string) ([]string, error) {
@@ -172,6 +182,9 @@ func (s *portService) Delete(ctx context.Context, id string) error {
 			owner.Addresses = slices.DeleteFunc(owner.Addresses, func(a string) bool { return slices.Contains(row.Addresses, a) })
 		}
 		s.c.ports.remove(id)
+		for _, address := range row.Addresses {
+			s.c.pools[row.SubnetIDs[0]].free(netip.MustParseAddr(address))
+		}
 		return nil
 	})
 }

@@ -73,9 +73,12 @@ func (c *Cloud) newVolume(call string, spec providers.VolumeSpec) (*volume, erro
 }
 
 func (c *Cloud) volumeQuota(call string, volumes, gigabytes int) error {
+	q := c.options.Quota
+	if q.Volumes == 0 && q.Gigabytes == 0 {
+		return nil
+	}
 	used := 0
 	c.volumes.each(func(v *volume) { used += max(v.SizeGiB, v.newSize) })
-	q := c.options.Quota
 	if q.Volumes > 0 && len(c.volumes.rows)+volumes > q.Volumes {
 		return refuse(providers.KindQuota, call, "VolumeLimitExceeded: Maximum number of volumes allowed (%d) exceeded", q.Volumes)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
@@ -34,8 +35,10 @@ func facts(in map[string]string) map[string]any {
 	out := make(map[string]any, len(in))
 	for key, value := range in {
 		out[key] = value
-		var number int
-		if _, err := fmt.Sscanf(value, "%d", &number); err == nil && key == "port" {
+		if key != "port" {
+			continue
+		}
+		if number, err := strconv.Atoi(value); err == nil {
 			out[key] = number
 		}
 	}

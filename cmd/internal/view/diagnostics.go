@@ -12,14 +12,14 @@ func (h *Human) Diagnostics(list diag.List, sources map[string][]byte) {
 	if len(list) == 0 {
 		return
 	}
-	p := h.page()
+	p, open := h.page(), filesOf(sources)
 	for _, d := range list {
-		diagnostic(p, d, sources)
+		diagnostic(p, d, open)
 	}
 	h.write(h.Err, p)
 }
 
-func diagnostic(p *page, d diag.Diagnostic, sources map[string][]byte) {
+func diagnostic(p *page, d diag.Diagnostic, sources *files) {
 	word, tone := "Error: ", red
 	if d.Severity == diag.Warning {
 		word, tone = "Warning: ", yellow
@@ -44,7 +44,7 @@ func diagnostic(p *page, d diag.Diagnostic, sources map[string][]byte) {
 		p.line(bar, "   with ", visible(d.Address), ",")
 	}
 	if d.Subject != nil {
-		snippet(p, bar, tone, d, sources[d.Subject.Filename])
+		snippet(p, bar, tone, d, sources.lines(d.Subject.Filename))
 	}
 	for _, paragraph := range []string{d.Detail, d.Hint} {
 		if paragraph == "" {
@@ -62,9 +62,8 @@ func diagnostic(p *page, d diag.Diagnostic, sources map[string][]byte) {
 const maxLines = 8
 
 // snippet shows the place of a diagnostic with its lines of source and a mark below what is meant.
-func snippet(p *page, bar string, tone style, d diag.Diagnostic, source []byte) {
+func snippet(p *page, bar string, tone style, d diag.Diagnostic, lines []sourceLine) {
 	at := *d.Subject
-	lines := sourceLines(source)
 	where := fmt.Sprintf("   on %s line %d", visible(at.Filename), at.Start.Line)
 	if at.Start.Line < 1 || at.Start.Line > len(lines) {
 		p.line(bar, where)

@@ -39,29 +39,30 @@ type diagnosticsJSON struct {
 // DiagnosticsJSON is what `validate -json` prints: whether all is well, the counts, and each diagnostic.
 func DiagnosticsJSON(list diag.List, sources map[string][]byte) ([]byte, error) {
 	out := diagnosticsJSON{FormatVersion: "1.0", Valid: !list.HasErrors(), Diagnostics: []diagnosticJSON{}}
+	open := filesOf(sources)
 	for _, d := range list {
 		if d.Severity == diag.Error {
 			out.Errors++
 		} else {
 			out.Warnings++
 		}
-		out.Diagnostics = append(out.Diagnostics, diagnosticOf(d, sources))
+		out.Diagnostics = append(out.Diagnostics, diagnosticOf(d, open))
 	}
 	return encode(out)
 }
 
-func diagnosticOf(d diag.Diagnostic, sources map[string][]byte) diagnosticJSON {
+func diagnosticOf(d diag.Diagnostic, sources *files) diagnosticJSON {
 	out := diagnosticJSON{
 		Severity: d.Severity, Code: d.Code, Summary: d.Summary, Detail: d.Detail, Hint: d.Hint, Address: d.Address, Range: d.Subject,
 	}
 	if d.Subject != nil {
-		out.Snippet = snippetOf(d, sources[d.Subject.Filename])
+		out.Snippet = snippetOf(d, sources.lines(d.Subject.Filename))
 	}
 	return out
 }
 
-func snippetOf(d diag.Diagnostic, source []byte) *snippetJSON {
-	at, lines := *d.Subject, sourceLines(source)
+func snippetOf(d diag.Diagnostic, lines []sourceLine) *snippetJSON {
+	at := *d.Subject
 	if at.Start.Line < 1 || at.Start.Line > len(lines) {
 		return nil
 	}

@@ -140,3 +140,25 @@ func TestLiteralsThatMayBeSecretAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// TestDiagnosticsLinear: ten times the errors in ten times the lines are shown with ten times the allocations.
+func TestDiagnosticsLinear(t *testing.T) {
+	cost := func(n int) float64 {
+		var list diag.List
+		for i := range n {
+			list = append(list, diag.Diagnostic{Severity: diag.Error, Summary: "wrong", Subject: &diag.Range{
+				Filename: "f", Start: diag.Pos{Line: i + 1, Column: 1}, End: diag.Pos{Line: i + 1, Column: 2},
+			}})
+		}
+		sources := map[string][]byte{"f": []byte(strings.Repeat("x = 1\n", n))}
+		return testing.AllocsPerRun(1, func() {
+			text(false, 80, func(h *Human) { h.Diagnostics(list, sources) })
+			if _, err := DiagnosticsJSON(list, sources); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if small, large := cost(100), cost(1000); large > 13*small {
+		t.Errorf("100 errors take %.0f allocations, 1000 take %.0f", small, large)
+	}
+}

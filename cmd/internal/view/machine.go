@@ -94,13 +94,14 @@ func (m *Machine) summary(operation, text string, add, change, remove int) {
 
 // Diagnostics writes a line for each one.
 func (m *Machine) Diagnostics(list diag.List, sources map[string][]byte) {
+	open := filesOf(sources)
 	for _, d := range list {
 		level, word := "error", "Error: "
 		if d.Severity == diag.Warning {
 			level, word = "warn", "Warning: "
 		}
 		line := newMessage(level, "diagnostic", word+visible(d.Summary), m.now())
-		line["diagnostic"] = diagnosticOf(d, sources)
+		line["diagnostic"] = diagnosticOf(d, open)
 		m.write(line)
 	}
 }

@@ -15,6 +15,25 @@ type sourceLine struct {
 	start int // byte offset
 }
 
+// files are sources that are cut into lines when somebody asks for them, once for however many diagnostics.
+type files struct {
+	sources map[string][]byte
+	cut     map[string][]sourceLine
+}
+
+func filesOf(sources map[string][]byte) *files {
+	return &files{sources: sources, cut: map[string][]sourceLine{}}
+}
+
+func (f *files) lines(name string) []sourceLine {
+	lines, known := f.cut[name]
+	if !known {
+		lines = sourceLines(f.sources[name])
+		f.cut[name] = lines
+	}
+	return lines
+}
+
 func sourceLines(source []byte) []sourceLine {
 	var out []sourceLine
 	for at := 0; at <= len(source); {
