@@ -226,7 +226,10 @@ func TestCrash_everyPointAndEveryPointOfTheRecovery(t *testing.T) {
 					}
 					second, _, err := w.run(q, s.mode)
 					deaths++
-					if err == nil { // the recovery has fewer points than q: it ended
+					if second.points < q { // the recovery has fewer points than q: it ended by itself
+						if err != nil {
+							t.Fatalf("died at %d, and the recovery failed: %v", p, err)
+						}
 						if err := w.settled(s.mode); err != nil {
 							t.Fatalf("died at %d, recovered: %v", p, err)
 						}

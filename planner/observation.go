@@ -18,8 +18,8 @@ type Observation struct {
 	Seen map[resource.Address]Subject
 	// Unmanaged lists the databases and users that nobody declared or recorded.
 	Unmanaged []plan.Unmanaged
-	// Found lists recorded-or-declared things that are there without a record: databases and users that a declared
-	// resource names and that exist already (adopted by create, and said so).
+	// Found lists what is there without any record: databases and users that a declared resource names and that exist
+	// already (adopted by create, and said so).
 	Found map[resource.Address]resource.Body
 	// Marked lists every object in the project that bears a mark of any lineage.
 	Marked []Marked

@@ -164,7 +164,7 @@ func (p *planning) findings() {
 			continue
 		}
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
-		if why := unseen(s); why != "" && !s.Skipped && r.Status == state.Ready {
+		if why := unseen(s); why != "" && !s.Skipped && p.inService(r) {
 			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why})
 		}
 		if d, drifted := p.drift(r, s); drifted {
@@ -178,6 +178,16 @@ func (p *planning) findings() {
 	slices.SortFunc(p.out.Unmanaged, func(a, b plan.Unmanaged) int {
 		return cmp.Or(a.Instance.Compare(b.Instance), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// inService tells whether a resource and the instance that it lives in are ready, so that not seeing it is a finding.
+func (p *planning) inService(r state.Record) bool {
+	if host, ok := hostOf(r.Body); ok {
+		if on, recorded := p.prior.Records[host]; recorded && on.Status != state.Ready {
+			return false
+		}
+	}
+	return r.Status == state.Ready
 }
 
 // unseen says why a subject, or part of it, could not be seen; empty: it could.

@@ -125,6 +125,7 @@ func (p *planning) goOn(r *resource.Resource, record state.Record) {
 	case member.MayHoldData && len(d.refused) > 0:
 		p.refuse(r, d)
 	case slices.Contains(missing, state.SlotVolume), builtOtherwise(d, member):
+		record.Protect = false // protection is of data, and nothing can be on it
 		s := p.remove(record, reason)
 		s.Notes = append(s.Notes, "what was built does not fit and holds nothing yet: it is removed, and the next plan creates the instance anew")
 	case len(missing) > 0:

@@ -3,6 +3,7 @@ package observe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -75,9 +76,13 @@ func (l *look) undeclared() {
 	for _, record := range l.prior.Records {
 		note(record.Body)
 	}
+	recorded := map[resource.Address]map[string]bool{}
+	for instance, names := range declared {
+		recorded[instance] = maps.Clone(names)
+	}
 	for address, r := range l.desired.Resources {
-		instance, _, ok := note(r.Body)
-		if _, recorded := l.prior.Records[address]; !ok || recorded {
+		instance, name, ok := note(r.Body)
+		if !ok || recorded[instance][name] {
 			continue
 		}
 		if asked, known := l.inspected[instance]; known && asked.why == "" {

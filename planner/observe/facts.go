@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
@@ -42,7 +43,7 @@ func (f *Facts) Verify(ctx context.Context, step plan.Step) error {
 				volume = fact.Value
 			}
 		case plan.FactVolumeSize:
-			if err := f.size(ctx, volume, fact.Value); err != nil {
+			if err := f.size(ctx, volume, fact.Value, step); err != nil {
 				return err
 			}
 		default:
@@ -79,13 +80,19 @@ func (f *Facts) present(ctx context.Context, slot state.Slot, id string) error {
 	return nil
 }
 
-func (f *Facts) size(ctx context.Context, id, want string) error {
+// size holds with the size that the plan saw, and with the one that the step leads to: an interrupted extend goes on in
+// the cloud while the next run plans.
+func (f *Facts) size(ctx context.Context, id, want string, step plan.Step) error {
 	if id == "" {
 		return fmt.Errorf("a fact about the size of a volume does not say of which one")
 	}
 	volume, err := f.volumes.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("reading the size of volume %s: %w", id, err)
+	}
+	to, _ := step.After.Body.(*resource.Instance)
+	if to != nil && to.Volume != nil && volume.SizeGiB == to.Volume.Size {
+		return nil
 	}
 	if got := strconv.Itoa(volume.SizeGiB); got != want {
 		return fmt.Errorf("volume %s has %s GiB and not %s as when the plan was made: plan again", id, got, want)

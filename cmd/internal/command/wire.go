@@ -107,7 +107,7 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 	var locked *state.LockedError
 	switch {
 	case errors.As(err, &locked):
-		d.Summary = "The state is locked"
+		d.Summary, d.Detail = "The state is locked", locked.Error()+"."
 		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."

@@ -1,0 +1,343 @@
+package observe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/observe"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/providers/memory"
+	"github.com/trovectl/trovectl/state"
+)
+
+func TestLook_nothingChanged(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	expect(t, w.drift())
+	seen := w.seen()
+	if !seen.At.Equal(noon) || seen.Cloud.ProjectID != "demo" || len(seen.Marked) != 4 || len(seen.Unmanaged) != 0 {
+		t.Errorf("the look is %+v", seen)
+	}
+	s := seen.Seen[orders]
+	want := map[string]string{
+		"status": "ready", "port": "3306", "running_version": "10.11.6", "server_id": w.object(state.SlotServer), "volume_id": w.object(state.SlotVolume),
+	}
+	for key, value := range want {
+		if s.Computed[key] != value {
+			t.Errorf("%s is %q, want %q", key, s.Computed[key], value)
+		}
+	}
+	if s.Presence != planner.Present || s.Unverified != "" || len(s.Conditions) > 0 || len(s.Missing) > 0 {
+		t.Errorf("the instance is %+v", s)
+	}
+	if diff := cmp.Diff([]string{"max_connections"}, w.guests.asked[w.member("orders")]); diff != "" {
+		t.Errorf("settings asked for (-want +got):\n%s", diff)
+	}
+}
+
+func TestLook_changesInTheCloud(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name   string
+		change func(*world, *providers.Cloud) error
+		want   []string
+	}{
+		{"renamed", func(w *world, c *providers.Cloud) error {
+			return c.Servers.Rename(ctx, w.object(state.SlotServer), "other")
+		},
+			[]string{"instance.orders name: orders -> other"}},
+		{"metadata", func(w *world, c *providers.Cloud) error {
+			return c.Servers.SetMetadata(ctx, w.object(state.SlotServer), map[string]string{"foreign": "y"}, []string{"team"})
+		}, []string{"instance.orders metadata.team: shop -> <nil>"}},
+		{"volume grown", func(w *world, c *providers.Cloud) error {
+			return c.Volumes.Extend(ctx, w.object(state.SlotVolume), 20)
+		}, []string{"instance.orders volume.size: 10 -> 20"}},
+		{"opened to the world", func(w *world, c *providers.Cloud) error {
+			_, err := c.SecurityGroups.AddRule(ctx, w.object(state.SlotSecurityGroup), somebody, providers.Rule{Port: engine, CIDR: "0.0.0.0/0"})
+			return err
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> [0.0.0.0/0 10.20.0.0/16]"}},
+		{"another port opened", func(w *world, c *providers.Cloud) error {
+			_, err := c.SecurityGroups.AddRule(ctx, w.object(state.SlotSecurityGroup), somebody, providers.Rule{Port: 80, CIDR: "10.0.0.0/8"})
+			return err
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> [10.20.0.0/16 tcp 80 from 10.0.0.0/8]"}},
+		{"ssh opened", func(w *world, c *providers.Cloud) error {
+			_, err := c.SecurityGroups.AddRule(ctx, w.object(state.SlotSecurityGroup), somebody, providers.Rule{Port: 22, CIDR: "0.0.0.0/0"})
+			return err
+		}, []string{"instance.orders guest.source_cidrs: [10.0.9.10/32] -> [0.0.0.0/0 10.0.9.10/32]"}},
+		{"server deleted", func(w *world, c *providers.Cloud) error { return c.Servers.Delete(ctx, w.object(state.SlotServer)) },
+			[]string{"instance.orders missing server"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.build("orders")
+			if err := c.change(w, w.cloud.Cloud()); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 { // what moves arrives
+				w.seen()
+			}
+			expect(t, w.drift(), c.want...)
+		})
+	}
+}
+
+func TestLook_changesInTheGuest(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*guest.Inspection)
+		want   []string
+	}{
+		{"database dropped", func(i *guest.Inspection) { i.Databases = nil }, []string{"database.orders gone"}},
+		{"user dropped", func(i *guest.Inspection) { i.Users = nil }, []string{"user.orders gone"}},
+		{"charset", func(i *guest.Inspection) { i.Databases[0].Charset = "latin1" }, []string{"database.orders charset: utf8mb4 -> latin1"}},
+		{"collation is not recorded", func(i *guest.Inspection) { i.Databases[0].Collation = "utf8mb4_bin" }, nil},
+		{"grant revoked and added", func(i *guest.Inspection) {
+			i.Users[0].Grants = []guest.Grant{{Database: "*", Privileges: []string{"PROCESS"}}, {Database: "shop", Privileges: []string{"SELECT"}}}
+		}, []string{`user.orders grant["*"]: <nil> -> [PROCESS]`, `user.orders grant["shop"]: [INSERT SELECT] -> [SELECT]`}},
+		{"password", func(i *guest.Inspection) { i.Users[0].VerifierDigest = "w" }, []string{"user.orders password: <nil> -> <nil>"}},
+		{"setting in force", func(i *guest.Inspection) {
+			i.Settings["max_connections"] = guest.Setting{Running: "200", Configured: "500"}
+		}, []string{"instance.orders config_group.values.max_connections: 500 -> 200"}},
+		{"setting that waits", func(i *guest.Inspection) {
+			i.Settings["max_connections"] = guest.Setting{Running: "200", Configured: "500", Pending: true}
+		}, nil},
+		{"setting taken out of the file", func(i *guest.Inspection) {
+			i.Settings["max_connections"] = guest.Setting{Running: "500"}
+		}, []string{"instance.orders config_group.values.max_connections: 500 -> <nil>"}},
+		{"setting put into the file", func(i *guest.Inspection) {
+			i.Settings["sort_buffer_size"] = guest.Setting{Running: "1", Configured: "1"}
+		}, []string{"instance.orders config_group.values.sort_buffer_size: <nil> -> 1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.build("orders")
+			w.say(c.change)
+			expect(t, w.drift(), c.want...)
+		})
+	}
+}
+
+func TestLook_unmanagedAndFound(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	w.say(func(i *guest.Inspection) {
+		i.Databases = append(i.Databases, guest.ObservedDatabase{Database: guest.Database{Name: "byhand"}}, guest.ObservedDatabase{Database: guest.Database{Name: "wanted", Charset: "latin1"}})
+		i.Users = append(i.Users, guest.ObservedUser{Name: "eve", Host: "10.%"})
+	})
+	desired := &resource.Set{Resources: map[resource.Address]*resource.Resource{
+		at("database.wanted"):   {Address: at("database.wanted"), Body: &resource.Database{Instance: orders, Name: "wanted"}},
+		at("database.relabels"): {Address: at("database.relabels"), Body: &resource.Database{Instance: orders, Name: "shop"}},
+	}}
+	seen := must[planner.Observation](t)(observe.Look(context.Background(), w.look, w.prior, desired))
+	want := []plan.Unmanaged{{Instance: orders, Kind: resource.KindDatabase, Name: "byhand"}, {Instance: orders, Kind: resource.KindUser, Name: "eve@10.%"}}
+	if fmt.Sprint(seen.Unmanaged) != fmt.Sprint(want) {
+		t.Errorf("unmanaged are %v, want %v", seen.Unmanaged, want)
+	}
+	body, ok := seen.Found[at("database.wanted")].(*resource.Database)
+	if !ok || body.Charset != "latin1" || len(seen.Found) != 1 {
+		t.Errorf("found is %v", seen.Found)
+	}
+	if len(seen.Choices.Flavors) == 0 || seen.Choices.Flavors[0].RAMMiB == 0 || len(seen.Choices.Zones) != 3 || len(seen.Choices.VolumeTypes) != 2 {
+		t.Errorf("choices are %+v", seen.Choices)
+	}
+}
+
+func TestLook_unknown(t *testing.T) {
+	stop := func(w *world) {
+		if err := w.cloud.Cloud().ServerActions.Stop(context.Background(), w.object(state.SlotServer)); err != nil {
+			w.t.Fatal(err)
+		}
+		for range 5 {
+			w.seen()
+		}
+		w.guests.asked = map[state.MemberID][]string{}
+	}
+	for _, c := range []struct {
+		name      string
+		change    func(*world)
+		why       string // of the database and, as Unverified, of the instance
+		condition string
+		asked     bool
+	}{
+		{"silent", func(w *world) { w.guests.hangs[w.member("orders")] = true }, "the guest did not answer within 50ms", "", true},
+		{"unreachable", func(w *world) { w.guests.fails[w.member("orders")] = guest.Errorf(guest.KindUnreachable, "no route") },
+			"the guest could not be asked: unreachable: no route", "", true},
+		{"crashed", func(w *world) {
+			w.say(func(i *guest.Inspection) { i.Status, i.Databases, i.Users = guest.StatusCrashed, nil, nil })
+		}, "the engine is crashed", "engine_crashed", true},
+		{"stopped", stop, "its server is SHUTOFF", "server_not_active", false},
+		{"not asked", func(w *world) { w.look.Guests = nil }, "its guest was not asked", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.build("orders")
+			c.change(w)
+			seen := w.seen()
+			s := seen.Seen[orders]
+			if s.Presence != planner.Present || s.Unverified != c.why {
+				t.Errorf("the instance is %s, unverified %q", s.Presence, s.Unverified)
+			}
+			if c.condition != "" && (len(s.Conditions) != 1 || s.Conditions[0].Code != c.condition) {
+				t.Errorf("conditions are %v, want %s", s.Conditions, c.condition)
+			}
+			for _, address := range []string{"database.orders", "user.orders"} {
+				if d := seen.Seen[at(address)]; d.Presence != planner.Unknown || d.Why != c.why || d.Skipped != (c.name == "not asked") {
+					t.Errorf("%s is %+v", address, d)
+				}
+			}
+			if _, asked := w.guests.asked[w.member("orders")]; asked != c.asked {
+				t.Errorf("asked: %t, want %t", asked, c.asked)
+			}
+			if len(seen.Unmanaged) > 0 {
+				t.Errorf("unmanaged are %v", seen.Unmanaged)
+			}
+		})
+	}
+}
+
+func TestLook_oneListFails(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	w.cloud.Fail(memory.Fault{Call: "list volumes", Kind: providers.KindTransient, Message: "bad gateway"})
+	s := w.seen().Seen[orders]
+	if s.Presence != planner.Unknown || !strings.Contains(s.Why, "volumes could not be read") {
+		t.Errorf("the instance is %+v", s)
+	}
+	w.prior.Records[orders] = func() state.Record { r := w.prior.Records[orders]; r.Status = state.Creating; return r }()
+	if s := w.seen().Seen[orders]; s.Presence != planner.Present || s.Unverified != "" {
+		t.Errorf("an instance that is being created is %+v", s)
+	}
+}
+
+func TestLook_errors(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	w.cloud.Deny("list servers") // by a policy: the rest can be looked at
+	if s := w.seen().Seen[orders]; s.Presence != planner.Unknown {
+		t.Errorf("with a denied list the instance is %+v", s)
+	}
+	w.cloud.Heal()
+	refused := *w.cloud.Cloud()
+	refused.Servers = expired{refused.Servers}
+	sources := w.look
+	sources.Cloud = &refused
+	if _, err := observe.Look(context.Background(), sources, w.prior, nil); !providers.IsKind(err, providers.KindDenied) {
+		t.Errorf("refused credentials: %v", err)
+	}
+	w.cloud.Fail(memory.Fault{Kind: providers.KindTransient, Times: -1})
+	if _, err := observe.Look(context.Background(), w.look, w.prior, nil); !providers.IsKind(err, providers.KindTransient) {
+		t.Errorf("a cloud that is down: %v", err)
+	}
+	w.cloud.Heal()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := observe.Look(ctx, w.look, w.prior, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of ctx: %v", err)
+	}
+}
+
+func TestLook_goneAltogether(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	m := w.prior.Members[w.member("orders")]
+	for slot := range m.Objects {
+		m.Objects[slot] = state.Object{ID: "nowhere-" + string(slot)}
+	}
+	if s := w.seen().Seen[orders]; s.Presence != planner.Absent {
+		t.Errorf("the instance is %+v", s)
+	}
+	expect(t, w.drift(), "instance.orders gone")
+}
+
+// TestLook_cost: a look at 200 servers in which nothing changed lists each service once and asks for nothing else.
+func TestLook_cost(t *testing.T) {
+	w := newWorld(t)
+	for i := range 200 {
+		w.build(fmt.Sprintf("o%d", i))
+	}
+	desired := &resource.Set{Resources: map[resource.Address]*resource.Resource{}}
+	for address, record := range w.prior.Records {
+		desired.Resources[address] = &resource.Resource{Address: address, Body: record.Body}
+	}
+	calls := map[string]int{}
+	var mu sync.Mutex
+	w.cloud.OnCall = func(call string) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls[call]++
+	}
+	seen := must[planner.Observation](t)(observe.Look(context.Background(), w.look, w.prior, desired))
+	p, list := planner.Plan(desired, w.prior, seen, planner.Options{})
+	if !p.Empty() || len(list) > 0 {
+		t.Errorf("the plan has %d steps and tells %v", len(p.Steps), list)
+	}
+	total := 0
+	for call, n := range calls {
+		if n != 1 || !strings.HasPrefix(call, "list") {
+			t.Errorf("%s was called %d times", call, n)
+		}
+		total += n
+	}
+	if total > 9 {
+		t.Errorf("%d calls: %v", total, calls)
+	}
+	if len(w.guests.asked) != 200 {
+		t.Errorf("%d guests were asked", len(w.guests.asked))
+	}
+}
+
+func TestFacts(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	ctx, cloud := context.Background(), w.cloud.Cloud()
+	facts := observe.NewFacts(cloud)
+	present := func(slot state.Slot) plan.Fact {
+		return plan.Fact{Kind: plan.FactPresent, Subject: string(slot), Value: w.object(slot)}
+	}
+	step := plan.Step{ID: "update instance.orders", Facts: []plan.Fact{
+		present(state.SlotServer), present(state.SlotVolume), present(state.SlotPort), present(state.SlotSecurityGroup),
+		{Kind: plan.FactVolumeSize, Subject: "volume", Value: "10"},
+	}}
+	if err := facts.Verify(ctx, step); err != nil {
+		t.Errorf("nothing changed: %v", err)
+	}
+	if err := cloud.Volumes.Extend(ctx, w.object(state.SlotVolume), 20); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		w.seen()
+	}
+	if err := facts.Verify(ctx, step); err == nil || !strings.Contains(err.Error(), "20 GiB and not 10") {
+		t.Errorf("after the volume has grown: %v", err)
+	}
+	if err := cloud.Servers.Delete(ctx, w.object(state.SlotServer)); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		w.seen()
+	}
+	if err := facts.Verify(ctx, step); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("after the server is gone: %v", err)
+	}
+	w.cloud.Fail(memory.Fault{Call: "get server", Kind: providers.KindTransient})
+	if err := facts.Verify(ctx, step); !providers.IsKind(err, providers.KindTransient) {
+		t.Errorf("a server that cannot be read: %v", err)
+	}
+}
+
+// expired is a service that does not accept the token.
+type expired struct{ providers.Servers }
+
+func (expired) List(context.Context) ([]providers.Server, error) {
+	return nil, &providers.Error{Kind: providers.KindDenied, Call: "list servers", Status: 401}
+}
