@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -62,19 +61,18 @@ func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master
 
 // openCloud chooses the cloud that the provider block and the environment name.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
-	args := map[string]string{}
+	asked := config.Provider{}
 	for _, p := range c.Providers {
 		if p.Alias == "" {
-			maps.Copy(args, p.Args)
-			args["cloud"] = p.Cloud
+			asked = p
 		}
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
 	cloud, err := openstack.Open(ctx, openstack.Options{
-		Cloud: args["cloud"], Region: args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Cloud: asked.Cloud, Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
 		Getenv: func(name string) string {
 			// An argument of the provider block stands for the variable of the same name.
-			if value := args[strings.ToLower(strings.TrimPrefix(name, "OS_"))]; strings.HasPrefix(name, "OS_") && value != "" {
+			if value, given := asked.Getenv(name); given {
 				return value
 			}
 			return m.env[name]
