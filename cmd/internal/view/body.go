@@ -88,8 +88,8 @@ func sortRows(all []row) []row {
 	return all
 }
 
-// body writes a resource as a block of the language; its key stands in the comment above it. Kept is how many attributes are left out because nothing happens
-// to them.
+// body writes a resource as a block of the language; its key stands in the comment above it. Kept is how many attributes
+// are left out because nothing happens to them.
 func body(p *page, address resource.Address, s sign, all []row, kept int) {
 	if len(all)+kept == 0 {
 		return // the title says everything that is known
@@ -111,17 +111,18 @@ func body(p *page, address resource.Address, s sign, all []row, kept int) {
 		if i > 0 || len(top) > 0 || kept > 0 {
 			p.line()
 		}
-		nested(p, rest[:n])
+		nested(p, s, rest[:n])
 		rest = rest[n:]
 	}
 	p.line("    }")
 }
 
-// nested writes the rows of one block or map.
-func nested(p *page, all []row) {
+// nested writes the rows of one block or map. A map of a resource that changes is changed, whatever happens to its
+// elements: others may be left out.
+func nested(p *page, of sign, all []row) {
 	s := all[0].sign
 	for _, r := range all {
-		if r.sign != s {
+		if r.sign != s || r.isMap && of == changed {
 			s = changed
 		}
 	}
