@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -62,7 +63,7 @@ func nearest(word string, candidates []string) string {
 		if len(c)-len(word) > least || len(word)-len(c) > least {
 			continue
 		}
-		if d := edits(strings.ToLower(word), strings.ToLower(c)); d < least || (d == least && best == "") {
+		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil); d < least || (d == least && best == "") {
 			best, least = c, d
 		}
 	}
@@ -75,25 +76,4 @@ func didYouMean(word string, candidates []string, otherwise string) string {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	return otherwise
-}
-
-// edits counts the insertions, deletions and substitutions of bytes between two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -91,10 +91,10 @@ func (r *reader) scanKind(n *node) {
 	attrs := n.block.Body.Attributes
 	s := scope{each: attrs["for_each"] != nil, count: attrs["count"] != nil}
 	r.walk(n.block.Body, s, func(attr *hclsyntax.Attribute, inner scope) {
-		switch {
-		case attr == attrs["depends_on"]:
+		switch attr {
+		case attrs["depends_on"]:
 			n.extra = r.scanDependsOn(attr)
-		case attr == attrs["for_each"] || attr == attrs["count"]:
+		case attrs["for_each"], attrs["count"]:
 			n.refs = append(n.refs, r.scan(attr, scope{})...)
 		default:
 			n.refs = append(n.refs, r.scan(attr, inner)...)

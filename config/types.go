@@ -48,12 +48,13 @@ func friendlyType(ty cty.Type) string {
 
 // firstOf is the address of the first resource in a collection.
 func firstOf(v cty.Value, otherwise string) string {
-	for it := v.ElementIterator(); it.Next(); {
-		_, element := it.Element()
-		if addr, ok := identityOf(element); ok {
-			return addr.String()
-		}
-		break
+	it := v.ElementIterator()
+	if !it.Next() {
+		return otherwise
+	}
+	_, element := it.Element()
+	if addr, ok := identityOf(element); ok {
+		return addr.String()
 	}
 	return otherwise
 }

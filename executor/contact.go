@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/state"
@@ -33,6 +34,9 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 	i.progress("preparing %s %s", i.body.Manager, i.body.Version)
 	return i.prepare(ctx, client, volume)
 }
+
+// tellEvery is how often a long wait says what it waits for, and why.
+const tellEvery = 10 * time.Second
 
 // channel is a client with the carrier it has to close.
 type channel struct {
@@ -74,6 +78,7 @@ func (i *instanceAct) await(ctx context.Context) (channel, error) {
 	i.progress("waiting for the agent at %s", member.Address)
 	waiting, cancel := context.WithTimeout(ctx, i.Timeouts.Boot)
 	defer cancel()
+	told := i.Clock.Now()
 	for {
 		client, _, err := i.dial(waiting, member, i.generationsOf(member)...)
 		if err == nil {
@@ -81,6 +86,10 @@ func (i *instanceAct) await(ctx context.Context) (channel, error) {
 		}
 		if !unreachable(err) {
 			return channel{}, err
+		}
+		if now := i.Clock.Now(); now.Sub(told) >= tellEvery {
+			told = now
+			i.progress("still waiting for the agent: %v", err)
 		}
 		if sleepErr := i.Clock.Sleep(waiting, i.Timeouts.Retry); sleepErr != nil {
 			if ctx.Err() != nil {

@@ -16,41 +16,28 @@ func (a *act) database(ctx context.Context) error {
 	if !a.step.With.IsZero() {
 		return a.dropRecord(ctx)
 	}
-	which := a.step.After.Body
-	if a.step.Action == plan.Delete {
-		which = a.step.Before.Body
-	}
-	body, ok := which.(*resource.Database)
+	body, ok := a.subject().(*resource.Database)
 	if !ok {
 		return fmt.Errorf("the step %s carries no database", a.step.ID)
 	}
-	member, role, err := a.host(body.Instance)
+	in, err := a.enter(ctx, body.Instance)
 	if err != nil {
 		return err
 	}
-	client, err := a.reach(ctx, member)
-	if err != nil {
-		return err
-	}
-	defer client.close()
-	hands := a.journal.Hands(member.ID, a.step.Address)
+	defer in.client.close()
 	if a.step.Action == plan.Delete {
-		return hands.Call(ctx, journaled.Request{
-			Slot: "drop_database/" + a.step.Address.String(), Asked: body.Name,
-			Do: a.timeLimit(func(ctx context.Context, id string) error {
-				_, err := client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
-				return err
-			}),
-			Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
-		})
+		return in.hands.Call(ctx, a.dropped("drop_database", body.Name, func(ctx context.Context, id string) error {
+			_, err := in.client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
+			return err
+		}))
 	}
 	put := guest.PutDatabase{Database: guest.Database{Name: body.Name, Charset: body.Charset, Collation: body.Collation}}
-	return hands.Call(ctx, journaled.Request{
+	return in.hands.Call(ctx, journaled.Request{
 		Slot: "put_database/" + a.step.Address.String(), Asked: put,
 		Do: a.timeLimit(func(ctx context.Context, id string) error {
-			_, err := client.PutDatabase(ctx, id, put)
+			_, err := in.client.PutDatabase(ctx, id, put)
 			return err
 		}),
-		Record: func(b *state.Batch) { b.PutRecords = append(b.PutRecords, a.putRecord(role, body)) },
+		Record: func(b *state.Batch) { b.PutRecords = append(b.PutRecords, a.putRecord(in.role, body)) },
 	})
 }

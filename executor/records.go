@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/state"
 )
@@ -32,6 +33,42 @@ func (a *act) dropRecord(ctx context.Context) error {
 		return nil
 	}
 	return a.journal.Commit(ctx, state.Batch{DropRecords: []resource.Address{a.step.Address}})
+}
+
+// inside is the way to what lives in an instance: its guest, its role, and hands that journal for this step.
+type inside struct {
+	client channel
+	role   state.RoleID
+	hands  *journaled.Hands
+}
+
+// enter opens the way to the guest of an instance. The caller closes its client.
+func (a *act) enter(ctx context.Context, instance resource.Address) (inside, error) {
+	member, role, err := a.host(instance)
+	if err != nil {
+		return inside{}, err
+	}
+	client, err := a.reach(ctx, member)
+	if err != nil {
+		return inside{}, err
+	}
+	return inside{client, role, a.journal.Hands(member.ID, a.step.Address)}, nil
+}
+
+// subject is the body that the step is about: what is wanted, or what is to be removed.
+func (a *act) subject() resource.Body {
+	if a.step.Action == plan.Delete {
+		return a.step.Before.Body
+	}
+	return a.step.After.Body
+}
+
+// dropped is a journaled request that removes something, and its record with it.
+func (a *act) dropped(what string, asked any, do func(context.Context, string) error) journaled.Request {
+	return journaled.Request{
+		Slot: what + "/" + a.step.Address.String(), Asked: asked, Do: a.timeLimit(do),
+		Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
+	}
 }
 
 // host is the machine that serves as an instance's role, with the role.

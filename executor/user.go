@@ -16,38 +16,26 @@ func (a *act) user(ctx context.Context) error {
 	if !a.step.With.IsZero() {
 		return a.dropRecord(ctx)
 	}
-	which := a.step.After.Body
-	if a.step.Action == plan.Delete {
-		which = a.step.Before.Body
-	}
-	body, ok := which.(*resource.User)
+	body, ok := a.subject().(*resource.User)
 	if !ok {
 		return fmt.Errorf("the step %s carries no user", a.step.ID)
 	}
-	member, role, err := a.host(body.Instance)
+	in, err := a.enter(ctx, body.Instance)
 	if err != nil {
 		return err
 	}
-	client, err := a.reach(ctx, member)
-	if err != nil {
-		return err
-	}
-	defer client.close()
-	hands := a.journal.Hands(member.ID, a.step.Address)
+	defer in.client.close()
 	if a.step.Action == plan.Delete {
-		return hands.Call(ctx, journaled.Request{
-			Slot: "drop_user/" + a.step.Address.String(), Asked: []string{body.Name, body.Host},
-			Do: a.timeLimit(func(ctx context.Context, id string) error {
-				_, err := client.DropUser(ctx, id, guest.DropUser{UserName: guest.UserName{Name: body.Name, Host: body.Host}})
-				return err
-			}),
-			Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
-		})
+		name := guest.UserName{Name: body.Name, Host: body.Host}
+		return in.hands.Call(ctx, a.dropped("drop_user", name, func(ctx context.Context, id string) error {
+			_, err := in.client.DropUser(ctx, id, guest.DropUser{UserName: name})
+			return err
+		}))
 	}
-	return a.putUser(ctx, hands, client, role, body)
+	return a.putUser(ctx, in, body)
 }
 
-func (a *act) putUser(ctx context.Context, hands *journaled.Hands, client channel, role state.RoleID, body *resource.User) error {
+func (a *act) putUser(ctx context.Context, in inside, body *resource.User) error {
 	put, err := a.userRequest(body)
 	if err != nil {
 		return err
@@ -55,10 +43,10 @@ func (a *act) putUser(ctx context.Context, hands *journaled.Hands, client channe
 	asked := put
 	asked.Verifier = "" // the journal knows the password by the digest of the configuration alone
 	var answer guest.UserPut
-	return hands.Call(ctx, journaled.Request{
+	return in.hands.Call(ctx, journaled.Request{
 		Slot: "put_user/" + a.step.Address.String(), Asked: []any{asked, passwordDigest(body)},
 		Do: a.timeLimit(func(ctx context.Context, id string) (err error) {
-			answer, err = client.PutUser(ctx, id, put)
+			answer, err = in.client.PutUser(ctx, id, put)
 			return err
 		}),
 		Record: func(b *state.Batch) {
@@ -66,7 +54,7 @@ func (a *act) putUser(ctx context.Context, hands *journaled.Hands, client channe
 			if body.Password != nil {
 				done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
 			}
-			b.PutRecords = append(b.PutRecords, a.putRecord(role, &done))
+			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, &done))
 		},
 	})
 }

@@ -12,8 +12,9 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/trovectl/trovectl/guest"
 	"pgregory.net/rapid"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 func wantKind(t *testing.T, err error, kind guest.ErrorKind, words ...string) {

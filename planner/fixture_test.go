@@ -140,10 +140,6 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-func wanted[T resource.Body](w *world, address string) T {
-	return w.want.Resources[at(address)].Body.(T)
-}
-
 // edit replaces a declared body by a changed copy, since records share bodies with what was declared.
 func edit[T any](w *world, address string, change func(*T)) {
 	r := *w.want.Resources[at(address)]

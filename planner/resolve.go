@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agext/levenshtein"
+
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -196,31 +198,12 @@ func names(choices []Choice) []string {
 func nearestFirst(want string, all []string, n int) []string {
 	sorted := slices.Compact(slices.Sorted(slices.Values(all)))
 	if want != "" {
-		slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(edits(want, a), edits(want, b)) })
+		slices.SortStableFunc(sorted, func(a, b string) int {
+			return cmp.Compare(levenshtein.Distance(want, a, nil), levenshtein.Distance(want, b, nil))
+		})
 	}
 	if len(sorted) <= n {
 		return sorted
 	}
 	return append(sorted[:n:n], fmt.Sprintf("and %d more", len(sorted)-n))
-}
-
-// edits counts the insertions, deletions and substitutions of bytes between two names.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

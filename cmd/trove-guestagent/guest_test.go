@@ -16,9 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/pipe"
-	"golang.org/x/sys/unix"
 )
 
 // beAgent makes the test's own binary be the agent.

@@ -15,9 +15,10 @@ import (
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql" // the client that a user of the database has
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // TestLifeOfAGuest takes a real MariaDB server through what happens to a guest.

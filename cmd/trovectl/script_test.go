@@ -19,6 +19,8 @@ import (
 
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/providers/openstack"
+	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/bolt"
 )
 
 // binaries is where TestMain built trovectl and trove-guestagent: scripts run what users run.
@@ -60,6 +62,9 @@ func TestScripts(t *testing.T) {
 			"killed":   killed,
 			"counts":   counts,
 			"power":    power,
+			"held":     held,
+			"settles":  settles,
+			"unseen":   unseen,
 		},
 	})
 }
@@ -367,5 +372,86 @@ func counts(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprint(len(servers), len(volumes), len(ports)); got != strings.Join(args, " ") {
 		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
+	}
+}
+
+// held COMMAND...: runs the command while somebody else holds the lock of trove.db.
+func held(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 1 {
+		ts.Fatalf("usage: [!] held COMMAND...")
+	}
+	session, err := bolt.New(ts.MkAbs("trove.db")).Lock(context.Background(), state.LockRequest{
+		Holder: state.Holder{ID: "somebody", Operation: "apply", Who: "somebody@elsewhere", PID: os.Getpid(), Since: time.Now()},
+	})
+	ts.Check(err)
+	defer func() { _ = session.Close() }()
+	if err := ts.Exec(args[0], args[1:]...); neg != (err != nil) {
+		ts.Fatalf("%v", err)
+	}
+}
+
+// unseen TEXT COMMAND...: while the command runs, no process shows the text in its arguments, and none but the command
+// itself (which was given it) in its environment.
+func unseen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: unseen TEXT COMMAND...")
+	}
+	done, found, looks := make(chan struct{}), make(chan string, 1), make(chan int, 1)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-done:
+				looks <- n
+				return
+			default:
+			}
+			if where := shows(args[0]); where != "" {
+				select {
+				case found <- where:
+				default:
+				}
+			}
+			n++
+		}
+	}()
+	err := ts.Exec(args[1], args[2:]...)
+	close(done)
+	n := <-looks
+	ts.Check(err)
+	select {
+	case where := <-found:
+		ts.Fatalf("%s shows the secret", where)
+	default:
+	}
+	if n < 3 {
+		ts.Fatalf("only %d looks at the processes", n)
+	}
+}
+
+func shows(secret string) string {
+	entries, _ := filepath.Glob("/proc/[0-9]*")
+	for _, entry := range entries {
+		arguments, _ := os.ReadFile(filepath.Join(entry, "cmdline"))
+		environment, _ := os.ReadFile(filepath.Join(entry, "environ"))
+		itself := strings.HasPrefix(string(arguments), "trovectl\x00") || strings.Contains(string(arguments), "/trovectl\x00apply")
+		if strings.Contains(string(arguments), secret) || !itself && strings.Contains(string(environment), secret) {
+			return strings.ReplaceAll(string(arguments), "\x00", " ")
+		}
+	}
+	return ""
+}
+
+// settles: within a minute nothing is unknown and nothing has drifted; machines that boot take their time.
+func settles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: settles")
+	}
+	deadline := time.Now().Add(time.Minute)
+	for ts.Exec("trovectl", "drift") != nil {
+		if time.Now().After(deadline) {
+			ts.Fatalf("the fleet does not settle:\n%s", ts.ReadFile("stdout"))
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
 }

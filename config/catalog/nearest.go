@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // nearest is the candidate with the fewest edits to get there, whatever the case of letters, or "" when none is near
@@ -12,7 +14,7 @@ func nearest(word string, candidates []string) string {
 	sorted := slices.Sorted(slices.Values(candidates))
 	best, least := "", len(word)/3+2
 	for _, c := range sorted {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least {
+		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil); d < least {
 			best, least = c, d
 		}
 	}
@@ -24,25 +26,4 @@ func didYouMean(word string, candidates []string) string {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ""
-}
-
-// distance counts the insertions, deletions and substitutions of bytes between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -57,7 +57,7 @@ func TestSortIsTotal(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		list := List(rapid.SliceOf(one).Draw(t, "list"))
-		other := List(rapid.Permutation(list).Draw(t, "other"))
+		other := rapid.Permutation(list).Draw(t, "other")
 		list, other = append(List{}, list...), append(List{}, other...)
 		list.Sort()
 		other.Sort()

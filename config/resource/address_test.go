@@ -62,7 +62,7 @@ func TestAddressOrder(t *testing.T) {
 func TestAddressErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"instance":           "want KIND.NAME",
-		"instanse.a":         "no kind",
+		"instances.a":        "no kind",
 		"instance.":          "not a name",
 		"instance.1a":        "not a name",
 		"instance.a.b":       "not a name",

@@ -11,8 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 const gib = 1 << 30

@@ -13,8 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // volumeLabel is what our file systems are called; XFS allows twelve bytes.

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
-	"golang.org/x/sync/errgroup"
 )
 
 // inspectTime bounds one inspection: an engine that hangs must not hold whoever asks about the fleet.

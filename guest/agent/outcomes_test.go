@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/trovectl/trovectl/guest"
 	"pgregory.net/rapid"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // A clock stands still until a test moves it.

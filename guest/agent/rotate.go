@@ -11,9 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // Files of the guest that rotate replaces, relative to its root.

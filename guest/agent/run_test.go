@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/agent"
 	"github.com/trovectl/trovectl/guest/transport/pipe"
-	"golang.org/x/crypto/ssh"
 )
 
 func (w *world) status(c *guest.Client) guest.Status {

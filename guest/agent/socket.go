@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // maxSocketPath is what fits into a unix socket's address on Linux (unix(7): 108 bytes with the closing zero).

@@ -34,9 +34,9 @@ func (c *call) negotiate() error {
 			}
 		}
 	}
-	switch {
-	case asked == "":
-	case asked == "latest":
+	switch asked {
+	case "":
+	case "latest":
 		c.micro = newest
 	default:
 		minor, err := strconv.Atoi(strings.TrimPrefix(asked, major))

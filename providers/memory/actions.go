@@ -106,7 +106,7 @@ func (c *Cloud) moveServer(row *server) {
 	if row.to != to { // another motion replaced this one meanwhile
 		return
 	}
-	row.motion.to, row.TaskState = "", ""
+	row.to, row.TaskState = "", ""
 	switch to {
 	case toActive:
 		row.Status, row.up = "ACTIVE", true

@@ -133,7 +133,7 @@ func (c *Cloud) moveVolume(row *volume) {
 		return
 	}
 	to := row.to
-	row.motion.to = ""
+	row.to = ""
 	switch to {
 	case toActive:
 		row.Status = "available"

@@ -4,6 +4,7 @@ package providertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -208,7 +209,8 @@ const gone = "gone"
 // wantKind fails the test unless err is a *providers.Error of the kind that names the call.
 func (k *kit) wantKind(err error, call string, kinds ...providers.ErrorKind) {
 	k.Helper()
-	e, is := err.(*providers.Error)
+	e := &providers.Error{}
+	is := errors.As(err, &e)
 	if !is {
 		k.Errorf("%s: got %T (%v), want a *providers.Error of kind %v", call, err, err, kinds)
 		return

@@ -111,7 +111,7 @@ func TestForeignContentIsRefused(t *testing.T) {
 			_, readErr := bolt.New(path).Read(t.Context())
 			_, lockErr := bolt.New(path).Lock(t.Context(), state.LockRequest{Create: statetest.Lineage})
 			for _, err := range []error{readErr, lockErr} {
-				if !errors.Is(err, c.want) || strings.Contains(err.Error(), "rebuild") != (c.want == state.ErrCorrupt) {
+				if !errors.Is(err, c.want) || strings.Contains(err.Error(), "rebuild") != (errors.Is(c.want, state.ErrCorrupt)) {
 					t.Errorf("%v, want %v", err, c.want)
 				}
 			}

@@ -118,7 +118,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 	var forms []string
 	for _, secret := range [][]byte{ring.HostKey(member, 1).Private().Seed(), {0, 1, 2, 3, 4, 5, 6, 7}} {
 		hexed := hex.EncodeToString(secret[:6])
-		decimal := strings.Trim(fmt.Sprint(secret[:6]), "[]")
+		decimal := strings.Trim(fmt.Sprintf("%d", secret[:6]), "[]")
 		syntax := strings.Trim(fmt.Sprintf("%#v", secret[:3]), "[]byte{}")
 		forms = append(forms, hexed, decimal, syntax)
 	}

@@ -88,6 +88,7 @@ var theirs = []row{
 	{"github.com/go-sql-driver/mysql", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/jackc/pgx/v5", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/redis/go-redis/v9", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
+	{"github.com/agext/levenshtein", []string{"config", "config/catalog", "planner"}, "what was probably meant"},
 	{"github.com/mitchellh/cli", []string{"cmd/internal/command"}, "one room knows what a person types"},
 	{"golang.org/x/term", []string{"cmd/internal/command"}, "one room knows the terminal"},
 	{"github.com/google/go-cmp", []string{"*/*test", "*/*/*test"}, "only contract suites, outside of tests"},

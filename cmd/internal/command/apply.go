@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +43,10 @@ var destroySpec = spec{
 
 // runApply looks, plans, asks and applies, all under the lock of the state.
 func runApply(m *Meta, f *flags, mode plan.Mode) int {
+	consents, list := readConsents(f, mode)
+	if list.HasErrors() {
+		return m.report(list)
+	}
 	soft, hard, stop := interruptible(m.warn)
 	defer stop()
 	op, list := m.open(soft, f, false, true)
@@ -66,7 +69,7 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	m.view.Plan(p)
 	m.report(list)
 	if len(p.Steps) > 0 {
-		if code, ok := op.consent(p, f, mode); !ok {
+		if code, ok := op.consent(p, f, consents); !ok {
 			return code
 		}
 	}
@@ -104,6 +107,10 @@ func (op *operation) execute(soft, hard context.Context, session state.Session, 
 		op.view.Incomplete(result)
 		return op.report(failures(err))
 	}
+	if p.Mode == plan.ModeDestroy {
+		op.view.Applied(p.Mode, result, nil)
+		return exitOK
+	}
 	op.prior = session.Snapshot()
 	outputs, list := op.finalOutputs()
 	op.view.Applied(p.Mode, result, outputs)
@@ -127,7 +134,8 @@ func failures(err error) diag.List {
 }
 
 // consent asks, or finds in the flags, the word for what destroys data or interrupts clients.
-func (op *operation) consent(p *plan.Plan, f *flags, mode plan.Mode) (code int, ok bool) {
+func (op *operation) consent(p *plan.Plan, f *flags, given consents) (code int, ok bool) {
+	mode := p.Mode
 	if !f.autoApprove && op.interactive(f) {
 		if !op.ask(mode) {
 			return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(mode)), false
@@ -137,7 +145,7 @@ func (op *operation) consent(p *plan.Plan, f *flags, mode plan.Mode) (code int, 
 	if !f.autoApprove {
 		return op.fail("there is nobody to ask: give -auto-approve, or run it in a terminal. Nothing was changed."), false
 	}
-	if list := missingConsent(p, f, mode); list.HasErrors() {
+	if list := given.missing(p); list.HasErrors() {
 		return op.report(list), false
 	}
 	return exitOK, true
@@ -157,9 +165,6 @@ func (op *operation) ask(mode plan.Mode) bool {
 	}
 	op.view.Note(question + "\n  Only 'yes' is an approval.\n")
 	_, _ = fmt.Fprint(op.streams.Out, "  Enter a value: ")
-	line, err := bufio.NewReader(op.streams.In).ReadString('\n')
-	if err != nil && line == "" {
-		return false
-	}
-	return strings.TrimSpace(line) == "yes"
+	line, err := op.readAnswer(false)
+	return err == nil && strings.TrimSpace(line) == "yes"
 }

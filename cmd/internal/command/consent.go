@@ -9,23 +9,49 @@ import (
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
-// missingConsent lists what an unattended run may not do without its flag.
-func missingConsent(p *plan.Plan, f *flags, mode plan.Mode) diag.List {
+// consents are what the flags of an unattended run allow.
+type consents struct {
+	everything bool // -allow-destroy all
+	destroy    []resource.Address
+	downtime   []resource.Address
+}
+
+// readConsents reads the flags before anything else is done.
+func readConsents(f *flags, mode plan.Mode) (consents, diag.List) {
+	var given consents
 	var list diag.List
-	all := slices.Contains(f.allowDestroy, "all")
-	if all && mode != plan.ModeDestroy {
-		list = list.Errorf(nil, "-allow-destroy all is for destroy", "An apply names what it may destroy: -allow-destroy ADDRESS, once for each.")
-		all = false
-	}
-	allowed, bad := addresses(f.allowDestroy, all)
-	list = append(list, bad...)
-	downtime, bad := addresses(f.allowDowntime, false)
-	list = append(list, bad...)
-	for _, s := range p.Steps {
-		if len(s.Destroys) > 0 && !all && !slices.Contains(allowed, s.Address) && !slices.Contains(allowed, s.With) {
-			list = append(list, destroyRefusal(s, mode))
+	for _, text := range f.allowDestroy {
+		switch {
+		case text == "all" && mode == plan.ModeDestroy:
+			given.everything = true
+		case text == "all":
+			list = list.Errorf(nil, "-allow-destroy all is for destroy", "An apply names what it may destroy: -allow-destroy ADDRESS, once for each.")
+		default:
+			given.destroy, list = appendAddress(given.destroy, list, text)
 		}
-		if resource.Worse(s.Impact, resource.Reload) != resource.Reload && s.Action == plan.Update && !slices.Contains(downtime, s.Address) {
+	}
+	for _, text := range f.allowDowntime {
+		given.downtime, list = appendAddress(given.downtime, list, text)
+	}
+	return given, list
+}
+
+func appendAddress(all []resource.Address, list diag.List, text string) ([]resource.Address, diag.List) {
+	address, err := resource.ParseAddress(text)
+	if err != nil {
+		return all, list.Errorf(nil, "A flag does not name a resource", "%v", err)
+	}
+	return append(all, address), list
+}
+
+// missing lists what an unattended run may not do without its flag.
+func (c consents) missing(p *plan.Plan) diag.List {
+	var list diag.List
+	for _, s := range p.Steps {
+		if len(s.Destroys) > 0 && !c.everything && !slices.Contains(c.destroy, s.Address) && !slices.Contains(c.destroy, s.With) {
+			list = append(list, destroyRefusal(s, p.Mode))
+		}
+		if s.Action == plan.Update && interrupts(s.Impact) && !slices.Contains(c.downtime, s.Address) {
 			list = append(list, diag.Diagnostic{
 				Severity: diag.Error, Address: s.Address.String(), Summary: fmt.Sprintf("%s would be interrupted (%s)", s.Address, s.Impact),
 				Detail: "An unattended run interrupts clients only with consent. Nothing was changed.",
@@ -34,6 +60,11 @@ func missingConsent(p *plan.Plan, f *flags, mode plan.Mode) diag.List {
 		}
 	}
 	return list
+}
+
+// interrupts tells whether clients are cut off.
+func interrupts(impact resource.Impact) bool {
+	return resource.Worse(impact, resource.Restart) == impact
 }
 
 func destroyRefusal(s plan.Step, mode plan.Mode) diag.Diagnostic {
@@ -49,24 +80,4 @@ func destroyRefusal(s plan.Step, mode plan.Mode) diag.Diagnostic {
 		Severity: diag.Error, Address: s.Address.String(), Summary: fmt.Sprintf("The data of %s would be destroyed", s.Address),
 		Detail: "-auto-approve is no consent to destroy data. Nothing was changed. It would be lost:" + names, Hint: hint,
 	}
-}
-
-func addresses(texts []string, all bool) ([]resource.Address, diag.List) {
-	var out []resource.Address
-	var list diag.List
-	for _, text := range texts {
-		if text == "all" {
-			if !all {
-				continue
-			}
-			continue
-		}
-		address, err := resource.ParseAddress(text)
-		if err != nil {
-			list = list.Errorf(nil, "A flag does not name a resource", "%v", err)
-			continue
-		}
-		out = append(out, address)
-	}
-	return out, list
 }

@@ -23,15 +23,9 @@ func runDrift(m *Meta, f *flags) int {
 	if err := f.words(0, 0, "no argument"); err != nil {
 		return m.fail("%v", err)
 	}
-	ctx, _, stop := interruptible(m.warn)
-	defer stop()
-	op, list := m.open(ctx, f, true, false)
+	op, list := m.lookAtRecord(f)
 	if list.HasErrors() {
 		return m.report(list)
-	}
-	op.config.Set = &resource.Set{}
-	if err := op.look(ctx, !f.noGuests); err != nil {
-		return m.report(append(op.warnings, cloudDiagnostic(err)))
 	}
 	p, list := op.plan(plan.ModeRefresh, f)
 	if list.HasErrors() {
@@ -52,6 +46,21 @@ func runDrift(m *Meta, f *flags) int {
 	return exitOK
 }
 
+// lookAtRecord looks at what is recorded. Of the configuration it needs only where the state and the cloud are.
+func (m *Meta) lookAtRecord(f *flags) (*operation, diag.List) {
+	ctx, _, stop := interruptible(m.warn)
+	defer stop()
+	op, list := m.open(ctx, f, true, false)
+	if list.HasErrors() {
+		return nil, list
+	}
+	op.config.Set = &resource.Set{}
+	if err := op.look(ctx, !f.noGuests); err != nil {
+		return nil, append(op.warnings, cloudDiagnostic(err))
+	}
+	return op, nil
+}
+
 var statusSpec = spec{
 	synopsis: "Show what lives, how it is and where it answers",
 	usage:    "trovectl status [options] [ADDRESS]",
@@ -66,15 +75,9 @@ func runStatus(m *Meta, f *flags) int {
 	if err := f.words(0, 1, "one address at most"); err != nil {
 		return m.fail("%v", err)
 	}
-	ctx, _, stop := interruptible(m.warn)
-	defer stop()
-	op, list := m.open(ctx, f, true, false)
+	op, list := m.lookAtRecord(f)
 	if list.HasErrors() {
 		return m.report(list)
-	}
-	op.config.Set = &resource.Set{}
-	if err := op.look(ctx, true); err != nil {
-		return m.report(append(op.warnings, cloudDiagnostic(err)))
 	}
 	var rows []view.StatusRow
 	for _, r := range op.prior.Sorted() {

@@ -46,7 +46,6 @@ type flags struct {
 	machines string
 	quotas   string
 	purge    bool
-	force    bool
 }
 
 func newFlags(words string) *flags {
@@ -129,6 +128,8 @@ func (f *flags) looking() {
 func (f *flags) planning() {
 	f.looking()
 	f.jsonOutput()
+	f.set.BoolVar(&f.lock, "lock", true, "accepted for the habit: a plan reads a snapshot and takes no lock")
+	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "accepted for the habit, as -lock")
 	f.set.BoolVar(&f.refresh, "refresh", true, "look at the cloud and the guests")
 	f.set.BoolVar(&f.destroy, "destroy", false, "plan to destroy everything")
 	f.set.BoolVar(&f.refreshOnly, "refresh-only", false, "only report what differs from the record")
@@ -136,7 +137,6 @@ func (f *flags) planning() {
 
 func (f *flags) applying() {
 	f.looking()
-	f.set.BoolVar(&f.lock, "lock", true, "hold the lock of the state")
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for the lock")
 	f.set.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	f.set.Var(listFlag{&f.allowDestroy}, "allow-destroy", "ADDRESS whose data may be destroyed; may be repeated")

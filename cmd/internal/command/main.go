@@ -4,7 +4,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -161,6 +160,3 @@ func interruptible(warn func(string)) (soft, hard context.Context, stop func()) 
 		cancelHard()
 	}
 }
-
-// errSilent ends a command with exit code 1 when everything has been said.
-var errSilent = errors.New("")

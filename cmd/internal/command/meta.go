@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,8 @@ type Meta struct {
 	view    *view.Human
 	log     hclog.Logger
 	sources map[string][]byte // of the configuration, for snippets
+
+	answers *bufio.Reader // what was typed and not read yet
 
 	compactWarnings bool
 }

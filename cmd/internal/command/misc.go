@@ -24,10 +24,7 @@ var validateSpec = spec{
 		if err := f.words(0, 0, "no argument"); err != nil {
 			return m.fail("%v", err)
 		}
-		loaded, list := config.Load(m.dir, m.configInput(f))
-		if loaded != nil {
-			m.sources = loaded.Sources
-		}
+		_, list := m.load(f, config.Load)
 		if f.json {
 			code := m.printJSON(view.DiagnosticsJSON(list, m.sources))
 			if list.HasErrors() {

@@ -41,10 +41,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 	if settingsOnly {
 		load = config.LoadSettings
 	}
-	loaded, list := load(m.dir, m.configInput(f))
-	if loaded != nil {
-		m.sources = loaded.Sources
-	}
+	loaded, list := m.load(f, load)
 	if list.HasErrors() {
 		return nil, list
 	}

@@ -13,10 +13,7 @@ import (
 
 // recorded loads the configuration and the record, without cloud and without keys.
 func (m *Meta) recorded(f *flags) (*operation, diag.List) {
-	loaded, list := config.Load(m.dir, m.configInput(f))
-	if loaded != nil {
-		m.sources = loaded.Sources
-	}
+	loaded, list := m.load(f, config.Load)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -41,11 +38,7 @@ func (m *Meta) readState(c *config.Config) (*state.Snapshot, string, error) {
 
 // settings reads only what says where the state is.
 func (m *Meta) settings(f *flags) (*config.Config, diag.List) {
-	c, list := config.LoadSettings(m.dir, m.configInput(f))
-	if c != nil {
-		m.sources = c.Sources
-	}
-	return c, list
+	return m.load(f, config.LoadSettings)
 }
 
 // withState runs a command on the state alone.

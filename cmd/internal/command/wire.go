@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -62,19 +61,18 @@ func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master
 
 // openCloud chooses the cloud that the provider block and the environment name.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
-	args := map[string]string{}
+	asked := config.Provider{}
 	for _, p := range c.Providers {
 		if p.Alias == "" {
-			maps.Copy(args, p.Args)
-			args["cloud"] = p.Cloud
+			asked = p
 		}
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
 	cloud, err := openstack.Open(ctx, openstack.Options{
-		Cloud: args["cloud"], Region: args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Cloud: asked.Cloud, Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
 		Getenv: func(name string) string {
 			// An argument of the provider block stands for the variable of the same name.
-			if value := args[strings.ToLower(strings.TrimPrefix(name, "OS_"))]; strings.HasPrefix(name, "OS_") && value != "" {
+			if value, given := asked.Getenv(name); given {
 				return value
 			}
 			return m.env[name]
@@ -107,7 +105,7 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 	var locked *state.LockedError
 	switch {
 	case errors.As(err, &locked):
-		d.Summary = "The state is locked"
+		d.Summary, d.Detail = "The state is locked", locked.Error()+"."
 		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."

@@ -12,8 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/trovectl/trovectl/guest"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/trovectl/trovectl/guest"
 )
 
 // A Target is one guest and how to know it. Only ed25519 is spoken, on both sides.

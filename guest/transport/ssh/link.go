@@ -10,8 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/trovectl/trovectl/guest/transport/pipe"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/trovectl/trovectl/guest/transport/pipe"
 )
 
 // A link is one SSH connection with the channel's command running in it.

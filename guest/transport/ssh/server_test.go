@@ -11,10 +11,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	xssh "golang.org/x/crypto/ssh"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
-	xssh "golang.org/x/crypto/ssh"
 )
 
 // newKey makes an ed25519 key from one byte, so that tests can name generations.

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	xssh "golang.org/x/crypto/ssh"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
-	xssh "golang.org/x/crypto/ssh"
 )
 
 func TestContract(t *testing.T) {

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/diag"
+)
+
+// load reads the configuration. Where somebody can be asked, variables without a value are asked for, once, as -var would
+// give them.
+func (m *Meta) load(f *flags, load func(string, config.Input) (*config.Config, diag.List)) (*config.Config, diag.List) {
+	loaded, list := load(m.dir, m.configInput(f))
+	if loaded != nil && len(loaded.Missing) > 0 && m.interactive(f) {
+		given, err := m.askVariables(loaded.Missing)
+		if err != nil {
+			return loaded, list.Errorf(nil, "A variable could not be read", "%v", err)
+		}
+		f.assignments = append(f.assignments, given...)
+		loaded, list = load(m.dir, m.configInput(f))
+	}
+	if loaded != nil {
+		m.sources = loaded.Sources
+	}
+	return loaded, list
+}
+
+func (m *Meta) askVariables(missing []config.MissingVariable) ([]config.Assignment, error) {
+	var given []config.Assignment
+	for _, v := range missing {
+		_, _ = fmt.Fprintf(m.streams.Out, "var.%s\n", v.Name)
+		if v.Description != "" {
+			_, _ = fmt.Fprintf(m.streams.Out, "  %s\n", v.Description)
+		}
+		_, _ = fmt.Fprint(m.streams.Out, "\n  Enter a value: ")
+		value, err := m.readAnswer(v.Sensitive)
+		if err != nil {
+			return nil, err
+		}
+		_, _ = fmt.Fprintln(m.streams.Out)
+		if value != "" || !v.Sensitive { // no answer for a secret: not supplied in this run
+			given = append(given, config.Assignment{Kind: config.AssignVar, Text: v.Name + "=" + value})
+		}
+	}
+	return given, nil
+}
+
+// readAnswer reads one line; a secret is not shown while it is typed.
+func (m *Meta) readAnswer(secret bool) (string, error) {
+	if file, ok := m.streams.In.(*os.File); ok && secret && term.IsTerminal(int(file.Fd())) {
+		text, err := term.ReadPassword(int(file.Fd()))
+		return string(text), err
+	}
+	if m.answers == nil {
+		m.answers = bufio.NewReader(m.streams.In)
+	}
+	line, err := m.answers.ReadString('\n')
+	if err != nil && line == "" {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}

@@ -1,0 +1,149 @@
+package planner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/state"
+)
+
+var observations = []scenario{
+	{"drift-everything", "What was changed by hand is drift and is put right.", func(t *testing.T) *world {
+		w := built(t)
+		m := w.machine("instance.orders")
+		delete(m.database, "shop")
+		m.settings["max_connections"] = "200"
+		m.body.Access.AllowedCIDRs = []string{"0.0.0.0/0", "10.20.0.0/16"}
+		u := m.account["app@%"]
+		u.Grants, u.Password = []resource.Grant{grant("shop", "INSERT")}, &resource.Password{Engine: "somebody's"}
+		m.account["app@%"] = u
+		return w
+	}},
+	{"drift-refused", "What cannot be put right in place is told and keeps nobody from the rest.", func(t *testing.T) *world {
+		w := built(t)
+		w.machine("instance.orders").body.Flavor = "db.large"
+		w.machine("instance.orders").body.Volume = &resource.Volume{Size: 12}
+		edit(w, "database.shop", func(d *resource.Database) { d.Collation = "utf8mb4_bin" })
+		return w
+	}},
+	{"drift-refresh", "A refresh tells drift and plans nothing.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").database, "shop")
+		w.want, w.opts.Mode = nil, plan.ModeRefresh
+		w.want = &resource.Set{}
+		return w
+	}},
+	{"unmanaged", "What nobody declared is listed and left alone.", func(t *testing.T) *world {
+		w := built(t)
+		m := w.machine("instance.orders")
+		m.database["byhand"], m.account["eve@%"] = resource.Database{Name: "byhand"}, resource.User{Name: "eve", Host: "%"}
+		return w
+	}},
+	{"unknown-guest", "A silent guest makes what lives in it unknown; nothing is planned from that.", func(t *testing.T) *world {
+		w := built(t)
+		w.real.silent[w.member("instance.orders")] = "the guest did not answer within 30s"
+		delete(w.machine("instance.orders").database, "shop")
+		return w
+	}},
+	{"unknown-guest-changed", "Declared changes of what is unknown are planned against the record, and marked.", func(t *testing.T) *world {
+		w := built(t)
+		w.real.silent[w.member("instance.orders")] = "the guest did not answer within 30s"
+		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("shop", "SELECT")} })
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Settings = map[string]string{"max_connections": "600"} })
+		return w
+	}},
+	{"missing-server", "A server that is gone is made again on the volume that stayed.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotServer)
+		return w
+	}},
+	{"missing-port", "A port that is gone takes the server along.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotPort)
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Name = "renamed" })
+		return w
+	}},
+	{"missing-group", "A security group that is gone is made again online.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotSecurityGroup)
+		return w
+	}},
+}
+
+var refusals = []scenario{
+	{"refused-changes", "What would need another machine is refused, all at once, with what to do instead.", func(t *testing.T) *world {
+		w := built(t)
+		edit(w, "instance.orders", func(i *resource.Instance) {
+			i.AvailabilityZone, i.Flavor, i.Version, i.Volume = "az1", "db.large", "11.4", &resource.Volume{Size: 5}
+		})
+		edit(w, "database.shop", func(d *resource.Database) { d.Name = "store" })
+		return w
+	}},
+	{"refused-protected", "A protected resource whose block is gone is not destroyed.", func(t *testing.T) *world {
+		w := built(t)
+		w.record("instance.orders", func(r *state.Record) { r.Protect = true })
+		w.drop("instance.orders", "database.shop", "user.app")
+		return w
+	}},
+	{"refused-volume-gone", "An instance whose volume is gone is never made anew silently.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotVolume)
+		return w
+	}},
+	{"refused-instance-gone", "Nor is one that is gone altogether.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.real.machines, w.member("instance.orders"))
+		return w
+	}},
+	{"refused-failed-data-gone", "Nor is a failed one whose volume may have held data.", func(t *testing.T) *world {
+		w := shop()
+		w.enrolled("instance.orders", state.Failed, "the agent did not answer")
+		w.holdsData("instance.orders")
+		delete(w.machine("instance.orders").objects, state.SlotVolume)
+		return w
+	}},
+	{"refused-relabelled", "A database under a new label would be lost: refused.", func(t *testing.T) *world {
+		w := built(t)
+		w.drop("database.shop")
+		w.put("database.store", &resource.Database{Instance: at("instance.orders"), Name: "shop"})
+		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("shop", "SELECT")} })
+		return w
+	}},
+	{"refused-names", "Names that the cloud does not have are told with those that it has, nearest first.", func(*testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) {
+			i.Flavor, i.Image, i.Network, i.AvailabilityZone = "db.smal", "mariadb-11", "privat", "az9"
+			i.Volume = &resource.Volume{Size: 10, Type: "nvme"}
+		})
+		w.put("instance.two", func() *resource.Instance { i := instance("two"); i.Subnet = "v6"; return i }())
+		return w
+	}},
+	{"refused-ambiguous", "A name that two networks bear is ambiguous.", func(*testing.T) *world {
+		w := shop()
+		w.real.choices.Networks = append(w.real.choices.Networks, planner.Network{Choice: planner.Choice{ID: "n0", Name: "private"}})
+		return w
+	}},
+	{"refused-not-listed", "What the cloud did not list cannot be looked up.", func(*testing.T) *world {
+		w := shop()
+		w.real.choices = planner.Choices{}
+		return w
+	}},
+	{"refused-other-cloud", "A state is never compared with another cloud.", func(t *testing.T) *world {
+		w := built(t)
+		w.has.Cloud = &state.CloudID{AuthURL: "http://other.invalid/v3", ProjectID: "p9", ProjectName: "other", Region: "R9"}
+		return w
+	}},
+	{"refused-other-fleet", "A configuration that another state has built is not built twice.", func(t *testing.T) *world {
+		w := shop()
+		for _, service := range []string{"server", "volume", "port", "security_group", "server", "volume"} {
+			w.real.strays = append(w.real.strays, planner.Marked{
+				Object:   plan.Object{Service: service, ID: w.real.id(service), Name: "prod-orders", Member: "m", Intent: "i"},
+				Lineage8: "zzzzzzzz", CreatedAt: noon.Add(-time.Hour),
+			})
+		}
+		return w
+	}},
+}
