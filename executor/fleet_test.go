@@ -38,7 +38,7 @@ const (
 
 // fleet is an OpenStack over HTTP whose servers boot nothing, with guests in this process beside it.
 type fleet struct {
-	t      *testing.T
+	t      testing.TB
 	env    map[string]string
 	dir    string
 	guests *guests
@@ -48,7 +48,7 @@ type fleet struct {
 	secret map[resource.Address]resource.Secret
 }
 
-func newFleet(t *testing.T, n int) *fleet {
+func newFleet(t testing.TB, n int) *fleet {
 	t.Helper()
 	f := &fleet{t: t, guests: newGuests(t), store: statemem.New(), seed: &counter{}}
 	f.dir = f.guests.dir
@@ -252,5 +252,19 @@ func TestAnApplySharesItsPolling(t *testing.T) {
 	t.Logf("%d instances were made with %d requests, %.1f for each", n, cost, each)
 	if each > instanceLimit {
 		t.Errorf("%.1f requests for each instance, want at most %d", each, instanceLimit)
+	}
+}
+
+// BenchmarkApply makes n instances, ten at a time, in an embedded cloud over HTTP: their requests are what is of interest,
+// since the time is the cloud's.
+func BenchmarkApply(b *testing.B) {
+	for _, n := range []int{10, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			requests := 0
+			for b.Loop() {
+				requests += newFleet(b, n).apply(10)
+			}
+			b.ReportMetric(float64(requests)/float64(b.N)/float64(n), "requests/instance")
+		})
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 // guests are machines with the real agent and an engine in memory, by member. They outlive every trovectl.
 type guests struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	mu   sync.Mutex
 	byID map[string]*machine
@@ -38,7 +38,7 @@ type machine struct {
 	agent  *agent.Agent
 }
 
-func newGuests(t *testing.T) *guests {
+func newGuests(t testing.TB) *guests {
 	t.Helper()
 	base := os.TempDir()
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
