@@ -5,7 +5,7 @@ BIN      := bin
 DEMO     ?= .demo
 TOOLS    := .tools
 VERSION  ?= 0.1.0
-LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION)
+LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION) -X main.version=$(VERSION)
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
 export CGO_ENABLED ?= 0
