@@ -144,15 +144,18 @@ func metadataKey(c plan.Change) (string, bool) {
 }
 
 // setAccess makes the security group's rules exactly those that are wanted: first what is missing, then what is too much,
-// so that nobody who may connect is cut off meanwhile.
+// so that nobody who may connect is cut off meanwhile. From then on the agent is reached on the port that they let in.
 func (i *instanceAct) setAccess(ctx context.Context) error {
-	id := i.hands.Member().Objects[state.SlotSecurityGroup].ID
+	member := i.hands.Member()
+	id := member.Objects[state.SlotSecurityGroup].ID
+	member.SSHPort = i.sshPort
 	want := rules(i.body, i.enginePort, i.sshPort)
 	return i.hands.Call(ctx, journaled.Request{
 		Slot: "access/" + i.step.Address.String(), Asked: want,
 		Do: func(ctx context.Context, intent string) error {
 			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
 		},
+		Record: func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) },
 	})
 }
 
