@@ -223,6 +223,13 @@ func (g *guests) speak(w *world) {
 	}
 }
 
+// births boots the servers that were born while nobody listened, with the user-data that they were given.
+func (g *guests) births(w *world) {
+	for _, server := range w.cloud.Objects().Servers {
+		must(g.t, w.cloud.Cloud().ServerActions.Reboot(context.Background(), server.ID, true))
+	}
+}
+
 // on is the engine that a volume holds.
 func (g *guests) on(volume string) *memory.Engine {
 	g.mu.Lock()
