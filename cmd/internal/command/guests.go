@@ -36,7 +36,7 @@ func newGuests(ring *keyring.Ring, settings config.Guest, e env) (*guests, error
 // Dial reaches a member's agent, pinned to the host keys of these generations.
 func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
 	target := ssh.Target{
-		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: bootstrap.User,
+		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
 	}
 	for _, generation := range generations {
 		target.HostKeys = append(target.HostKeys, g.ring.HostKey(member.ID, generation).Public())
