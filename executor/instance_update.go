@@ -51,60 +51,48 @@ func (i *instanceAct) update(ctx context.Context) error {
 	}
 	i.record.Body, i.record.Protect, i.record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
 	i.record.Status, i.record.Fault = state.Ready, ""
-	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}})
+	return i.finish(ctx)
 }
 
-// rebuild fills the slots that the plan found missing, on the volume that is still there.
+// rebuild fills the slots that the plan found missing, on the volume that is still there. From its first commit on the
+// record says that it is being created, so that a rerun goes on from there.
 func (i *instanceAct) rebuild(ctx context.Context) error {
 	slots := make([]state.Slot, 0, len(i.step.Rebuild))
 	for _, name := range i.step.Rebuild {
 		slots = append(slots, state.Slot(name))
 	}
-	if slices.Contains(slots, state.SlotVolume) {
+	lost := func(slot state.Slot) bool { return slices.Contains(slots, slot) }
+	_, stands := i.hands.Member().Objects[state.SlotServer]
+	rebirth := stands && lost(state.SlotPort) && !lost(state.SlotServer) // a server keeps no port that it was not born with
+	switch {
+	case lost(state.SlotVolume):
 		return errors.New("a volume is never rebuilt: its data is gone")
+	case rebirth && i.body.Volume == nil && i.hands.Member().MayHoldData:
+		return errors.New("the port is gone, and the server with it would be made again, but its own disk holds the data: attach a port by hand")
 	}
-	if slices.Contains(slots, state.SlotPort) || slices.Contains(slots, state.SlotSecurityGroup) {
-		// A server keeps no port that it was not born with here; it is born again on a new one.
-		if _, ok := i.hands.Member().Objects[state.SlotServer]; ok && !slices.Contains(slots, state.SlotServer) && slices.Contains(slots, state.SlotPort) {
-			if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
-				return err
-			}
-			slots = append(slots, state.SlotServer)
+	if err := i.enroll(ctx); err != nil {
+		return err
+	}
+	if rebirth {
+		if err := i.clearServer(ctx, i.hands.Member().Objects[state.SlotVolume].ID); err != nil {
+			return err
 		}
 	}
 	err := i.hands.Update(ctx, func(m *state.Member) {
 		for _, slot := range slots {
 			delete(m.Objects, slot)
 		}
-		if slices.Contains(slots, state.SlotServer) {
+		if lost(state.SlotServer) {
 			m.Generation = 0 // the new server is born with the first generation again
 		}
-		if slices.Contains(slots, state.SlotPort) {
+		if lost(state.SlotPort) {
 			m.Address = ""
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if err := i.reattach(ctx, slots); err != nil {
-		return err
-	}
 	return i.create(ctx)
-}
-
-// reattach puts a new security group on a port that stayed.
-func (i *instanceAct) reattach(ctx context.Context, slots []state.Slot) error {
-	if !slices.Contains(slots, state.SlotSecurityGroup) || slices.Contains(slots, state.SlotPort) {
-		return nil
-	}
-	group, err := i.fill(ctx, state.SlotSecurityGroup, i.makeGroup)
-	if err != nil {
-		return err
-	}
-	port := i.hands.Member().Objects[state.SlotPort].ID
-	return i.cloudCall(ctx, "security_groups", group, func(ctx context.Context) error {
-		return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{group})
-	})
 }
 
 // cloudCall is a journaled change of an object that exists.
@@ -144,15 +132,18 @@ func metadataKey(c plan.Change) (string, bool) {
 }
 
 // setAccess makes the security group's rules exactly those that are wanted: first what is missing, then what is too much,
-// so that nobody who may connect is cut off meanwhile.
+// so that nobody who may connect is cut off meanwhile. From then on the agent is reached on the port that they let in.
 func (i *instanceAct) setAccess(ctx context.Context) error {
-	id := i.hands.Member().Objects[state.SlotSecurityGroup].ID
+	member := i.hands.Member()
+	id := member.Objects[state.SlotSecurityGroup].ID
+	member.SSHPort = i.sshPort
 	want := rules(i.body, i.enginePort, i.sshPort)
 	return i.hands.Call(ctx, journaled.Request{
 		Slot: "access/" + i.step.Address.String(), Asked: want,
 		Do: func(ctx context.Context, intent string) error {
 			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
 		},
+		Record: func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) },
 	})
 }
 
@@ -216,7 +207,9 @@ func (i *instanceAct) extend(ctx context.Context, id string, size int) error {
 		case !present:
 			return false, fmt.Errorf("volume %s is gone", id)
 		case v.Status == "error_extending":
-			return false, fmt.Errorf("volume %s could not be extended to %d GiB (error_extending)", id, size)
+			// Said as the cloud's answer that it is, so that nothing is held to be under way any more.
+			return false, &providers.Error{Kind: providers.KindConflict, Call: "extend volume", Sent: true,
+				Message: fmt.Sprintf("volume %s could not be extended to %d GiB (error_extending)", id, size)}
 		}
 		return v.SizeGiB >= size && v.Status != "extending", nil
 	})
