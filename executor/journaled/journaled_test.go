@@ -108,10 +108,10 @@ func (b *bench) called(want ...string) {
 	b.calls = nil
 }
 
-func (b *bench) strike() (error, bool) {
+func (b *bench) strike() (bool, error) {
 	err, lost := b.fault, b.lost
 	b.fault, b.lost = nil, false
-	return err, lost || err == nil
+	return lost || err == nil, err
 }
 
 func (b *bench) Make(_ context.Context, mark providers.Mark) (string, error) {
@@ -119,7 +119,7 @@ func (b *bench) Make(_ context.Context, mark providers.Mark) (string, error) {
 	if _, durable := b.snapshot().Intents[state.IntentID(mark.Intent)]; !durable {
 		b.t.Error("the call was made before its intent was durable")
 	}
-	err, effect := b.strike()
+	effect, err := b.strike()
 	id := fmt.Sprintf("v%d", len(b.cloud)+1)
 	if effect {
 		b.cloud[id] = mark
@@ -142,7 +142,7 @@ func (b *bench) Find(_ context.Context, mark providers.Mark) (string, error) {
 
 func (b *bench) Remove(_ context.Context, id string) error {
 	b.calls = append(b.calls, "remove "+id)
-	err, effect := b.strike()
+	effect, err := b.strike()
 	if effect {
 		delete(b.cloud, id)
 	}
