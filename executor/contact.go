@@ -35,6 +35,9 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 	return i.prepare(ctx, client, volume)
 }
 
+// greeting bounds the time until an agent has answered its first request.
+const greeting = 15 * time.Second
+
 // tellEvery is how often a long wait says what it waits for, and why.
 const tellEvery = 10 * time.Second
 
@@ -48,6 +51,9 @@ func (c channel) close() { _ = c.carrier.Close() }
 
 // dial reaches a member's agent and asks whether it is the one.
 func (a *act) dial(ctx context.Context, member state.Member, generations ...int) (channel, guest.Pong, error) {
+	// An agent that hangs is as good as none: the step fails, and says so, while the others go on.
+	ctx, cancel := context.WithTimeout(ctx, greeting)
+	defer cancel()
 	carrier, err := a.Guests.Dial(ctx, member, generations...)
 	if err != nil {
 		return channel{}, guest.Pong{}, err

@@ -33,7 +33,7 @@ func TestFailure_ofABuild(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			w := fresh(t)
 			w.cloud.Fail(cloudmem.Fault{Call: call, Build: "ERROR", Message: "No valid host was found"})
-			w.fails(plan.ModeApply, "went to")
+			_ = w.fails(plan.ModeApply, "went to")
 			if r := w.record(orders); r.Status != state.Failed || r.Fault == "" {
 				t.Errorf("recorded is %s %q", r.Status, r.Fault)
 			}
@@ -56,7 +56,7 @@ func TestFailure_definite(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s", call, kind), func(t *testing.T) {
 				w := fresh(t)
 				w.cloud.Fail(cloudmem.Fault{Call: call, Kind: kind, Message: "because"})
-				w.fails(plan.ModeApply, "because")
+				_ = w.fails(plan.ModeApply, "because")
 				if open := w.snapshot().Intents; len(open) != 0 {
 					t.Errorf("open: %v", open)
 				}
@@ -70,7 +70,7 @@ func TestFailure_agentNeverAnswers(t *testing.T) {
 	w := fresh(t)
 	boot := w.cloud.OnServerActive
 	w.cloud.OnServerActive = nil
-	w.fails(plan.ModeApply, "the agent did not answer within", "the server's console ends with")
+	_ = w.fails(plan.ModeApply, "the agent did not answer within", "the server's console ends with")
 	w.cloud.OnServerActive = boot
 	w.guests.births(w)
 	w.done(plan.ModeApply, theRest...)
@@ -81,7 +81,7 @@ func TestFailure_agentAnswersGarbage(t *testing.T) {
 		t.Run(string(method), func(t *testing.T) {
 			w := fresh(t)
 			w.carrier = babbling(method, `{"member": 7, "generation": "x", "running_version": [], "verifier_digest": {}} and more`)
-			w.fails(plan.ModeApply)
+			_ = w.fails(plan.ModeApply)
 			w.carrier = nil
 			if _, _, err := w.run(0, plan.ModeApply); err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func TestFailure_engineRefuses(t *testing.T) {
 	w, f := built(t)
 	f.settings(map[string]string{"max_connections": "250"})
 	w.carrier = refusing(guest.MethodConfigure, guest.Errorf(guest.KindEngine, "no memory for 250 connections"))
-	w.fails(plan.ModeApply, "no memory for 250 connections")
+	_ = w.fails(plan.ModeApply, "no memory for 250 connections")
 	if got := w.record(orders).Body.(*resource.Instance).Settings["max_connections"]; got != "200" {
 		t.Errorf("recorded is %s", got)
 	}
@@ -111,7 +111,7 @@ func TestFailure_engineRefuses(t *testing.T) {
 func TestFailure_passwordNotSupplied(t *testing.T) {
 	w := fresh(t)
 	w.estate().user.Password, w.secret = &resource.Password{}, nil
-	w.fails(plan.ModeApply, "the password of "+app+" was not supplied")
+	_ = w.fails(plan.ModeApply, "the password of "+app+" was not supplied")
 	if got := w.outcomes()["create "+shop]; got != "done" {
 		t.Errorf("the database is %q", got)
 	}
@@ -124,7 +124,7 @@ func TestFailure_passwordNotSupplied(t *testing.T) {
 		t.Errorf("recorded is %+v, was %+v", after, before)
 	}
 	must(t, w.engine().DropUser(context.Background(), guest.UserName{Name: "app", Host: "%"}))
-	w.fails(plan.ModeApply, "was not supplied")
+	_ = w.fails(plan.ModeApply, "was not supplied")
 }
 
 // TestFailure_extendRefused: a volume that cannot be extended leaves nothing open.
@@ -132,7 +132,7 @@ func TestFailure_extendRefused(t *testing.T) {
 	w, f := built(t)
 	w.cloud.SetQuota(cloudmem.Quota{Gigabytes: 1})
 	f.inst.Volume.Size = 2
-	w.fails(plan.ModeApply, "quota")
+	_ = w.fails(plan.ModeApply, "quota")
 	f.inst.Volume.Size = 1
 	w.ended(plan.ModeApply)
 }
@@ -154,7 +154,7 @@ func TestFailure_factsStopOneBranch(t *testing.T) {
 	f.inst.Name = "orders-2"
 	f.store.Versions["10.6"] = resource.DatastoreVersion{Image: "mariadb-10.6"}
 	w.facts = lying{orders}
-	w.fails(plan.ModeApply, "changed since the plan")
+	_ = w.fails(plan.ModeApply, "changed since the plan")
 	got := w.outcomes()
 	wantText(t, got["update datastore.mariadb"], "done")
 	wantText(t, got["update "+orders], "failed")
@@ -174,7 +174,7 @@ func TestInterrupt_once(t *testing.T) {
 			cancel()
 		}
 	}
-	w.fails(plan.ModeApply, "interrupted: 2 steps were not begun")
+	_ = w.fails(plan.ModeApply, "interrupted: 2 steps were not begun")
 	got := w.outcomes()
 	wantText(t, got["create "+orders], "done")
 	wantText(t, got["create "+shop], "skipped because of interrupted")
@@ -193,7 +193,7 @@ func TestInterrupt_twice(t *testing.T) {
 			cancel()
 		}
 	}
-	w.fails(plan.ModeApply, "canceled")
+	_ = w.fails(plan.ModeApply, "canceled")
 	if r := w.record(orders); r.Status != state.Creating || r.Fault != "" {
 		t.Errorf("recorded is %s %q", r.Status, r.Fault)
 	}
@@ -206,7 +206,7 @@ func TestInterrupt_twice(t *testing.T) {
 func TestResume_withOtherRules(t *testing.T) {
 	w := fresh(t)
 	w.cloud.Fail(cloudmem.Fault{Call: "create volume", Kind: providers.KindQuota})
-	w.fails(plan.ModeApply)
+	_ = w.fails(plan.ModeApply)
 	group, err := w.cloud.Cloud().SecurityGroups.Get(context.Background(), w.object(orders, state.SlotSecurityGroup))
 	must(t, err)
 	for _, rule := range group.Rules {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trovectl/trovectl/config/diag"
@@ -43,15 +44,30 @@ var destroySpec = spec{
 
 // runApply looks, plans, asks and applies, all under the lock of the state.
 func runApply(m *Meta, f *flags, mode plan.Mode) int {
-	consents, list := readConsents(f, mode)
+	given, list := readConsents(f, mode)
 	if list.HasErrors() {
 		return m.report(list)
 	}
+	if !f.autoApprove && !m.interactive(f) {
+		return m.fail("there is nobody to ask: give -auto-approve, or run it in a terminal. Nothing was changed.")
+	}
 	soft, hard, stop := interruptible(m.warn)
 	defer stop()
-	op, list := m.open(soft, f, false, true)
+	op, list := m.open(soft, f, false, false)
 	if list.HasErrors() {
 		return m.report(list)
+	}
+	var agreed *plan.Plan
+	if op.missing {
+		// Neither a state nor a key is made before it is certain that something will be recorded in it.
+		p, code := op.decide(soft, f, mode, given)
+		if p == nil || len(p.Steps) == 0 {
+			return code
+		}
+		if op, list = m.open(soft, f, false, true); list.HasErrors() {
+			return m.report(list)
+		}
+		agreed = p
 	}
 	session, err := op.lock(soft, f, string(mode))
 	if err != nil {
@@ -59,21 +75,49 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	}
 	defer func() { _ = session.Close() }()
 	op.prior = session.Snapshot()
-	if err := op.look(soft, true); err != nil {
-		return m.report(append(op.warnings, cloudDiagnostic(err)))
-	}
-	p, list := op.plan(mode, f)
-	if list.HasErrors() {
-		return m.report(list)
-	}
-	m.view.Plan(p)
-	m.report(list)
-	if len(p.Steps) > 0 {
-		if code, ok := op.consent(p, f, consents); !ok {
-			return code
-		}
+	p, code := op.agree(soft, f, mode, given, agreed)
+	if p == nil {
+		return code
 	}
 	return op.execute(soft, hard, session, p, f)
+}
+
+// decide looks, plans, shows and asks. Without a plan the code is the command's.
+func (op *operation) decide(ctx context.Context, f *flags, mode plan.Mode, given consents) (*plan.Plan, int) {
+	p, list := op.compare(ctx, f, mode)
+	if list.HasErrors() {
+		return nil, op.report(list)
+	}
+	op.view.Plan(p)
+	op.report(list)
+	if len(p.Steps) > 0 {
+		if code, ok := op.consent(ctx, p, f, given); !ok {
+			return nil, code
+		}
+	}
+	return p, exitOK
+}
+
+// agree decides under the lock. What was agreed to before the state existed is not asked for again, and must still be it.
+func (op *operation) agree(ctx context.Context, f *flags, mode plan.Mode, given consents, agreed *plan.Plan) (*plan.Plan, int) {
+	if agreed == nil {
+		return op.decide(ctx, f, mode, given)
+	}
+	p, list := op.compare(ctx, f, mode)
+	if list.HasErrors() {
+		return nil, op.report(list)
+	}
+	if !slices.EqualFunc(p.Steps, agreed.Steps, func(a, b plan.Step) bool { return a.ID == b.ID }) {
+		return nil, op.fail("The cloud or the state changed while the plan was shown: apply again. Nothing was changed.")
+	}
+	return p, exitOK
+}
+
+func (op *operation) compare(ctx context.Context, f *flags, mode plan.Mode) (*plan.Plan, diag.List) {
+	if err := op.look(ctx, true); err != nil {
+		return nil, append(op.warnings, cloudDiagnostic(err))
+	}
+	return op.plan(mode, f)
 }
 
 func (op *operation) lock(ctx context.Context, f *flags, operation string) (state.Session, error) {
@@ -111,7 +155,7 @@ func (op *operation) execute(soft, hard context.Context, session state.Session, 
 		op.view.Applied(p.Mode, result, nil)
 		return exitOK
 	}
-	op.prior = session.Snapshot()
+	op.prior, op.seen.Seen = session.Snapshot(), nil // what was seen before the apply is no longer so
 	outputs, list := op.finalOutputs()
 	op.view.Applied(p.Mode, result, outputs)
 	return op.report(list)
@@ -134,16 +178,13 @@ func failures(err error) diag.List {
 }
 
 // consent asks, or finds in the flags, the word for what destroys data or interrupts clients.
-func (op *operation) consent(p *plan.Plan, f *flags, given consents) (code int, ok bool) {
+func (op *operation) consent(ctx context.Context, p *plan.Plan, f *flags, given consents) (code int, ok bool) {
 	mode := p.Mode
-	if !f.autoApprove && op.interactive(f) {
-		if !op.ask(mode) {
+	if !f.autoApprove {
+		if !op.ask(ctx, mode) {
 			return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(mode)), false
 		}
 		return exitOK, true
-	}
-	if !f.autoApprove {
-		return op.fail("there is nobody to ask: give -auto-approve, or run it in a terminal. Nothing was changed."), false
 	}
 	if list := given.missing(p); list.HasErrors() {
 		return op.report(list), false
@@ -158,13 +199,13 @@ func verb(mode plan.Mode) string {
 	return "Apply"
 }
 
-func (op *operation) ask(mode plan.Mode) bool {
+func (op *operation) ask(ctx context.Context, mode plan.Mode) bool {
 	question := "Do you want to perform these actions?"
 	if mode == plan.ModeDestroy {
 		question = "Do you really want to destroy everything? The data cannot be brought back."
 	}
 	op.view.Note(question + "\n  Only 'yes' is an approval.\n")
 	_, _ = fmt.Fprint(op.streams.Out, "  Enter a value: ")
-	line, err := op.readAnswer(false)
+	line, err := op.readAnswer(ctx, false)
 	return err == nil && strings.TrimSpace(line) == "yes"
 }

@@ -2,6 +2,8 @@ package command
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -14,10 +16,10 @@ import (
 
 // load reads the configuration. Where somebody can be asked, variables without a value are asked for, once, as -var would
 // give them.
-func (m *Meta) load(f *flags, load func(string, config.Input) (*config.Config, diag.List)) (*config.Config, diag.List) {
+func (m *Meta) load(ctx context.Context, f *flags, load func(string, config.Input) (*config.Config, diag.List)) (*config.Config, diag.List) {
 	loaded, list := load(m.dir, m.configInput(f))
 	if loaded != nil && len(loaded.Missing) > 0 && m.interactive(f) {
-		given, err := m.askVariables(loaded.Missing)
+		given, err := m.askVariables(ctx, loaded.Missing)
 		if err != nil {
 			return loaded, list.Errorf(nil, "A variable could not be read", "%v", err)
 		}
@@ -30,7 +32,7 @@ func (m *Meta) load(f *flags, load func(string, config.Input) (*config.Config, d
 	return loaded, list
 }
 
-func (m *Meta) askVariables(missing []config.MissingVariable) ([]config.Assignment, error) {
+func (m *Meta) askVariables(ctx context.Context, missing []config.MissingVariable) ([]config.Assignment, error) {
 	var given []config.Assignment
 	for _, v := range missing {
 		_, _ = fmt.Fprintf(m.streams.Out, "var.%s\n", v.Name)
@@ -38,7 +40,7 @@ func (m *Meta) askVariables(missing []config.MissingVariable) ([]config.Assignme
 			_, _ = fmt.Fprintf(m.streams.Out, "  %s\n", v.Description)
 		}
 		_, _ = fmt.Fprint(m.streams.Out, "\n  Enter a value: ")
-		value, err := m.readAnswer(v.Sensitive)
+		value, err := m.readAnswer(ctx, v.Sensitive)
 		if err != nil {
 			return nil, err
 		}
@@ -50,9 +52,38 @@ func (m *Meta) askVariables(missing []config.MissingVariable) ([]config.Assignme
 	return given, nil
 }
 
-// readAnswer reads one line; a secret is not shown while it is typed.
-func (m *Meta) readAnswer(secret bool) (string, error) {
-	if file, ok := m.streams.In.(*os.File); ok && secret && term.IsTerminal(int(file.Fd())) {
+// errInterrupted is the answer of somebody who pressed Ctrl-C instead.
+var errInterrupted = errors.New("interrupted: nothing was changed")
+
+// readAnswer reads one line; a secret is not shown while it is typed. It returns as soon as ctx ends: a read of a
+// terminal cannot be cut short, so it is left behind, for the program ends then.
+func (m *Meta) readAnswer(ctx context.Context, secret bool) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	file, terminal := m.streams.In.(*os.File)
+	terminal = terminal && term.IsTerminal(int(file.Fd()))
+	if terminal {
+		if before, err := term.GetState(int(file.Fd())); err == nil {
+			defer func() { _ = term.Restore(int(file.Fd()), before) }() // what is typed shows again
+		}
+	}
+	given := make(chan answer, 1)
+	go func() {
+		text, err := m.readLine(secret && terminal)
+		given <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errInterrupted
+	case a := <-given:
+		return a.text, a.err
+	}
+}
+
+func (m *Meta) readLine(hidden bool) (string, error) {
+	if file, ok := m.streams.In.(*os.File); ok && hidden {
 		text, err := term.ReadPassword(int(file.Fd()))
 		return string(text), err
 	}

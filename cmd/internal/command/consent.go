@@ -46,7 +46,7 @@ func appendAddress(all []resource.Address, list diag.List, text string) ([]resou
 
 // missing lists what an unattended run may not do without its flag.
 func (c consents) missing(p *plan.Plan) diag.List {
-	var list diag.List
+	list := c.unmatched(p)
 	for _, s := range p.Steps {
 		if len(s.Destroys) > 0 && !c.everything && !slices.Contains(c.destroy, s.Address) && !slices.Contains(c.destroy, s.With) {
 			list = append(list, destroyRefusal(s, p.Mode))
@@ -57,6 +57,23 @@ func (c consents) missing(p *plan.Plan) diag.List {
 				Detail: "An unattended run interrupts clients only with consent. Nothing was changed.",
 				Hint:   fmt.Sprintf("Give -allow-downtime '%s', or apply in a terminal and approve there.", s.Address),
 			})
+		}
+	}
+	return list
+}
+
+// unmatched names the flags that allow something that the plan does not do: most likely a wrong address.
+func (c consents) unmatched(p *plan.Plan) diag.List {
+	var list diag.List
+	for _, given := range []struct {
+		flag      string
+		addresses []resource.Address
+	}{{"-allow-destroy", c.destroy}, {"-allow-downtime", c.downtime}} {
+		for _, address := range given.addresses {
+			if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Address == address }) {
+				list = list.Errorf(nil, fmt.Sprintf("%s %s allows nothing", given.flag, address),
+					"The plan has no step for %s. Addresses are written as the plan writes them, with their key. Nothing was changed.", address)
+			}
 		}
 	}
 	return list

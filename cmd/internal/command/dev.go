@@ -64,9 +64,10 @@ type devSettings struct {
 
 const devListen = "127.0.0.1:35050"
 
-func devFile(dir string) string { return filepath.Join(dir, "dev.json") }
-func devPID(dir string) string  { return filepath.Join(dir, "dev.pid") }
-func devLog(dir string) string  { return filepath.Join(dir, "dev.log") }
+func devFile(dir string) string  { return filepath.Join(dir, "dev.json") }
+func devPID(dir string) string   { return filepath.Join(dir, "dev.pid") }
+func devReady(dir string) string { return filepath.Join(dir, "dev.ready") } // made by the process that listens
+func devLog(dir string) string   { return filepath.Join(dir, "dev.log") }
 
 func readDevSettings(dir string) (devSettings, error) {
 	var s devSettings
@@ -94,10 +95,13 @@ func runDevUp(m *Meta, f *flags) int {
 		return m.fail("%v", err)
 	}
 	if pid := devProcess(dir); pid != 0 {
-		return m.devReady(dir, fmt.Sprintf("The embedded OpenStack already runs (pid %d).", pid))
+		return m.devAnswers(dir, fmt.Sprintf("The embedded OpenStack already runs (pid %d).", pid))
 	}
 	settings, err := prepareDev(dir, f)
 	if err != nil {
+		return m.failErr("The embedded OpenStack cannot start", err)
+	}
+	if err := os.Remove(devReady(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return m.failErr("The embedded OpenStack cannot start", err)
 	}
 	if err := spawnDev(dir); err != nil {
@@ -106,10 +110,10 @@ func runDevUp(m *Meta, f *flags) int {
 	if err := awaitDev(dir, settings); err != nil {
 		return m.failErr("The embedded OpenStack did not start", err)
 	}
-	return m.devReady(dir, "The embedded OpenStack answers.")
+	return m.devAnswers(dir, "The embedded OpenStack answers.")
 }
 
-func (m *Meta) devReady(dir, first string) int {
+func (m *Meta) devAnswers(dir, first string) int {
 	_, _ = fmt.Fprintf(m.streams.Out, "%s\n\n  export OS_CLIENT_CONFIG_FILE=%s\n  export OS_CLOUD=dev\n\n", first, filepath.Join(dir, "clouds.yaml"))
 	return exitOK
 }
@@ -135,6 +139,9 @@ func prepareDev(dir string, f *flags) (devSettings, error) {
 		if set.value != "" {
 			*set.to = set.value
 		}
+	}
+	if settings.Machines == "simulated" {
+		return settings, fmt.Errorf("-machines=simulated is not available yet in trovectl %s: there are local and none", Version)
 	}
 	if settings.Machines != "local" && settings.Machines != "none" {
 		return settings, fmt.Errorf("-machines=%s: there are local and none", settings.Machines)
@@ -178,7 +185,7 @@ func spawnDev(dir string) error {
 func awaitDev(dir string, settings devSettings) error {
 	deadline := time.Now().Add(60 * time.Second)
 	for time.Now().Before(deadline) {
-		if _, err := devSummary(settings); err == nil {
+		if _, err := os.Stat(devReady(dir)); err == nil {
 			return nil
 		}
 		if devProcess(dir) == 0 {

@@ -68,6 +68,10 @@ func serveDev(ctx context.Context, dir string) error {
 	}
 	err = cloud.WriteCloudsYAML(filepath.Join(dir, "clouds.yaml"))
 	if err == nil {
+		// Only now it is our own endpoint that answers, and not another cloud's at the same address.
+		err = os.WriteFile(devReady(dir), []byte(settings.Listen+"\n"), 0o600)
+	}
+	if err == nil {
 		<-ctx.Done()
 	}
 	ending, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

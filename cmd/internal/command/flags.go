@@ -60,6 +60,11 @@ func newFlags(words string) *flags {
 func (f *flags) parse(args []string) error {
 	for {
 		if err := f.set.Parse(args); err != nil {
+			for _, later := range []string{"out", "target", "replace", "expect-digest", "html", "md", "junit", "prometheus", "fail-on", "now"} {
+				if err.Error() == "flag provided but not defined: -"+later {
+					return fmt.Errorf("-%s is not available yet in trovectl %s", later, Version)
+				}
+			}
 			return err
 		}
 		rest := f.set.Args()

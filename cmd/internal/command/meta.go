@@ -96,11 +96,34 @@ func (m *Meta) failErr(summary string, err error) int {
 // report writes diagnostics and gives the exit code that they call for.
 func (m *Meta) report(list diag.List) int {
 	list.Sort()
+	if m.compactWarnings {
+		list = m.tellShortly(list)
+	}
 	m.view.Diagnostics(list, m.sources)
 	if list.HasErrors() {
 		return exitError
 	}
 	return exitOK
+}
+
+// tellShortly writes each warning as one line, and returns the rest.
+func (m *Meta) tellShortly(list diag.List) diag.List {
+	var rest diag.List
+	for _, d := range list {
+		if d.Severity != diag.Warning {
+			rest = append(rest, d)
+			continue
+		}
+		text := "Warning: " + d.Summary
+		if d.Code != "" {
+			text += " [" + d.Code + "]"
+		}
+		if d.Subject != nil {
+			text += " (" + d.Subject.String() + ")"
+		}
+		m.view.Note(text)
+	}
+	return rest
 }
 
 // interactive tells whether there is somebody to ask.

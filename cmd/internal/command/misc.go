@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -24,7 +25,7 @@ var validateSpec = spec{
 		if err := f.words(0, 0, "no argument"); err != nil {
 			return m.fail("%v", err)
 		}
-		_, list := m.load(f, config.Load)
+		_, list := m.load(context.Background(), f, config.Load)
 		if f.json {
 			code := m.printJSON(view.DiagnosticsJSON(list, m.sources))
 			if list.HasErrors() {

@@ -24,6 +24,7 @@ type operation struct {
 	config    *config.Config
 	store     state.Store
 	address   string // of the store, as the user wrote it
+	missing   bool   // there was no state yet
 	ring      *keyring.Ring
 	cloud     *providers.Cloud
 	guests    *guests
@@ -41,12 +42,12 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 	if settingsOnly {
 		load = config.LoadSettings
 	}
-	loaded, list := m.load(f, load)
+	loaded, list := m.load(ctx, f, load)
 	if list.HasErrors() {
 		return nil, list
 	}
 	op.config, op.warnings = loaded, list
-	if err := op.openState(ctx, f, create); err != nil {
+	if err := op.openState(ctx, f, settingsOnly, create); err != nil {
 		return nil, append(list, stateDiagnostic(err, op.address))
 	}
 	op.digestPasswords()
@@ -66,7 +67,7 @@ func (m *Meta) configInput(f *flags) config.Input {
 }
 
 // openState reads the state. Outside of CI a missing state is an empty one.
-func (op *operation) openState(ctx context.Context, f *flags, create bool) error {
+func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, create bool) error {
 	store, address, err := op.openStore(op.config)
 	if err != nil {
 		return err
@@ -74,7 +75,10 @@ func (op *operation) openState(ctx context.Context, f *flags, create bool) error
 	op.store, op.address = store, address
 	op.prior, err = store.Read(ctx)
 	missing := errors.Is(err, state.ErrMissing)
+	op.missing = missing
 	switch {
+	case missing && settingsOnly:
+		return err // what was never recorded cannot be compared with reality
 	case missing && op.env["CI"] != "" && !f.initState:
 		return fmt.Errorf("%w, and CI is set: a missing state may be a lost one. Give -init-state if this is the very first run", err)
 	case missing:

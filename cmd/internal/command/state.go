@@ -13,7 +13,7 @@ import (
 
 // recorded loads the configuration and the record, without cloud and without keys.
 func (m *Meta) recorded(f *flags) (*operation, diag.List) {
-	loaded, list := m.load(f, config.Load)
+	loaded, list := m.load(context.Background(), f, config.Load)
 	if list.HasErrors() {
 		return nil, list
 	}
@@ -38,7 +38,7 @@ func (m *Meta) readState(c *config.Config) (*state.Snapshot, string, error) {
 
 // settings reads only what says where the state is.
 func (m *Meta) settings(f *flags) (*config.Config, diag.List) {
-	return m.load(f, config.LoadSettings)
+	return m.load(context.Background(), f, config.LoadSettings)
 }
 
 // withState runs a command on the state alone.

@@ -107,6 +107,9 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 	case errors.As(err, &locked):
 		d.Summary, d.Detail = "The state is locked", locked.Error()+"."
 		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
+	case errors.Is(err, state.ErrMissing):
+		d.Summary = "There is no state"
+		d.Hint = "The first apply makes it. If there was one, restore it from its backup, or say where it is: TROVE_STATE, or -chdir to its directory."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."
 	case errors.Is(err, state.ErrCorrupt):
