@@ -63,33 +63,38 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	if slices.Contains(slots, state.SlotVolume) {
 		return errors.New("a volume is never rebuilt: its data is gone")
 	}
-	if slices.Contains(slots, state.SlotPort) || slices.Contains(slots, state.SlotSecurityGroup) {
+	lost, err := i.lost(ctx, slots)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(lost, state.SlotPort) && !slices.Contains(lost, state.SlotServer) {
 		// A server keeps no port that it was not born with here; it is born again on a new one.
-		if _, ok := i.hands.Member().Objects[state.SlotServer]; ok && !slices.Contains(slots, state.SlotServer) && slices.Contains(slots, state.SlotPort) {
-			if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
-				return err
-			}
-			slots = append(slots, state.SlotServer)
+		if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+			return err
 		}
 	}
-	err := i.hands.Update(ctx, func(m *state.Member) {
-		for _, slot := range slots {
-			delete(m.Objects, slot)
-		}
-		if slices.Contains(slots, state.SlotServer) {
-			m.Generation = 0 // the new server is born with the first generation again
-		}
-		if slices.Contains(slots, state.SlotPort) {
-			m.Address = ""
-		}
-	})
-	if err != nil {
+	if err := i.forget(ctx, lost); err != nil {
 		return err
 	}
 	if err := i.reattach(ctx, slots); err != nil {
 		return err
 	}
 	return i.create(ctx)
+}
+
+// forget empties the slots whose objects are gone, with what was known of them.
+func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
+	return i.hands.Update(ctx, func(m *state.Member) {
+		for _, slot := range lost {
+			delete(m.Objects, slot)
+		}
+		if _, born := m.Objects[state.SlotServer]; !born {
+			m.Generation = 0 // the new server is born with the first generation again
+		}
+		if slices.Contains(lost, state.SlotPort) {
+			m.Address = ""
+		}
+	})
 }
 
 // reattach puts a new security group on a port that stayed.

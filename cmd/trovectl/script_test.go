@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
@@ -60,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"stays":    stays,
 			"nosecret": noSecret,
 			"killed":   killed,
+			"cut":      cut,
 			"counts":   counts,
 			"power":    power,
 			"held":     held,
@@ -314,10 +316,39 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec(args[1], args[2:]...))
 }
 
+// cut TEXT COMMAND...: runs the command and kills it (SIGKILL) as soon as a line of its output holds the text.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: cut TEXT COMMAND...")
+	}
+	cmd := exec.Command(filepath.Join(binaries, args[1]), args[2:]...)
+	cmd.Dir, cmd.Env = ts.Getenv("WORK"), scriptEnv(ts)
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	cmd.Stderr = cmd.Stdout
+	ts.Check(cmd.Start())
+	var seen strings.Builder
+	found := false
+	for lines := bufio.NewScanner(out); !found && lines.Scan(); {
+		_, _ = fmt.Fprintln(&seen, lines.Text())
+		found = strings.Contains(lines.Text(), args[0])
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if !found {
+		ts.Fatalf("%q was never said:\n%s", args[0], seen.String())
+	}
+}
+
 func scriptEnv(ts *testscript.TestScript) []string {
 	var all []string
-	for _, name := range []string{"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password"} {
-		all = append(all, name+"="+ts.Getenv(name))
+	for _, name := range []string{
+		"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password", "TROVE_VAR_report_password",
+		"TROVE_VAR_limit",
+	} {
+		if value := ts.Getenv(name); value != "" {
+			all = append(all, name+"="+value)
+		}
 	}
 	return all
 }

@@ -34,6 +34,10 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	out              string
+	expectDigest     string
+	supersede        bool
+	saved            *savedPlan // of apply PLAN
 
 	raw       bool
 	check     bool
