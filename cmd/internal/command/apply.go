@@ -120,7 +120,7 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 	result, err := e.Apply(soft, hard, p)
 	if err != nil {
 		op.view.Incomplete(result)
-		return op.report(failures(err))
+		return op.report(failures(err, e.First.BeginRun != nil))
 	}
 	if p.Mode == plan.ModeDestroy {
 		op.view.Applied(p.Mode, result, nil)
@@ -132,8 +132,8 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 	return op.report(list)
 }
 
-// failures turns the error of an apply into one diagnostic for each step that failed.
-func failures(err error) diag.List {
+// failures turns the error of an apply, perhaps of a saved plan, into one diagnostic for each step that failed.
+func failures(err error, saved bool) diag.List {
 	var list diag.List
 	var joined interface{ Unwrap() []error }
 	all := []error{err}
@@ -143,6 +143,9 @@ func failures(err error) diag.List {
 	for _, one := range all {
 		d := diag.Diagnostic{Severity: diag.Error, Summary: "A step failed", Detail: one.Error()}
 		d.Hint = "What was made is recorded and nothing is lost: mend the cause and apply again."
+		if saved {
+			d.Hint = "What was made is recorded and nothing is lost: mend the cause and apply the same plan again. If the configuration has to change, plan anew and apply that plan with -supersede."
+		}
 		list = append(list, d)
 	}
 	return list
