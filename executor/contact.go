@@ -169,7 +169,7 @@ func (a *act) timeLimit(do func(context.Context, string) error) func(context.Con
 	}
 }
 
-// lineOf tells whether one of the step's changes is at this path or below it.
+// touches tells whether one of the step's changes is at this path or below it.
 func (a *act) touches(paths ...string) bool {
 	return slices.ContainsFunc(paths, func(path string) bool {
 		for _, c := range a.step.Changes {

@@ -65,8 +65,6 @@ func (g *guests) end() {
 
 // boot is the server's first or next start: user-data is applied once, as cloud-init does.
 func (g *guests) boot(server providers.Server, userData []byte) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	root := filepath.Join(g.dir, server.ID)
 	if _, err := os.Stat(root); err != nil {
 		if err := birth(root, userData); err != nil {
@@ -82,6 +80,8 @@ func (g *guests) boot(server providers.Server, userData []byte) {
 	if err != nil {
 		panic(err)
 	}
+	g.mu.Lock() // not before: an agent that was prepared asks for its engine while it opens
+	defer g.mu.Unlock()
 	g.byID[server.Mark.Member] = &machine{root: root, server: server.ID, agent: a}
 }
 
@@ -203,6 +203,41 @@ func (g *guests) Inspect(ctx context.Context, m state.Member, names []string) (g
 	return guest.NewClient(c, func() string { return "look" }).Inspect(ctx, guest.Inspect{Settings: names})
 }
 
+// silence ends the agents of a server's machine without telling anybody; speak starts it again.
+func (g *guests) silence(member state.MemberID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.byID[string(member)]
+	_ = m.agent.Close()
+	delete(g.byID, string(member))
+}
+
+func (g *guests) speak(w *world) {
+	for _, server := range w.cloud.Objects().Servers {
+		g.mu.Lock()
+		_, speaks := g.byID[server.Mark.Member]
+		g.mu.Unlock()
+		if !speaks && server.Status == "ACTIVE" {
+			g.boot(server, nil)
+		}
+	}
+}
+
+// births boots the servers that were born while nobody listened, with the user-data that they were given.
+func (g *guests) births(w *world) {
+	for _, server := range w.cloud.Objects().Servers {
+		must(g.t, w.cloud.Cloud().ServerActions.Reboot(context.Background(), server.ID, true))
+	}
+}
+
+// on is the engine that a volume holds.
+func (g *guests) on(volume string) *memory.Engine {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e, _ := g.disks[volume].(*memory.Engine)
+	return e
+}
+
 // direct carries requests to an agent in the same process.
 type direct struct{ agent *agent.Agent }
 
@@ -221,12 +256,16 @@ func (d direct) Call(ctx context.Context, r guest.Request) (json.RawMessage, err
 type dyingGuests struct {
 	*guests
 	life *life
+	by   func(guest.Carrier) guest.Carrier
 }
 
 func (d dyingGuests) Dial(ctx context.Context, m state.Member, generations ...int) (guest.Carrier, error) {
 	c, err := d.guests.Dial(ctx, m, generations...)
 	if err != nil {
 		return nil, err
+	}
+	if d.by != nil {
+		c = d.by(c)
 	}
 	return dyingCarrier{c, d.life}, nil
 }

@@ -63,7 +63,18 @@ func (i *instanceAct) create(ctx context.Context) error {
 	}
 	i.record.Status, i.record.Fault = state.Ready, ""
 	i.record.Computed = i.computed(prepared)
-	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}})
+	return i.finish(ctx)
+}
+
+// finish records the end of the step. Its line is done: what an earlier life left open of it is as good as ended.
+func (i *instanceAct) finish(ctx context.Context) error {
+	batch := state.Batch{PutRecords: []state.Record{i.record}}
+	for _, in := range i.journal.OpenIntents(i.record.Member) {
+		if in.Address == i.step.Address {
+			batch.End = append(batch.End, in.ID)
+		}
+	}
+	return i.journal.Commit(ctx, batch)
 }
 
 // enroll records the member, its role and the record as being created, or takes them up again.
@@ -89,13 +100,7 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 // build fills the slots that are empty, meets the agent and makes the engine ready.
 func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	var none guest.Prepared
-	group, err := i.fill(ctx, state.SlotSecurityGroup, i.makeGroup)
-	if err != nil {
-		return none, err
-	}
-	port, err := i.fill(ctx, state.SlotPort, func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makePort(ctx, mark, group)
-	})
+	port, err := i.network(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -112,7 +117,45 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	return i.meet(ctx, volume)
 }
 
-func (i *instanceAct) fill(ctx context.Context, slot state.Slot, make func(context.Context, providers.Mark) (string, error)) (string, error) {
+// network makes the port with its security group. What was there already gets the rules and the group that are wanted now:
+// an earlier life may have died, or the cloud failed, between making it and that.
+func (i *instanceAct) network(ctx context.Context) (port string, err error) {
+	made := 0
+	group, err := i.fill(ctx, state.SlotSecurityGroup, counted(&made, i.makeGroup))
+	if err != nil {
+		return "", err
+	}
+	if made == 0 {
+		if err := i.setAccess(ctx); err != nil {
+			return "", err
+		}
+	}
+	made = 0
+	port, err = i.fill(ctx, state.SlotPort, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
+		return i.makePort(ctx, mark, group)
+	}))
+	if err != nil || made > 0 {
+		return port, err
+	}
+	return port, i.cloudCall(ctx, "security_groups", group, func(ctx context.Context) error {
+		return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{group})
+	})
+}
+
+type making = func(ctx context.Context, mark providers.Mark) (string, error)
+
+// counted counts the calls that made something whole.
+func counted(n *int, make making) making {
+	return func(ctx context.Context, mark providers.Mark) (string, error) {
+		id, err := make(ctx, mark)
+		if err == nil {
+			*n++
+		}
+		return id, err
+	}
+}
+
+func (i *instanceAct) fill(ctx context.Context, slot state.Slot, make making) (string, error) {
 	id, adopted, err := i.hands.Create(ctx, slot, i.maker(slot, make))
 	if adopted {
 		i.notes = append(i.notes, fmt.Sprintf("adopted the %s %s that an earlier run had asked for", slot, id))
@@ -204,27 +247,55 @@ func (i *instanceAct) awaitVolume(ctx context.Context, id string) error {
 	return err
 }
 
-// server makes the server and waits until it is active. One whose build failed is replaced as long as its volume
-// certainly holds nothing.
+// server makes the server and waits until it is active. One whose build failed is replaced as long as it certainly holds
+// nothing: the data is on the volume, which stays.
 func (i *instanceAct) server(ctx context.Context, port, volume string) error {
-	make := func(ctx context.Context, mark providers.Mark) (string, error) {
+	build := func(ctx context.Context, mark providers.Mark) (string, error) {
 		return i.makeServer(ctx, mark, port, volume)
 	}
-	id, err := i.fill(ctx, state.SlotServer, make)
+	id, err := i.fill(ctx, state.SlotServer, build)
 	if err != nil {
 		return err
 	}
-	if server, err := i.Cloud.Servers.Get(ctx, id); err == nil && server.Status == "ERROR" && !i.hands.Member().MayHoldData {
+	server, err := i.Cloud.Servers.Get(ctx, id)
+	if member := i.hands.Member(); err == nil && server.Status == "ERROR" &&
+		(!member.MayHoldData || volume != "" && member.Generation == 0) {
 		i.progress("replacing server %s, whose build failed: %s", id, server.Fault)
-		if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+		if err := i.clearServer(ctx, volume); err != nil {
 			return err
 		}
-		if id, err = i.fill(ctx, state.SlotServer, make); err != nil {
+		if id, err = i.fill(ctx, state.SlotServer, build); err != nil {
 			return err
 		}
 	}
 	i.progress("waiting for server %s", id)
 	return i.awaitServer(ctx, id)
+}
+
+// clearServer removes the server and waits until its volume can be attached again. The next one is born with the first
+// generation of keys.
+func (i *instanceAct) clearServer(ctx context.Context, volume string) error {
+	if err := i.hands.Update(ctx, func(m *state.Member) { m.Generation = 0 }); err != nil {
+		return err
+	}
+	if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+		return err
+	}
+	if volume == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, i.Timeouts.Remove)
+	defer cancel()
+	_, err := i.Cloud.VolumeWaits.Wait(ctx, volume, func(v providers.Volume, present bool) (bool, error) {
+		if !present {
+			return false, fmt.Errorf("volume %s is gone", volume)
+		}
+		return v.Status == "available", nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until volume %s is released: %w", volume, err)
+	}
+	return nil
 }
 
 func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port, volume string) (string, error) {
@@ -305,8 +376,12 @@ func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
 	return out
 }
 
-// failed records why, keeps everything that was made, and returns the cause.
+// failed records why, keeps everything that was made, and returns the cause. A step that the user ended has no fault: its
+// record stays as unfinished as it is.
 func (i *instanceAct) failed(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return cause
+	}
 	i.record.Status, i.record.Fault = state.Failed, truncate(cause.Error(), 2000)
 	if err := i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}}); err != nil {
 		return fmt.Errorf("%w (and %w)", cause, err)

@@ -51,10 +51,11 @@ func (i *instanceAct) update(ctx context.Context) error {
 	}
 	i.record.Body, i.record.Protect, i.record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
 	i.record.Status, i.record.Fault = state.Ready, ""
-	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}})
+	return i.finish(ctx)
 }
 
-// rebuild fills the slots that the plan found missing, on the volume that is still there.
+// rebuild fills the slots that the plan found missing, on the volume that is still there. From its first commit on the
+// record says that it is being created, so that a rerun goes on from there.
 func (i *instanceAct) rebuild(ctx context.Context) error {
 	slots := make([]state.Slot, 0, len(i.step.Rebuild))
 	for _, name := range i.step.Rebuild {
@@ -67,16 +68,24 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(lost, state.SlotPort) && !slices.Contains(lost, state.SlotServer) {
-		// A server keeps no port that it was not born with here; it is born again on a new one.
-		if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
+	if i.Resume && len(lost) == 0 && i.record.Status == state.Ready {
+		return nil // an earlier life has ended it: it begins by saying that the instance is being created
+	}
+	_, stands := i.hands.Member().Objects[state.SlotServer]
+	// A server keeps no port that it was not born with.
+	rebirth := stands && slices.Contains(lost, state.SlotPort) && !slices.Contains(lost, state.SlotServer)
+	if rebirth && i.body.Volume == nil && i.hands.Member().MayHoldData {
+		return errors.New("the port is gone, and the server with it would be made again, but its own disk holds the data: attach a port by hand")
+	}
+	if err := i.enroll(ctx); err != nil {
+		return err
+	}
+	if rebirth {
+		if err := i.clearServer(ctx, i.hands.Member().Objects[state.SlotVolume].ID); err != nil {
 			return err
 		}
 	}
 	if err := i.forget(ctx, lost); err != nil {
-		return err
-	}
-	if err := i.reattach(ctx, slots); err != nil {
 		return err
 	}
 	return i.create(ctx)
@@ -88,27 +97,12 @@ func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
 		for _, slot := range lost {
 			delete(m.Objects, slot)
 		}
-		if _, born := m.Objects[state.SlotServer]; !born {
+		if slices.Contains(lost, state.SlotServer) {
 			m.Generation = 0 // the new server is born with the first generation again
 		}
 		if slices.Contains(lost, state.SlotPort) {
 			m.Address = ""
 		}
-	})
-}
-
-// reattach puts a new security group on a port that stayed.
-func (i *instanceAct) reattach(ctx context.Context, slots []state.Slot) error {
-	if !slices.Contains(slots, state.SlotSecurityGroup) || slices.Contains(slots, state.SlotPort) {
-		return nil
-	}
-	group, err := i.fill(ctx, state.SlotSecurityGroup, i.makeGroup)
-	if err != nil {
-		return err
-	}
-	port := i.hands.Member().Objects[state.SlotPort].ID
-	return i.cloudCall(ctx, "security_groups", group, func(ctx context.Context) error {
-		return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{group})
 	})
 }
 
@@ -149,15 +143,18 @@ func metadataKey(c plan.Change) (string, bool) {
 }
 
 // setAccess makes the security group's rules exactly those that are wanted: first what is missing, then what is too much,
-// so that nobody who may connect is cut off meanwhile.
+// so that nobody who may connect is cut off meanwhile. From then on the agent is reached on the port that they let in.
 func (i *instanceAct) setAccess(ctx context.Context) error {
-	id := i.hands.Member().Objects[state.SlotSecurityGroup].ID
+	member := i.hands.Member()
+	id := member.Objects[state.SlotSecurityGroup].ID
+	member.SSHPort = i.sshPort
 	want := rules(i.body, i.enginePort, i.sshPort)
 	return i.hands.Call(ctx, journaled.Request{
 		Slot: "access/" + i.step.Address.String(), Asked: want,
 		Do: func(ctx context.Context, intent string) error {
 			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
 		},
+		Record: func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) },
 	})
 }
 
@@ -221,7 +218,9 @@ func (i *instanceAct) extend(ctx context.Context, id string, size int) error {
 		case !present:
 			return false, fmt.Errorf("volume %s is gone", id)
 		case v.Status == "error_extending":
-			return false, fmt.Errorf("volume %s could not be extended to %d GiB (error_extending)", id, size)
+			// Said as the cloud's answer that it is, so that nothing is held to be under way any more.
+			return false, &providers.Error{Kind: providers.KindConflict, Call: "extend volume", Sent: true,
+				Message: fmt.Sprintf("volume %s could not be extended to %d GiB (error_extending)", id, size)}
 		}
 		return v.SizeGiB >= size && v.Status != "extending", nil
 	})

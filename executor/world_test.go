@@ -12,6 +12,7 @@ import (
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/executor/bootstrap"
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -34,6 +35,16 @@ type world struct {
 	now    time.Time
 	want   *resource.Set
 	secret map[resource.Address]resource.Secret
+
+	orphans  bool                              // plan steps for orphans
+	parallel int                               // steps at a time; 0: one
+	soft     context.Context                   // when it ends no further step begins; nil: never
+	hard     context.Context                   // when it ends, steps end as well; nil: never
+	carrier  func(guest.Carrier) guest.Carrier // in the way to every guest; nil: nothing
+	onCall   func(call string)                 // before every call to the cloud
+	facts    executor.Facts                    // nil: those of the cloud
+	mu       sync.Mutex
+	events   []executor.Event // of the last run
 }
 
 func newWorld(t *testing.T) *world {
@@ -122,7 +133,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 // live is one life that applies what it decides to, with its first transaction, or goes on with it.
 func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*plan.Plan, state.Batch, bool, error)) (*life, *plan.Plan, error) {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(w.life())
 	defer cancel()
 	l := &life{w: w, dieAt: dieAt, cancel: cancel}
 	w.now = w.now.Add(time.Hour)
@@ -137,6 +148,9 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 		return l, nil, err
 	}
 	w.cloud.OnCall = func(call string) {
+		if w.onCall != nil {
+			w.onCall(call)
+		}
 		if isChange(call) && l.point("before "+call) != nil {
 			panic(errDead)
 		}
@@ -148,14 +162,37 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 		}
 	}
 	defer func() { w.cloud.OnCall, w.cloud.OnDone = nil, nil }()
+	facts := w.facts
+	if facts == nil {
+		facts = observe.NewFacts(w.cloud.Cloud())
+	}
+	w.events = nil
 	e := &executor.Executor{
-		Cloud: w.cloud.Cloud(), Guests: dyingGuests{w.guests, l}, Identities: identities{}, Facts: observe.NewFacts(w.cloud.Cloud()),
-		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: 1,
+		Cloud: w.cloud.Cloud(), Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
+		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
 		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
 		First:    first, Resume: resume,
 	}
-	_, err = e.Apply(ctx, ctx, p)
+	soft := w.soft
+	if soft == nil {
+		soft = ctx
+	}
+	_, err = e.Apply(soft, ctx, p)
 	return l, p, err
+}
+
+// life is the context that ends everything.
+func (w *world) life() context.Context {
+	if w.hard != nil {
+		return w.hard
+	}
+	return context.Background()
+}
+
+func (w *world) watch(e executor.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
 }
 
 func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode) (*plan.Plan, error) {
@@ -166,7 +203,7 @@ func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode)
 	if err != nil {
 		return nil, fmt.Errorf("looking: %w", err)
 	}
-	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:"})
+	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:", DeleteOrphans: w.orphans})
 	return p, list.Err()
 }
 

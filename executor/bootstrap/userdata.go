@@ -15,9 +15,6 @@ import (
 // MaxUserData is what Nova takes, base64-encoded, in bytes.
 const MaxUserData = 65535
 
-// User is the account in the guest that the forced command runs as.
-const User = "trovectl"
-
 // Guest is what one guest is born with.
 type Guest struct {
 	Name           string // host name
@@ -56,9 +53,6 @@ type file struct {
 	Content     string `yaml:"content"`
 }
 
-// AgentConfigPath is where the agent reads what it is.
-const AgentConfigPath = "/etc/trove-guestagent/agent.json"
-
 // UserData renders the cloud-config of a guest. The same guest gives the same bytes.
 func UserData(g Guest) ([]byte, error) {
 	agent, err := json.Marshal(g.Agent)
@@ -72,11 +66,11 @@ func UserData(g Guest) ([]byte, error) {
 		// Nobody logs in with a password, and root not at all: the one way in is the forced command.
 		DisableRoot: true,
 		Users: []user{{
-			Name: User, Gecos: "trovectl agent channel", System: true, Shell: "/bin/sh", HomeDir: "/home/" + User,
+			Name: guest.AgentUser, Gecos: "trovectl agent channel", System: true, Shell: "/bin/sh", HomeDir: "/home/" + guest.AgentUser,
 			LockPassword: true, AuthorizedKeys: []string{g.AuthorizedKey},
 		}},
 		WriteFiles: []file{{
-			Path: AgentConfigPath, Permissions: "0600", Encoding: "b64", Content: base64.StdEncoding.EncodeToString(agent),
+			Path: "/" + guest.AgentConfigPath, Permissions: "0600", Encoding: "b64", Content: base64.StdEncoding.EncodeToString(agent),
 		}},
 		RunCmd: [][]string{{"systemctl", "enable", "--now", "trove-guestagent.service"}},
 	}

@@ -51,8 +51,14 @@ func Main(args []string, streams Streams, environ []string) int {
 	if err != nil {
 		return complain(streams, err)
 	}
+	if code == cli.RunResultHelp || code == unknownCommand {
+		return exitError // the list of commands has been printed
+	}
 	return code
 }
+
+// unknownCommand is the library's exit code for a word that is no command; ours are few and documented.
+const unknownCommand = 127
 
 func complain(streams Streams, err error) int {
 	_, _ = fmt.Fprintln(streams.Err, "Error:", err)
