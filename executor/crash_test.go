@@ -36,6 +36,8 @@ type shape struct {
 	password string
 	grant    []string
 	noUser   bool
+	login    string // of user.app; empty: "app"
+	second   string // the login of another user; empty: there is none
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -69,9 +71,18 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	})
 	put(shop, &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4"})
 	secrets := map[resource.Address]resource.Secret{}
+	if s.login == "" {
+		s.login = "app"
+	}
+	if s.second != "" {
+		two := address("user.second")
+		put(two, &resource.User{Instance: orders, Name: s.second, Host: "%", Password: &resource.Password{Digest: "digest of second"}})
+		engine, _ := catalog.Lookup("mariadb")
+		secrets[two] = resource.NewSecret(engine.Verifier("second"))
+	}
 	if !s.noUser {
 		put(app, &resource.User{
-			Instance: orders, Name: "app", Host: "%", Password: &resource.Password{Digest: "digest of " + s.password},
+			Instance: orders, Name: s.login, Host: "%", Password: &resource.Password{Digest: "digest of " + s.password},
 			Grants: []resource.Grant{{Database: "shop", Privileges: s.grant, Of: shop}},
 		})
 		engine, _ := catalog.Lookup("mariadb")

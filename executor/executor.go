@@ -35,7 +35,7 @@ type Identities interface {
 	DigestKey(member state.MemberID) string
 }
 
-// Executor applies plans. All fields but Watch must be set.
+// Executor applies plans. All fields down to Timeouts but Watch must be set.
 type Executor struct {
 	Cloud      *providers.Cloud
 	Guests     Guests
@@ -49,6 +49,11 @@ type Executor struct {
 	Parallel  int
 	Watch     func(Event)
 	Timeouts  Timeouts
+	// First is recorded in the first transaction. With its BeginRun the plan is a saved one: the run that it opens is closed
+	// when every step has ended well.
+	First state.Batch
+	// Resume says that an earlier life has begun the run of this very plan: what it ended is not done again.
+	Resume bool
 }
 
 // IDs makes identifiers.
@@ -88,6 +93,7 @@ type Result struct {
 type run struct {
 	*Executor
 	journal *journaled.Journal
+	removed map[resource.Address]state.MemberID // the machines that the plan removes, by address
 }
 
 // Apply does the steps of a plan. It returns an error when a step failed or was skipped; the events say which and why.
@@ -98,18 +104,18 @@ func (e *Executor) Apply(ctx context.Context, abort context.Context, p *plan.Pla
 	if snapshot.Lineage != p.Lineage {
 		return result, fmt.Errorf("the plan belongs to the state %s, not to %s", p.Lineage, snapshot.Lineage)
 	}
-	r := &run{Executor: e, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now)}
-	if snapshot.Cloud == nil {
-		cloud := state.CloudID{AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region}
-		if err := r.journal.Commit(abort, state.Batch{Cloud: &cloud}); err != nil {
-			return result, err
-		}
+	r, err := e.begin(abort, p, snapshot)
+	if err != nil {
+		return result, err
 	}
 	g, steps := stepGraph(p)
 	results := g.Walk(ctx, max(1, e.Parallel), func(_ context.Context, id string) error {
 		return r.step(abort, *steps[id])
 	})
-	return r.tally(p, results)
+	if result, err = r.tally(p, results); err != nil {
+		return result, err
+	}
+	return result, r.end(abort)
 }
 
 func stepGraph(p *plan.Plan) (*graph.Graph[string], map[string]*plan.Step) {
@@ -129,8 +135,12 @@ func stepGraph(p *plan.Plan) (*graph.Graph[string], map[string]*plan.Step) {
 func (r *run) step(ctx context.Context, step plan.Step) error {
 	begun := r.Clock.Now()
 	r.tell(Started{step})
+	if r.over(step) {
+		r.tell(Done{step, 0, []string{"an earlier run of this plan has done it"}})
+		return nil
+	}
 	act := &act{run: r, step: step}
-	err := r.Facts.Verify(ctx, step)
+	err := r.Facts.Verify(ctx, r.standing(step))
 	if err == nil {
 		err = act.do(ctx)
 	}

@@ -13,6 +13,9 @@ import (
 func (a *act) deleteInstance(ctx context.Context) error {
 	record, known := a.journal.Record(a.step.Address)
 	id := state.MemberID(a.step.Member)
+	if known && id != "" && record.Member != id {
+		known = false // a newer machine has the address
+	}
 	if known {
 		id = record.Member
 		record.Status = state.Deleting

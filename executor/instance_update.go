@@ -61,13 +61,20 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	for _, name := range i.step.Rebuild {
 		slots = append(slots, state.Slot(name))
 	}
-	lost := func(slot state.Slot) bool { return slices.Contains(slots, slot) }
-	_, stands := i.hands.Member().Objects[state.SlotServer]
-	rebirth := stands && lost(state.SlotPort) && !lost(state.SlotServer) // a server keeps no port that it was not born with
-	switch {
-	case lost(state.SlotVolume):
+	if slices.Contains(slots, state.SlotVolume) {
 		return errors.New("a volume is never rebuilt: its data is gone")
-	case rebirth && i.body.Volume == nil && i.hands.Member().MayHoldData:
+	}
+	lost, err := i.lost(ctx, slots)
+	if err != nil {
+		return err
+	}
+	if i.Resume && len(lost) == 0 && i.record.Status == state.Ready {
+		return nil // an earlier life has ended it: it begins by saying that the instance is being created
+	}
+	_, stands := i.hands.Member().Objects[state.SlotServer]
+	// A server keeps no port that it was not born with.
+	rebirth := stands && slices.Contains(lost, state.SlotPort) && !slices.Contains(lost, state.SlotServer)
+	if rebirth && i.body.Volume == nil && i.hands.Member().MayHoldData {
 		return errors.New("the port is gone, and the server with it would be made again, but its own disk holds the data: attach a port by hand")
 	}
 	if err := i.enroll(ctx); err != nil {
@@ -78,21 +85,25 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 			return err
 		}
 	}
-	err := i.hands.Update(ctx, func(m *state.Member) {
-		for _, slot := range slots {
-			delete(m.Objects, slot)
-		}
-		if lost(state.SlotServer) {
-			m.Generation = 0 // the new server is born with the first generation again
-		}
-		if lost(state.SlotPort) {
-			m.Address = ""
-		}
-	})
-	if err != nil {
+	if err := i.forget(ctx, lost); err != nil {
 		return err
 	}
 	return i.create(ctx)
+}
+
+// forget empties the slots whose objects are gone, with what was known of them.
+func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
+	return i.hands.Update(ctx, func(m *state.Member) {
+		for _, slot := range lost {
+			delete(m.Objects, slot)
+		}
+		if slices.Contains(lost, state.SlotServer) {
+			m.Generation = 0 // the new server is born with the first generation again
+		}
+		if slices.Contains(lost, state.SlotPort) {
+			m.Address = ""
+		}
+	})
 }
 
 // cloudCall is a journaled change of an object that exists.

@@ -124,6 +124,15 @@ func (s session) Commit(ctx context.Context, batch state.Batch) error {
 // run looks, plans and applies as the command does, in one life.
 func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 	w.t.Helper()
+	return w.live(dieAt, func(ctx context.Context, now *state.Snapshot) (*plan.Plan, state.Batch, bool, error) {
+		p, err := w.look(ctx, now, mode)
+		return p, state.Batch{}, false, err
+	})
+}
+
+// live is one life that applies what it decides to, with its first transaction, or goes on with it.
+func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*plan.Plan, state.Batch, bool, error)) (*life, *plan.Plan, error) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.life())
 	defer cancel()
 	l := &life{w: w, dieAt: dieAt, cancel: cancel}
@@ -134,7 +143,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 		w.t.Fatalf("locking: %v", err)
 	}
 	defer func() { _ = session0.Close() }()
-	p, err := w.look(ctx, session0.Snapshot(), mode)
+	p, first, resume, err := decide(ctx, session0.Snapshot())
 	if err != nil {
 		return l, nil, err
 	}
@@ -162,6 +171,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 		Cloud: w.cloud.Cloud(), Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
 		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
 		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
+		First:    first, Resume: resume,
 	}
 	soft := w.soft
 	if soft == nil {

@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"stays":    stays,
 			"nosecret": noSecret,
 			"killed":   killed,
+			"cut":      cut,
 			"counts":   counts,
 			"power":    power,
 			"held":     held,
@@ -316,8 +317,13 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 
 func scriptEnv(ts *testscript.TestScript) []string {
 	var all []string
-	for _, name := range []string{"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password"} {
-		all = append(all, name+"="+ts.Getenv(name))
+	for _, name := range []string{
+		"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password", "TROVE_VAR_report_password",
+		"TROVE_VAR_limit",
+	} {
+		if value := ts.Getenv(name); value != "" {
+			all = append(all, name+"="+value)
+		}
 	}
 	return all
 }

@@ -57,6 +57,7 @@ func Digest(p *Plan) string {
 func decodeStrict(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
+	d.UseNumber() // a number is written again as it was read
 	if err := d.Decode(into); err != nil {
 		return err
 	}

@@ -24,21 +24,23 @@ const (
 
 // Plan is everything that an apply would do, and what the look found.
 type Plan struct {
-	Format       int         `json:"format"`
-	Mode         Mode        `json:"mode"`
-	Lineage      string      `json:"lineage"`
-	Serial       uint64      `json:"serial"` // of the state it was made from
-	ConfigDigest string      `json:"config_digest"`
-	Cloud        Cloud       `json:"cloud"`
-	State        string      `json:"state"` // the store's location
-	Steps        []Step      `json:"steps,omitempty"`
-	Drift        []Drift     `json:"drift,omitempty"`
-	Unmanaged    []Unmanaged `json:"unmanaged,omitempty"`
-	Unknown      []Unknown   `json:"unknown,omitempty"`
-	Orphans      []Object    `json:"orphans,omitempty"`
-	Conditions   []Condition `json:"conditions,omitempty"`
-	Outputs      []Output    `json:"outputs,omitempty"`
-	Unchanged    int         `json:"unchanged"` // resources with nothing to do
+	Format       int    `json:"format"`
+	Mode         Mode   `json:"mode"`
+	Lineage      string `json:"lineage"`
+	Serial       uint64 `json:"serial"` // of the state it was made from
+	ConfigDigest string `json:"config_digest"`
+	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
+	KeyCheck   string      `json:"key_check,omitempty"`
+	Cloud      Cloud       `json:"cloud"`
+	State      string      `json:"state"` // the store's location
+	Steps      []Step      `json:"steps,omitempty"`
+	Drift      []Drift     `json:"drift,omitempty"`
+	Unmanaged  []Unmanaged `json:"unmanaged,omitempty"`
+	Unknown    []Unknown   `json:"unknown,omitempty"`
+	Orphans    []Object    `json:"orphans,omitempty"`
+	Conditions []Condition `json:"conditions,omitempty"`
+	Outputs    []Output    `json:"outputs,omitempty"`
+	Unchanged  int         `json:"unchanged"` // resources with nothing to do
 }
 
 // Cloud is the first line of every plan.

@@ -15,16 +15,24 @@ import (
 )
 
 var applySpec = spec{
-	synopsis: "Make it so",
-	usage:    "trovectl apply [options]",
+	synopsis: "Make it so; with PLAN, do exactly what that saved plan says",
+	usage:    "trovectl apply [options] [PLAN]",
 	flags: func(f *flags) {
 		f.applying()
 		f.set.BoolVar(&f.destroy, "destroy", false, "destroy everything")
+		f.set.StringVar(&f.expectDigest, "expect-digest", "", "with PLAN: the digest that it must have; then -allow-destroy all is accepted")
+		f.set.BoolVar(&f.supersede, "supersede", false, "with PLAN: take the place of another saved plan whose apply did not end")
 		f.refresh = true
 	},
 	run: func(m *Meta, f *flags) int {
-		if err := f.words(0, 0, ""); err != nil {
-			return m.fail("applying a saved plan is not available yet in trovectl %s: %v", Version, err)
+		if err := f.words(0, 1, "one PLAN at most"); err != nil {
+			return m.fail("%v", err)
+		}
+		if len(f.args) == 1 {
+			return runApplySaved(m, f)
+		}
+		if f.expectDigest != "" || f.supersede {
+			return m.fail("-expect-digest and -supersede are for a saved plan: trovectl apply PLAN")
 		}
 		return runApply(m, f, f.mode())
 	},
@@ -75,11 +83,15 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	}
 	defer func() { _ = session.Close() }()
 	op.prior = session.Snapshot()
+	first := state.Batch{EndRun: op.prior.Run != nil}
+	if first.EndRun {
+		m.warn(superseded(op.prior.Run))
+	}
 	p, code := op.agree(soft, f, mode, given, agreed)
 	if p == nil {
 		return code
 	}
-	return op.execute(soft, hard, session, p, f)
+	return op.execute(soft, hard, op.executor(session, f, first), p)
 }
 
 // decide looks, plans, shows and asks. Without a plan the code is the command's.
@@ -126,8 +138,8 @@ func (op *operation) lock(ctx context.Context, f *flags, operation string) (stat
 		request.Create = op.prior.Lineage
 	}
 	session, err := op.store.Lock(ctx, request)
-	if err != nil {
-		return nil, err
+	if err != nil || f.saved != nil { // the first transaction of a saved plan is its own
+		return session, err
 	}
 	if now := session.Snapshot(); now.KeyCheck == "" {
 		err = session.Commit(ctx, state.Batch{KeyCheck: op.ring.KeyCheck()})
@@ -139,30 +151,33 @@ func (op *operation) lock(ctx context.Context, f *flags, operation string) (stat
 	return session, nil
 }
 
-func (op *operation) execute(soft, hard context.Context, session state.Session, p *plan.Plan, f *flags) int {
-	e := &executor.Executor{
+func (op *operation) executor(session state.Session, f *flags, first state.Batch) *executor.Executor {
+	return &executor.Executor{
 		Cloud: op.cloud, Guests: op.guests, Identities: op.guests,
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
-		Watch: op.view.Event, Timeouts: executor.DefaultTimeouts,
+		Watch: op.view.Event, Timeouts: executor.DefaultTimeouts, First: first,
 	}
+}
+
+func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p *plan.Plan) int {
 	result, err := e.Apply(soft, hard, p)
 	if err != nil {
 		op.view.Incomplete(result)
-		return op.report(failures(err))
+		return op.report(failures(err, e.First.BeginRun != nil))
 	}
 	if p.Mode == plan.ModeDestroy {
 		op.view.Applied(p.Mode, result, nil)
 		return exitOK
 	}
-	op.prior, op.seen.Seen = session.Snapshot(), nil // what was seen before the apply is no longer so
+	op.prior, op.seen.Seen = e.Session.Snapshot(), nil // what was seen before the apply is no longer so
 	outputs, list := op.finalOutputs()
 	op.view.Applied(p.Mode, result, outputs)
 	return op.report(list)
 }
 
-// failures turns the error of an apply into one diagnostic for each step that failed.
-func failures(err error) diag.List {
+// failures turns the error of an apply, perhaps of a saved plan, into one diagnostic for each step that failed.
+func failures(err error, saved bool) diag.List {
 	var list diag.List
 	var joined interface{ Unwrap() []error }
 	all := []error{err}
@@ -172,6 +187,9 @@ func failures(err error) diag.List {
 	for _, one := range all {
 		d := diag.Diagnostic{Severity: diag.Error, Summary: "A step failed", Detail: one.Error()}
 		d.Hint = "What was made is recorded and nothing is lost: mend the cause and apply again."
+		if saved {
+			d.Hint = "What was made is recorded and nothing is lost: mend the cause and apply the same plan again. If the configuration has to change, plan anew and apply that plan with -supersede."
+		}
 		list = append(list, d)
 	}
 	return list

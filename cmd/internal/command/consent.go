@@ -22,8 +22,10 @@ func readConsents(f *flags, mode plan.Mode) (consents, diag.List) {
 	var list diag.List
 	for _, text := range f.allowDestroy {
 		switch {
-		case text == "all" && mode == plan.ModeDestroy:
+		case text == "all" && (f.expectDigest != "" || mode == plan.ModeDestroy && f.saved == nil):
 			given.everything = true
+		case text == "all" && f.saved != nil:
+			list = list.Errorf(nil, "-allow-destroy all needs -expect-digest", "Everything that a saved plan destroys is allowed for one plan alone: give its digest by -expect-digest, as `trovectl show PLAN` prints it, or name each ADDRESS.")
 		case text == "all":
 			list = list.Errorf(nil, "-allow-destroy all is for destroy", "An apply names what it may destroy: -allow-destroy ADDRESS, once for each.")
 		default:

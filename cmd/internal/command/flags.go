@@ -34,6 +34,10 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	out              string
+	expectDigest     string
+	supersede        bool
+	saved            *savedPlan // of apply PLAN
 
 	raw       bool
 	check     bool
@@ -60,7 +64,7 @@ func newFlags(words string) *flags {
 func (f *flags) parse(args []string) error {
 	for {
 		if err := f.set.Parse(args); err != nil {
-			for _, later := range []string{"out", "target", "replace", "expect-digest", "html", "md", "junit", "prometheus", "fail-on", "now"} {
+			for _, later := range []string{"target", "replace", "html", "md", "junit", "prometheus", "fail-on", "now"} {
 				if err.Error() == "flag provided but not defined: -"+later {
 					return fmt.Errorf("-%s is not available yet in trovectl %s", later, Version)
 				}

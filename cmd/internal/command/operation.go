@@ -83,10 +83,13 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		return fmt.Errorf("%w, and CI is set: a missing state may be a lost one. Give -init-state if this is the very first run", err)
 	case missing:
 		op.prior = state.Empty(newIDs().Lineage())
+		if f.saved != nil {
+			op.prior.Lineage = f.saved.plan.Lineage // what the plan calls the state that it begins
+		}
 	case err != nil:
 		return err
 	}
-	master, err := op.loadMaster(op.address, missing, create)
+	master, err := op.loadMaster(op.address, missing, create, f.saved == nil)
 	if err != nil {
 		return err
 	}
@@ -97,8 +100,8 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
 	}
 	op.ring = master.Ring(op.prior.Lineage)
-	if op.prior.KeyCheck == "" {
-		return nil
+	if op.prior.KeyCheck == "" && f.saved != nil && f.saved.plan.Lineage == op.prior.Lineage {
+		return op.ring.Verify(f.saved.plan.KeyCheck)
 	}
 	return op.ring.Verify(op.prior.KeyCheck)
 }

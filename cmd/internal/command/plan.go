@@ -10,6 +10,7 @@ var planSpec = spec{
 	flags: func(f *flags) {
 		f.planning()
 		f.set.BoolVar(&f.detailedExitcode, "detailed-exitcode", false, "0: nothing to do, 2: changes, 1: error")
+		f.set.StringVar(&f.out, "out", "", "FILE to save the plan to, for `trovectl apply FILE`; it holds no secret")
 		f.set.BoolVar(&f.deleteOrphans, "delete-orphans", false, "also plan to delete objects of this state that nothing records")
 	},
 	run: runPlan,
@@ -21,7 +22,8 @@ func runPlan(m *Meta, f *flags) int {
 	}
 	ctx, _, stop := interruptible(m.warn)
 	defer stop()
-	op, list := m.open(ctx, f, false, false)
+	// A saved plan rests on digests of passwords, so that the key which makes them has to outlive it.
+	op, list := m.open(ctx, f, false, f.out != "")
 	if list.HasErrors() {
 		return m.report(list)
 	}
@@ -40,6 +42,14 @@ func runPlan(m *Meta, f *flags) int {
 		m.view.Plan(p)
 	}
 	m.report(list)
+	if op.prior.Run != nil {
+		m.warn(unfinished(op.prior.Run))
+	}
+	if f.out != "" {
+		if err := op.save(p, f); err != nil {
+			return m.failErr("The plan cannot be saved", err)
+		}
+	}
 	if f.detailedExitcode && !p.Empty() {
 		return exitChanges
 	}

@@ -129,15 +129,18 @@ var stateCheckSpec = spec{
 }
 
 var showSpec = spec{
-	synopsis: "Show the whole state",
-	usage:    "trovectl show [options]",
+	synopsis: "Show the whole state, or a saved plan",
+	usage:    "trovectl show [options] [PLAN]",
 	flags: func(f *flags) {
 		f.variables()
 		f.jsonOutput()
 	},
 	run: func(m *Meta, f *flags) int {
-		if err := f.words(0, 0, ""); err != nil {
-			return m.fail("showing a saved plan is not available yet in trovectl %s; `trovectl plan -json` prints a plan as JSON", Version)
+		if err := f.words(0, 1, "one PLAN at most"); err != nil {
+			return m.fail("%v", err)
+		}
+		if len(f.args) == 1 {
+			return m.showSaved(f)
 		}
 		return withState(m, f, func(s *state.Snapshot) int {
 			if f.json {

@@ -44,12 +44,12 @@ func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 }
 
 // loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made; a look before
-// that derives from a key that is thrown away.
-func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master, error) {
+// that derives, where it may, from a key that is thrown away.
+func (m *Meta) loadMaster(address string, missing, create, throwaway bool) (*keyring.Master, error) {
 	master, err := keyring.Load(keyring.Options{
 		Env: m.env, StatePath: m.path(strings.TrimPrefix(address, "bbolt:")), AllowCreate: missing && create,
 	})
-	if missing && !create && errors.Is(err, keyring.ErrMissing) {
+	if missing && !create && throwaway && errors.Is(err, keyring.ErrMissing) {
 		var key [keyring.KeySize]byte
 		if _, err := rand.Read(key[:]); err != nil {
 			return nil, err

@@ -38,6 +38,7 @@ type resourceJSON struct {
 // oursJSON is what Terraform has no place for.
 type oursJSON struct {
 	Mode       plan.Mode        `json:"mode"`
+	Digest     string           `json:"digest,omitempty"` // of a saved plan
 	Cloud      plan.Cloud       `json:"cloud"`
 	State      string           `json:"state"`
 	Lineage    string           `json:"lineage"`
@@ -67,13 +68,16 @@ type stepJSON struct {
 }
 
 // PlanJSON is a plan in Terraform's plan representation. Sensitive values are null, with a mask that says so.
-func PlanJSON(p *plan.Plan) ([]byte, error) {
+func PlanJSON(p *plan.Plan) ([]byte, error) { return SavedPlanJSON(p, "") }
+
+// SavedPlanJSON is PlanJSON of a plan that was read from a file, with its digest.
+func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 	out := planJSON{
 		FormatVersion: "1.2", ResourceDrift: driftsOf(p), ResourceChanges: changesOf(p), OutputChanges: map[string]changeJSON{},
 		PriorState: map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": priorOf(p)}},
 		Checks:     []any{}, Applyable: !p.Empty(), Complete: true,
 		Ours: oursJSON{
-			Mode: p.Mode, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
+			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
 		},
 	}

@@ -1,0 +1,184 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// begin makes the first transaction of an apply: what the caller wants recorded before anything else, and the cloud that a
+// new state belongs to from now on.
+func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snapshot) (*run, error) {
+	r := &run{Executor: e, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now), removed: map[resource.Address]state.MemberID{}}
+	for _, step := range p.Steps {
+		if step.Action == plan.Delete && step.Member != "" {
+			r.removed[step.Address] = state.MemberID(step.Member)
+		}
+	}
+	first := e.First
+	if snapshot.Cloud == nil {
+		first.Cloud = &state.CloudID{
+			AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region,
+		}
+	}
+	if first.Cloud == nil && first.KeyCheck == "" && first.BeginRun == nil && !first.EndRun {
+		return r, nil
+	}
+	return r, r.journal.Commit(ctx, first)
+}
+
+// end closes the run of a saved plan whose every step has ended well.
+func (r *run) end(ctx context.Context) error {
+	if r.First.BeginRun == nil {
+		return nil
+	}
+	return r.journal.Commit(ctx, state.Batch{EndRun: true})
+}
+
+// over tells whether an earlier life of this run has ended a step, by what it recorded in its last transaction. Where the
+// record looks the same before and after the step, as when it mends drift, the step is done again: that changes nothing.
+func (r *run) over(step plan.Step) bool {
+	if !r.Resume {
+		return false
+	}
+	record, recorded := r.journal.Record(step.Address)
+	reached := recorded && record.Status == state.Ready && alike(record.Body, step.After.Body)
+	switch step.Action {
+	case plan.Create:
+		return reached && step.Reason.Code != plan.ReasonMissing
+	case plan.Update:
+		return reached && !alike(step.Before.Body, step.After.Body)
+	case plan.Delete:
+		return r.removedAlready(step, record, recorded)
+	default:
+		return false
+	}
+}
+
+// removedAlready tells whether what a step removes is gone from the record. What stands at its address now may be newer: a
+// member has one life, an address may have several.
+func (r *run) removedAlready(step plan.Step, record state.Record, recorded bool) bool {
+	if host, known := r.removed[step.With]; known {
+		_, left := r.journal.Member(host)
+		return !left
+	}
+	if step.Member == "" {
+		return !recorded
+	}
+	_, left := r.journal.Member(state.MemberID(step.Member))
+	return !left && !(recorded && string(record.Member) == step.Member)
+}
+
+// alike tells whether two bodies ask for the same. Of a password they know the digest of the configuration; one that was
+// not supplied is the one that was recorded.
+func alike(has, want resource.Body) bool {
+	if has == nil || want == nil || has.Kind() != want.Kind() {
+		return false
+	}
+	if user, ok := want.(*resource.User); ok {
+		recorded, _ := has.(*resource.User)
+		has, want = withDigest(recorded, ""), withDigest(user, digestOf(recorded))
+	}
+	a, errA := resource.EncodeBody(has)
+	b, errB := resource.EncodeBody(want)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+func digestOf(user *resource.User) string {
+	if user.Password == nil {
+		return ""
+	}
+	return user.Password.Digest
+}
+
+// withDigest is a user with nothing of its password but the digest, or the other one where it has none.
+func withDigest(user *resource.User, otherwise string) *resource.User {
+	out := *user
+	if user.Password != nil {
+		out.Password = &resource.Password{Digest: user.Password.Digest}
+		if out.Password.Digest == "" {
+			out.Password.Digest = otherwise
+		}
+	}
+	return &out
+}
+
+// standing is the step with those of its facts that this run has not changed itself: an earlier life that emptied a slot,
+// or was emptying it, has seen them hold.
+func (r *run) standing(step plan.Step) plan.Step {
+	if !r.Resume || len(step.Facts) == 0 {
+		return step
+	}
+	id := state.MemberID(step.Member)
+	if record, recorded := r.journal.Record(step.Address); recorded && id == "" {
+		id = record.Member
+	}
+	member, _ := r.journal.Member(id)
+	gone := map[string]bool{}
+	for _, slot := range state.Slots {
+		gone[string(slot)] = r.emptying(id, slot)
+	}
+	for _, fact := range step.Facts {
+		if fact.Kind == plan.FactPresent && member.Objects[state.Slot(fact.Subject)].ID != fact.Value {
+			gone[fact.Subject] = true
+		}
+	}
+	step.Facts = slices.DeleteFunc(slices.Clone(step.Facts), func(fact plan.Fact) bool { return gone[fact.Subject] })
+	return step
+}
+
+func (r *run) emptying(id state.MemberID, slot state.Slot) bool {
+	return slices.ContainsFunc(r.journal.OpenIntents(id), func(in state.Intent) bool {
+		return in.Slot == string(slot) && in.Operation == state.OpDelete
+	})
+}
+
+// lost lists those of the slots whose recorded object the cloud does not have. One that is there is never forgotten: an
+// earlier life of this run may have made it.
+func (i *instanceAct) lost(ctx context.Context, slots []state.Slot) ([]state.Slot, error) {
+	var lost []state.Slot
+	for _, slot := range slots {
+		object, filled := i.hands.Member().Objects[slot]
+		if !filled {
+			continue
+		}
+		there, err := i.there(ctx, slot, object.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			lost = append(lost, slot)
+		}
+	}
+	return lost, nil
+}
+
+func (r *run) there(ctx context.Context, slot state.Slot, id string) (bool, error) {
+	var err error
+	switch slot {
+	case state.SlotServer:
+		var server providers.Server
+		server, err = r.Cloud.Servers.Get(ctx, id)
+		if err == nil && (server.Status == "DELETED" || server.Status == "SOFT_DELETED") {
+			return false, nil
+		}
+	case state.SlotVolume:
+		_, err = r.Cloud.Volumes.Get(ctx, id)
+	case state.SlotPort:
+		_, err = r.Cloud.Ports.Get(ctx, id)
+	case state.SlotSecurityGroup:
+		_, err = r.Cloud.SecurityGroups.Get(ctx, id)
+	default:
+		panic("unknown slot " + string(slot))
+	}
+	if providers.IsKind(err, providers.KindNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
