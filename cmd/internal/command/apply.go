@@ -52,6 +52,7 @@ var destroySpec = spec{
 
 // runApply looks, plans, asks and applies, all under the lock of the state.
 func runApply(m *Meta, f *flags, mode plan.Mode) int {
+	f.destroying = mode == plan.ModeDestroy
 	given, list := readConsents(f, mode)
 	if list.HasErrors() {
 		return m.report(list)

@@ -19,7 +19,7 @@ import (
 func (m *Meta) load(ctx context.Context, f *flags, load func(string, config.Input) (*config.Config, diag.List)) (*config.Config, diag.List) {
 	loaded, list := load(m.dir, m.configInput(f))
 	if loaded != nil && len(loaded.Missing) > 0 && m.interactive(f) {
-		given, err := m.askVariables(ctx, loaded.Missing)
+		given, err := m.askVariables(ctx, loaded.Missing, !f.destroying)
 		if err != nil {
 			return loaded, list.Errorf(nil, "A variable could not be read", "%v", err)
 		}
@@ -32,9 +32,12 @@ func (m *Meta) load(ctx context.Context, f *flags, load func(string, config.Inpu
 	return loaded, list
 }
 
-func (m *Meta) askVariables(ctx context.Context, missing []config.MissingVariable) ([]config.Assignment, error) {
+func (m *Meta) askVariables(ctx context.Context, missing []config.MissingVariable, secrets bool) ([]config.Assignment, error) {
 	var given []config.Assignment
 	for _, v := range missing {
+		if v.Sensitive && !secrets {
+			continue
+		}
 		_, _ = fmt.Fprintf(m.streams.Out, "var.%s\n", v.Name)
 		if v.Description != "" {
 			_, _ = fmt.Fprintf(m.streams.Out, "  %s\n", v.Description)

@@ -31,6 +31,7 @@ type flags struct {
 	initState        bool
 	noGuests         bool
 	autoApprove      bool
+	destroying       bool // nothing that is removed needs a secret
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
