@@ -52,6 +52,7 @@ type Cloud struct {
 	volumes table[volume]
 	ports   table[port]
 	groups  table[group]
+	boxes   map[string]map[string]blob // containers with their objects
 	world   fixed
 }
 
@@ -74,6 +75,7 @@ func New(options Options) *Cloud {
 		now:     time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		calls:   map[string]int{},
 		denied:  map[string]bool{},
+		boxes:   map[string]map[string]blob{},
 		world:   newFixed(),
 	}
 	c.groups.add(defaultGroup, &group{SecurityGroup: providers.SecurityGroup{ID: defaultGroup, Name: "default", CreatedAt: c.timestamp()}})
@@ -93,6 +95,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Networks:       &networkService{c},
 		Ports:          &portService{c},
 		SecurityGroups: &groupService{c},
+		Containers:     &containerService{c},
 		ServerWaits:    newWaits("wait for server", servers.List, func(s providers.Server) string { return s.ID }, c.options.MaxTicks),
 		VolumeWaits:    newWaits("wait for volume", volumes.List, func(v providers.Volume) string { return v.ID }, c.options.MaxTicks),
 	}
