@@ -26,30 +26,54 @@ import (
 // openStore chooses the store: TROVE_STATE, then the state block, then trove.db beside the configuration. It returns the
 // address as the user wrote it too.
 func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
-	address := m.env["TROVE_STATE"]
-	if address == "" && c != nil && c.Trove.State != nil {
-		block := c.Trove.State
-		if block.Type != "bbolt" {
-			return nil, "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... }", block.Type, Version)
+	address, err := m.stateAddress(c)
+	if err != nil {
+		return nil, "", err
+	}
+	switch kind, rest, _ := strings.Cut(address, ":"); {
+	case kind == "bbolt" && rest != "":
+		return bolt.New(m.path(rest)), address, nil
+	case kind == "swift":
+		at, err := parseSwift(address)
+		if err != nil {
+			return nil, "", err
 		}
-		address = "bbolt:" + block.Args["path"]
+		store, err := m.openSwift(context.Background(), c, at)
+		if err != nil {
+			return nil, address, err
+		}
+		return store, address, nil
+	default:
+		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH or swift://CONTAINER/KEY", address, Version)
 	}
-	if address == "" {
-		address = "bbolt:trove.db"
-	}
-	kind, rest, ok := strings.Cut(address, ":")
-	if !ok || kind != "bbolt" || rest == "" {
-		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH", address, Version)
-	}
-	return bolt.New(m.path(rest)), address, nil
 }
 
-// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made; a look before
-// that derives from a key that is thrown away.
+func (m *Meta) stateAddress(c *config.Config) (string, error) {
+	if address := m.env["TROVE_STATE"]; address != "" {
+		return address, nil
+	}
+	if c == nil || c.Trove.State == nil {
+		return "bbolt:trove.db", nil
+	}
+	switch block := c.Trove.State; block.Type {
+	case "bbolt":
+		return "bbolt:" + block.Args["path"], nil
+	case "swift":
+		at, err := swiftBlock(block)
+		return at.String(), err
+	default:
+		return "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... } or state \"swift\" { container = ..., key = ... }", block.Type, Version)
+	}
+}
+
+// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made, beside a state
+// that is a file; a look before that derives from a key that is thrown away.
 func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master, error) {
-	master, err := keyring.Load(keyring.Options{
-		Env: m.env, StatePath: m.path(strings.TrimPrefix(address, "bbolt:")), AllowCreate: missing && create,
-	})
+	options := keyring.Options{Env: m.env, AllowCreate: missing && create}
+	if path, file := strings.CutPrefix(address, "bbolt:"); file {
+		options.StatePath = m.path(path)
+	}
+	master, err := keyring.Load(options)
 	if missing && !create && errors.Is(err, keyring.ErrMissing) {
 		var key [keyring.KeySize]byte
 		if _, err := rand.Read(key[:]); err != nil {
@@ -62,11 +86,26 @@ func (m *Meta) loadMaster(address string, missing, create bool) (*keyring.Master
 
 // openCloud chooses the cloud that the provider block and the environment name.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
+	return m.connect(ctx, providerArgs(c))
+}
+
+// providerArgs are the arguments of the provider block.
+func providerArgs(c *config.Config) map[string]string {
 	args := map[string]string{}
 	for _, p := range c.Providers {
 		if p.Alias == "" {
 			maps.Copy(args, p.Args)
 			args["cloud"] = p.Cloud
+		}
+	}
+	return args
+}
+
+// connect opens a cloud, once for the same arguments: the state may be in the cloud that the databases are in.
+func (m *Meta) connect(ctx context.Context, args map[string]string) (*providers.Cloud, error) {
+	for _, known := range m.clouds {
+		if maps.Equal(known.args, args) {
+			return known.cloud, nil
 		}
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
@@ -83,7 +122,14 @@ func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Clou
 	if err != nil {
 		return nil, err
 	}
-	return stack.Assemble(cloud), nil
+	m.clouds = append(m.clouds, connection{args, stack.Assemble(cloud)})
+	return m.clouds[len(m.clouds)-1].cloud, nil
+}
+
+// connection is a cloud that was opened with these arguments.
+type connection struct {
+	args  map[string]string
+	cloud *providers.Cloud
 }
 
 func cloudDiagnostic(err error) diag.Diagnostic {
@@ -111,8 +157,14 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."
+	case errors.Is(err, state.ErrCorrupt) && strings.HasPrefix(address, "swift:"):
+		d.Hint = "Nothing was changed. Do not apply with an empty state: the databases are still there. The commits and snapshots below the key hold its history."
 	case errors.Is(err, state.ErrCorrupt):
 		d.Hint = "Nothing was changed. Restore the file from its backup; do not apply with an empty state: the databases are still there."
+	case errors.Is(err, state.ErrReadOnly) && strings.HasPrefix(address, "swift:"):
+		d.Hint = "Nothing was changed. Ask for the right to write to the container (a role such as member in its project, or a container ACL)."
+	case providers.IsKind(err, providers.KindDenied) || providers.IsKind(err, providers.KindInvalid):
+		d.Hint = cloudDiagnostic(err).Hint
 	case errors.Is(err, state.ErrReadOnly):
 		d.Hint = "Nothing was changed. Make the file and its directory writable for this user."
 	}
