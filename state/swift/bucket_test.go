@@ -19,11 +19,15 @@ type bucket struct {
 	objects map[string]stored
 	now     time.Duration
 	calls   map[string]int
+	bytes   int // that were put
 
-	lag   bool                                                // listings do not show anything yet
-	lax   bool                                                // an object can be made twice
-	fault func(call, name string, nth int) (lose, fail error) // lose: after the effect, fail: before it
+	lag   bool // listings do not show anything yet
+	lax   bool // an object can be made twice
+	fault fault
 }
+
+// fault says whether a call, the nth of its name, loses its answer after its effect or fails before it.
+type fault func(call, name string, nth int) (lose, fail error)
 
 type stored struct {
 	data []byte
@@ -69,6 +73,7 @@ func (b *bucket) Put(ctx context.Context, name string, data []byte, create bool)
 			return swift.ErrExists
 		}
 		b.objects[name] = stored{slices.Clone(data), b.now}
+		b.bytes += len(data)
 		return nil
 	})
 }
@@ -125,4 +130,48 @@ func (b *bucket) names(part string) []string {
 		}
 	}
 	return out
+}
+
+// set sets the faults and gives the ones before.
+func (b *bucket) set(f fault) fault {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.fault
+	b.fault = f
+	return before
+}
+
+// edit changes an object as nothing of ours would.
+func (b *bucket) edit(name string, change func([]byte) []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	object := b.objects[name]
+	object.data = change(slices.Clone(object.data))
+	b.objects[name] = object
+}
+
+func (b *bucket) remove(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.objects, name)
+}
+
+// total is how often a call was made.
+func (b *bucket) total(call string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls[call]
+}
+
+// written is how many bytes were put.
+func (b *bucket) written() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes
+}
+
+func (b *bucket) size(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.objects[name].data)
 }

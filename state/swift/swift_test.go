@@ -15,11 +15,10 @@ func quick() swift.Options {
 	return swift.Options{Settle: -1, Pause: 5 * time.Millisecond}
 }
 
-func open(b *bucket) *swift.Store { return swift.New(b, "swift://states/prod", "prod", quick()) }
-
 func TestContract(t *testing.T) {
 	for name, options := range map[string]swift.Options{
 		"log": quick(), "snapshots": {Settle: -1, Pause: 5 * time.Millisecond, Snapshot: 1, Keep: 3},
+		"lagging lists": {Settle: -1, Pause: 5 * time.Millisecond, Snapshot: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
@@ -29,6 +28,7 @@ func TestContract(t *testing.T) {
 				defer mu.Unlock()
 				if buckets[dir] == nil {
 					buckets[dir] = newBucket()
+					buckets[dir].lag = name == "lagging lists"
 				}
 				return swift.New(buckets[dir], "swift://states/prod", "prod", options)
 			})
