@@ -27,6 +27,20 @@ func commitsOnly(call string, times int, lose, fail error) fault {
 	}
 }
 
+// inTurn asks the faults in their order, each until it has struck.
+func inTurn(faults ...fault) fault {
+	return func(call, name string, nth int) (error, error) {
+		if len(faults) == 0 {
+			return nil, nil
+		}
+		lose, fail := faults[0](call, name, nth)
+		if lose != nil || fail != nil {
+			faults = faults[1:]
+		}
+		return lose, fail
+	}
+}
+
 func TestFaultsOfACommit(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault  fault
@@ -34,13 +48,16 @@ func TestFaultsOfACommit(t *testing.T) {
 		usable bool  // the session goes on
 		there  bool
 	}{
-		"answer lost":          {commitsOnly("put", 1, errGone, nil), nil, true, true},
-		"request lost":         {commitsOnly("put", 1, nil, errGone), nil, true, true},
-		"both lost":            {commitsOnly("put", 2, nil, errGone), nil, true, true},
-		"all requests lost":    {commitsOnly("put", 3, nil, errGone), state.ErrUncertain, false, false},
-		"all answers lost":     {commitsOnly("put", -1, errGone, nil), nil, true, true},
-		"refused":              {commitsOnly("put", 1, nil, swift.ErrRefused), swift.ErrRefused, true, false},
-		"denied":               {commitsOnly("put", 1, nil, swift.ErrDenied), state.ErrReadOnly, true, false},
+		"answer lost":       {commitsOnly("put", 1, errGone, nil), nil, true, true},
+		"request lost":      {commitsOnly("put", 1, nil, errGone), nil, true, true},
+		"both lost":         {commitsOnly("put", 2, nil, errGone), nil, true, true},
+		"all requests lost": {commitsOnly("put", 3, nil, errGone), state.ErrUncertain, false, false},
+		"all answers lost":  {commitsOnly("put", -1, errGone, nil), nil, true, true},
+		"refused":           {commitsOnly("put", 1, nil, swift.ErrRefused), swift.ErrRefused, true, false},
+		"denied":            {commitsOnly("put", 1, nil, swift.ErrDenied), state.ErrReadOnly, true, false},
+		"answers lost, then refused": {inTurn(
+			commitsOnly("put", 1, errGone, nil), commitsOnly("get", 1, nil, errGone), commitsOnly("put", 1, nil, swift.ErrRefused),
+		), nil, true, true},
 		"the container is bad": {commitsOnly("put", 1, nil, fmt.Errorf("%w: quota", swift.ErrRefused)), swift.ErrRefused, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func quick() swift.Options {
 
 func TestContract(t *testing.T) {
 	for name, options := range map[string]swift.Options{
-		"log": quick(), "snapshots": {Settle: -1, Pause: 5 * time.Millisecond, Snapshot: 1, Keep: 3},
+		"log": quick(), "snapshots": {Settle: -1, Pause: 5 * time.Millisecond, Snapshot: 1, Keep: 50},
 		"lagging lists": {Settle: -1, Pause: 5 * time.Millisecond, Snapshot: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
