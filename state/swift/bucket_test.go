@@ -24,6 +24,7 @@ type bucket struct {
 	lag   bool // listings do not show anything yet
 	lax   bool // an object can be made twice
 	fault fault
+	onPut func(name string) // called under the lock, after the effect
 }
 
 // fault says whether a call, the nth of its name, loses its answer after its effect or fails before it.
@@ -74,6 +75,9 @@ func (b *bucket) Put(ctx context.Context, name string, data []byte, create bool)
 		}
 		b.objects[name] = stored{slices.Clone(data), b.now}
 		b.bytes += len(data)
+		if b.onPut != nil {
+			b.onPut(name)
+		}
 		return nil
 	})
 }

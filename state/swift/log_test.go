@@ -119,9 +119,11 @@ func TestForeignContentIsRefused(t *testing.T) {
 
 // A state whose beginning or middle is hidden is neither missing nor short.
 func TestHiddenEntries(t *testing.T) {
-	for name, gone := range map[string]string{"the first": "prod/commits/000000000001", "one amid": "prod/commits/000000000004"} {
+	for name, gone := range map[string][]int{"the first": {1}, "one amid": {4}, "all but the last": {1, 2, 3, 4, 5, 6}} {
 		b := made(t, restless(), 5)
-		b.remove(gone)
+		for _, number := range gone {
+			b.remove(fmt.Sprintf("prod/commits/%012d", number))
+		}
 		_, readErr := at(b, restless()).Read(t.Context())
 		_, lockErr := at(b, restless()).Lock(t.Context(), state.LockRequest{Create: statetest.Lineage})
 		for _, err := range []error{readErr, lockErr} {
@@ -195,5 +197,30 @@ func TestClearingAway(t *testing.T) {
 	b.lag = true
 	if _, err := at(b, options).Lock(t.Context(), state.LockRequest{}); err == nil {
 		t.Error("a state that lists do not show was locked")
+	}
+}
+
+// No snapshot is made of a log whose last number became another's.
+func TestASnapshotIsOfTheLog(t *testing.T) {
+	b := newBucket()
+	options := restless()
+	options.Snapshot = 3
+	session := lock(t, at(b, options), "writer")
+	if err := session.Commit(t.Context(), state.Batch{}); err != nil {
+		t.Fatal(err)
+	}
+	b.onPut = func(name string) {
+		if strings.HasSuffix(name, "/commits/000000000003") {
+			object := b.objects[name]
+			object.data = bytes.Replace(object.data, []byte(`"id":"`), []byte(`"id":"x`), 1)
+			b.objects[name] = object
+		}
+	}
+	if err := session.Commit(t.Context(), state.Batch{}); err != nil {
+		t.Fatal(err)
+	}
+	_ = session.Close() // it finds that its lock is another's
+	if got := b.names("/snapshots/"); len(got) != 0 {
+		t.Errorf("a snapshot was made of it: %q", got)
 	}
 }
