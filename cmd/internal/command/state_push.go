@@ -117,7 +117,7 @@ func (m *Meta) commitPushed(ctx context.Context, session state.Session, now, pus
 	if err := session.Commit(ctx, batch); err != nil {
 		return err
 	}
-	m.view.Note(fmt.Sprintf("The state has the serial %d now: %d records, %d members, %d open intents.",
-		session.Snapshot().Serial, len(pushed.Records), len(pushed.Members), len(pushed.Intents)))
+	_, _ = fmt.Fprintf(m.streams.Out, "The state has the serial %d now: %d records, %d members, %d open intents.\n",
+		session.Snapshot().Serial, len(pushed.Records), len(pushed.Members), len(pushed.Intents))
 	return nil
 }
