@@ -198,7 +198,7 @@ func (w *runners) faults(t *rapid.T) {
 // check reads the state without faults.
 func (w *runners) check(t *rapid.T) {
 	kept := w.bucket.set(nil)
-	defer w.bucket.set(kept)
+	defer func() { w.bucket.set(kept) }()
 	got, err := w.store().Read(t.Context())
 	if errors.Is(err, state.ErrMissing) {
 		got, err = state.Empty(statetest.Lineage), nil

@@ -154,12 +154,12 @@ func TestACommitCostsWhatItHolds(t *testing.T) {
 		return b.size(b.names("/commits/")[100]), (b.written() - before) / commits
 	}
 	smallOne, small := cost(10)
-	largeOne, large := cost(3000)
+	largeOne, large := cost(1500)
 	if largeOne > smallOne+100 {
-		t.Errorf("a commit to 3000 instances has %d bytes, to 10 it has %d", largeOne, smallOne)
+		t.Errorf("a commit to 1500 instances has %d bytes, to 10 it has %d", largeOne, smallOne)
 	}
 	if large > small+(16<<10) {
-		t.Errorf("200 commits to 3000 instances wrote %d bytes each, to 10 %d", large, small)
+		t.Errorf("200 commits to 1500 instances wrote %d bytes each, to 10 %d", large, small)
 	}
 }
 

@@ -69,7 +69,7 @@ func runStatePush(m *Meta, f *flags) int {
 }
 
 func (m *Meta) readPushed(name string) (*state.Snapshot, error) {
-	var from io.Reader = m.streams.In
+	from := m.streams.In
 	if name != "-" {
 		file, err := os.Open(m.path(name))
 		if err != nil {
@@ -103,8 +103,9 @@ func (m *Meta) push(store state.Store, pushed *state.Snapshot, f *flags) (err er
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	now := session.Snapshot()
-	if serial := now.Serial; serial != pushed.Serial && !(fresh && serial == 0) {
-		return fmt.Errorf("the file was pulled at serial %d, and the state is at %d now: pull it again, edit that, and push it", pushed.Serial, serial)
+	moved := fresh && now.Serial == 0
+	if now.Serial != pushed.Serial && !moved {
+		return fmt.Errorf("the file was pulled at serial %d, and the state is at %d now: pull it again, edit that, and push it", pushed.Serial, now.Serial)
 	}
 	return m.commitPushed(ctx, session, now, pushed)
 }
