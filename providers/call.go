@@ -4,7 +4,7 @@ import "context"
 
 // Call names a request to those who stand between us and the cloud: loggers, counters, limiters.
 type Call struct {
-	Service string // "compute", "volume", "network", "image", "identity"
+	Service string // "compute", "volume", "network", "image", "object-store", "identity"
 	Name    string // what is being done: "create server"; the same as in an Error
 }
 

@@ -1,7 +1,10 @@
 // Package providers says what we need of a cloud, in a cloud's own words. It knows no databases.
 package providers
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Cloud is the services of one project in one region. A nil service is not there.
 type Cloud struct {
@@ -14,6 +17,7 @@ type Cloud struct {
 	Networks       Networks
 	Ports          Ports
 	SecurityGroups SecurityGroups
+	Containers     Containers
 	ServerWaits    Waiter[Server]
 	VolumeWaits    Waiter[Volume]
 }
@@ -101,6 +105,22 @@ type SecurityGroups interface {
 	AddRule(ctx context.Context, group string, mark Mark, rule Rule) (Rule, error) // one that exists is a success
 	DeleteRule(ctx context.Context, id string) error
 	Delete(ctx context.Context, id string) error // KindConflict while a port uses it
+}
+
+// Containers are Swift containers with their objects. An object's name may have slashes, and any characters but NUL. They
+// bear no marks: who puts an object chooses its name.
+type Containers interface {
+	// Ensure makes a container, unless it is there.
+	Ensure(ctx context.Context, container string) error
+	// Put stores an object whole. With create it is KindConflict where there is one of this name, which stays; the answer
+	// of a put that was sent twice may be KindConflict because of the first. A container that is not there is KindNotFound.
+	Put(ctx context.Context, spec ObjectSpec) error
+	// Get reads an object, in the newest form that the service can find.
+	Get(ctx context.Context, container, name string) (Object, error)
+	// List gives the names that begin with prefix, complete and sorted; they may lag behind Put and Delete.
+	List(ctx context.Context, container, prefix string) ([]string, error)
+	// Delete removes an object.
+	Delete(ctx context.Context, container, name string) error
 }
 
 // A Waiter waits for many objects of one service with one list call per tick, however many wait.
@@ -241,4 +261,18 @@ type Rule struct {
 	CIDR  string
 	Other string
 	Mark  Mark
+}
+
+// ObjectSpec asks for an object in a container.
+type ObjectSpec struct {
+	Container, Name string
+	Data            []byte
+	Create          bool // only where there is none of this name ("If-None-Match: *")
+}
+
+// Object is an object of a container. Age is how long ago it was put by the service's own clock, in whole seconds or
+// finer; zero where the service does not tell.
+type Object struct {
+	Data []byte
+	Age  time.Duration
 }

@@ -53,6 +53,7 @@ type Cloud struct {
 	ports   table[port]
 	groups  table[group]
 	pools   map[string]*addresses // by subnet
+	boxes   map[string]map[string]blob // containers with their objects
 	world   fixed
 }
 
@@ -76,6 +77,7 @@ func New(options Options) *Cloud {
 		calls:   map[string]int{},
 		denied:  map[string]bool{},
 		pools:   map[string]*addresses{},
+		boxes:   map[string]map[string]blob{},
 		world:   newFixed(),
 	}
 	c.groups.add(defaultGroup, &group{SecurityGroup: providers.SecurityGroup{ID: defaultGroup, Name: "default", CreatedAt: c.timestamp()}})
@@ -95,6 +97,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Networks:       &networkService{c},
 		Ports:          &portService{c},
 		SecurityGroups: &groupService{c},
+		Containers:     &containerService{c},
 		ServerWaits:    newWaits("wait for server", servers.List, func(s providers.Server) string { return s.ID }, c.options.MaxTicks),
 		VolumeWaits:    newWaits("wait for volume", volumes.List, func(v providers.Volume) string { return v.ID }, c.options.MaxTicks),
 	}

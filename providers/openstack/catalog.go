@@ -24,6 +24,7 @@ var aliases = map[string][]string{
 	"block-storage": {"block-storage", "volumev3", "block-store", "volume"},
 	"image":         {"image"},
 	"network":       {"network"},
+	"object-store":  {"object-store"},
 }
 
 // settle chooses the region where none was named and checks that one that was named is there.

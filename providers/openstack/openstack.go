@@ -1,4 +1,4 @@
-// Package openstack is the real cloud: it speaks to Nova, Cinder, Neutron and Glance through gophercloud, and to nobody
+// Package openstack is the real cloud: it speaks to Nova, Cinder, Neutron, Glance and Swift through gophercloud, and to nobody
 // else's Keystone than the one that the user's clouds.yaml or OS_* variables name.
 //
 // It asks for one token, finds the services in that token's catalog without asking them for their versions, and reads
@@ -191,6 +191,9 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 		cloud.Networks = &networkService{c, network, c.service("compute", "", computeVersion)}
 		cloud.Ports = &portService{c, network}
 		cloud.SecurityGroups = &groupService{c, network}
+	}
+	if objects := c.service("object-store", "", ""); objects != nil {
+		cloud.Containers = &containerService{c, objects}
 	}
 	return cloud
 }

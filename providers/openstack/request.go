@@ -17,7 +17,7 @@ import (
 )
 
 // shortNames are what users call the services.
-var shortNames = map[string]string{"compute": "compute", "block-storage": "volume", "image": "image", "network": "network"}
+var shortNames = map[string]string{"compute": "compute", "block-storage": "volume", "image": "image", "network": "network", "object-store": "object-store"}
 
 var errNotBegun = errors.New("not begun")
 

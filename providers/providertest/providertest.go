@@ -29,7 +29,7 @@ type Fixture struct {
 	LimitServers func(t *testing.T) int
 	// Deny makes the cloud refuse a call ("create volume") by policy.
 	Deny func(t *testing.T, call string)
-	// LoseAnswer makes the next such call take effect and its answer get lost.
+	// LoseAnswer makes the next such create take effect and its answer get lost.
 	LoseAnswer func(t *testing.T, call string)
 	// ListCalls tells how many list calls for servers reached the cloud so far.
 	ListCalls func() int
@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
+		{"containers", containerClauses},
 		{"errors", errorClauses},
 		{"waits", waitClauses},
 	}

@@ -45,6 +45,7 @@ var rooms = []row{
 	},
 
 	{"state", floor0, "a state records nouns"},
+	{"state/swift", []string{"state"}, "it knows objects by an interface of its own, and no cloud"},
 	{"state/*", with(floor0, "state"), "one store does not know another"},
 
 	{"planner/graph", nil, "order and walk, without product words"},

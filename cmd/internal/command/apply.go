@@ -142,7 +142,11 @@ func (op *operation) lock(ctx context.Context, f *flags, operation string) (stat
 	if err != nil || f.saved != nil { // the first transaction of a saved plan is its own
 		return session, err
 	}
-	if now := session.Snapshot(); now.KeyCheck == "" {
+	now := session.Snapshot()
+	switch {
+	case now.Lineage != op.prior.Lineage: // passwords were digested and keys derived for the lineage that was not made
+		err = errors.New("another run has made the state since this one looked for it: run the command again")
+	case now.KeyCheck == "":
 		err = session.Commit(ctx, state.Batch{KeyCheck: op.ring.KeyCheck()})
 	}
 	if err != nil {

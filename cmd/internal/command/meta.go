@@ -24,6 +24,7 @@ type Meta struct {
 	sources map[string][]byte // of the configuration, for snippets
 
 	answers *bufio.Reader // what was typed and not read yet
+	clouds  []connection  // that were opened
 
 	compactWarnings bool
 }

@@ -32,6 +32,8 @@ func commandTree() map[string]spec {
 		"state list":  stateListSpec,
 		"state show":  stateShowSpec,
 		"state check": stateCheckSpec,
+		"state pull":  statePullSpec,
+		"state push":  statePushSpec,
 		"unlock":      unlockSpec,
 		"version":     versionSpec,
 		"init":        initSpec,

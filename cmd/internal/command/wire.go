@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -25,30 +26,55 @@ import (
 // openStore chooses the store: TROVE_STATE, then the state block, then trove.db beside the configuration. It returns the
 // address as the user wrote it too.
 func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
-	address := m.env["TROVE_STATE"]
-	if address == "" && c != nil && c.Trove.State != nil {
-		block := c.Trove.State
-		if block.Type != "bbolt" {
-			return nil, "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... }", block.Type, Version)
+	address, err := m.stateAddress(c)
+	if err != nil {
+		return nil, "", err
+	}
+	switch kind, rest, _ := strings.Cut(address, ":"); {
+	case kind == "bbolt" && rest != "":
+		return bolt.New(m.path(rest)), address, nil
+	case kind == "swift":
+		at, err := parseSwift(address)
+		if err != nil {
+			return nil, "", err
 		}
-		address = "bbolt:" + block.Args["path"]
+		store, err := m.openSwift(context.Background(), c, at)
+		if err != nil {
+			return nil, address, err
+		}
+		return store, address, nil
+	default:
+		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH or swift://CONTAINER/KEY", address, Version)
 	}
-	if address == "" {
-		address = "bbolt:trove.db"
-	}
-	kind, rest, ok := strings.Cut(address, ":")
-	if !ok || kind != "bbolt" || rest == "" {
-		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH", address, Version)
-	}
-	return bolt.New(m.path(rest)), address, nil
 }
 
-// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made; a look before
-// that derives, where it may, from a key that is thrown away.
+func (m *Meta) stateAddress(c *config.Config) (string, error) {
+	if address := m.env["TROVE_STATE"]; address != "" {
+		return address, nil
+	}
+	if c == nil || c.Trove.State == nil {
+		return "bbolt:trove.db", nil
+	}
+	switch block := c.Trove.State; block.Type {
+	case "bbolt":
+		return "bbolt:" + block.Args["path"], nil
+	case "swift":
+		at, err := swiftBlock(block)
+		return at.String(), err
+	default:
+		return "", fmt.Errorf("state %q is not available yet in trovectl %s: leave the block out, or write state \"bbolt\" { path = ... } or state \"swift\" { container = ..., key = ... }", block.Type, Version)
+	}
+}
+
+// loadMaster reads the master key. Only with create, and where there is no state yet, a new one is made, beside a state
+// that is a file; a look before that derives, where it may, from a key that is thrown
+// away.
 func (m *Meta) loadMaster(address string, missing, create, throwaway bool) (*keyring.Master, error) {
-	master, err := keyring.Load(keyring.Options{
-		Env: m.env, StatePath: m.path(strings.TrimPrefix(address, "bbolt:")), AllowCreate: missing && create,
-	})
+	options := keyring.Options{Env: m.env, AllowCreate: missing && create}
+	if path, file := strings.CutPrefix(address, "bbolt:"); file {
+		options.StatePath = m.path(path)
+	}
+	master, err := keyring.Load(options)
 	if missing && !create && throwaway && errors.Is(err, keyring.ErrMissing) {
 		var key [keyring.KeySize]byte
 		if _, err := rand.Read(key[:]); err != nil {
@@ -61,15 +87,29 @@ func (m *Meta) loadMaster(address string, missing, create, throwaway bool) (*key
 
 // openCloud chooses the cloud that the provider block and the environment name.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
-	asked := config.Provider{}
+	return m.connect(ctx, defaultProvider(c))
+}
+
+// defaultProvider is the provider block without an alias; nothing: the environment alone.
+func defaultProvider(c *config.Config) config.Provider {
 	for _, p := range c.Providers {
 		if p.Alias == "" {
-			asked = p
+			return p
+		}
+	}
+	return config.Provider{}
+}
+
+// connect opens a cloud, once for the same arguments: the state may be in the cloud that the databases are in.
+func (m *Meta) connect(ctx context.Context, asked config.Provider) (*providers.Cloud, error) {
+	for _, known := range m.clouds {
+		if known.name == asked.Cloud && maps.Equal(known.args, asked.Args) {
+			return known.cloud, nil
 		}
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
 	cloud, err := openstack.Open(ctx, openstack.Options{
-		Cloud: asked.Cloud, Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Cloud: asked.Cloud, Region: asked.Args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
 		Getenv: func(name string) string {
 			// An argument of the provider block stands for the variable of the same name.
 			if value, given := asked.Getenv(name); given {
@@ -81,7 +121,15 @@ func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Clou
 	if err != nil {
 		return nil, err
 	}
-	return stack.Assemble(cloud), nil
+	m.clouds = append(m.clouds, connection{asked.Cloud, asked.Args, stack.Assemble(cloud)})
+	return m.clouds[len(m.clouds)-1].cloud, nil
+}
+
+// connection is a cloud that was opened with these arguments.
+type connection struct {
+	name  string
+	args  map[string]string
+	cloud *providers.Cloud
 }
 
 func cloudDiagnostic(err error) diag.Diagnostic {
@@ -112,8 +160,14 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 		d.Hint = "The first apply makes it. If there was one, restore it from its backup, or say where it is: TROVE_STATE, or -chdir to its directory."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."
+	case errors.Is(err, state.ErrCorrupt) && strings.HasPrefix(address, "swift:"):
+		d.Hint = "Nothing was changed. Do not apply with an empty state: the databases are still there. The commits and snapshots below the key hold its history."
 	case errors.Is(err, state.ErrCorrupt):
 		d.Hint = "Nothing was changed. Restore the file from its backup; do not apply with an empty state: the databases are still there."
+	case errors.Is(err, state.ErrReadOnly) && strings.HasPrefix(address, "swift:"):
+		d.Hint = "Nothing was changed. Ask for the right to write to the container (a role such as member in its project, or a container ACL)."
+	case providers.IsKind(err, providers.KindDenied) || providers.IsKind(err, providers.KindInvalid):
+		d.Hint = cloudDiagnostic(err).Hint
 	case errors.Is(err, state.ErrReadOnly):
 		d.Hint = "Nothing was changed. Make the file and its directory writable for this user."
 	}
