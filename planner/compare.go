@@ -163,7 +163,7 @@ func (p *planning) engineOf(instance resource.Address) *catalog.Engine {
 }
 
 // driftChanges lists where reality differs from the record.
-func (p *planning) driftChanges(had, seen resource.Body) []plan.Change {
+func (p *planning) driftChanges(had, seen resource.Body, asked []string) []plan.Change {
 	var changes []plan.Change
 	h, s := had.Attributes(), seen.Attributes()
 	covers := p.coverage(had)
@@ -174,6 +174,9 @@ func (p *planning) driftChanges(had, seen resource.Body) []plan.Change {
 		if _, recorded := h[path]; !recorded && resource.Unmanaged(had.Kind(), path) {
 			continue
 		}
+		if slices.Contains(asked, strings.TrimPrefix(path, settingPrefix)) {
+			continue // a setting that is newly asked for runs with some value, and nobody has changed it
+		}
 		if !covers(path, h[path], s[path]) {
 			changes = append(changes, plan.Change{Path: path, Before: h[path], After: s[path], Impact: resource.Online})
 		}
@@ -183,6 +186,9 @@ func (p *planning) driftChanges(had, seen resource.Body) []plan.Change {
 	}
 	return changes
 }
+
+// settingPrefix is where an instance shows the values of its config group.
+const settingPrefix = "config_group.values."
 
 func union(all ...resource.Attributes) []string {
 	paths := map[string]bool{}

@@ -54,6 +54,9 @@ type Subject struct {
 	Pending map[string]string
 	// Skipped: nobody asked for a look at this subject (or at its guest), so that not knowing it is no finding.
 	Skipped bool
+	// Asked names the settings of an instance that are neither recorded nor managed in its guest: Body has their running
+	// values so that a plan can show what they are changed from.
+	Asked []string
 	// Computed is what outputs may use: "id", "address", "port", "status", "running_version", ...
 	Computed map[string]string
 }

@@ -40,6 +40,9 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 		p.wanted()
 		p.unwanted()
 	case plan.ModeDestroy:
+		if len(prior.Records) == 0 {
+			p.otherFleet() // nothing recorded may be nothing there, or a lost state
+		}
 		p.everything()
 	case plan.ModeRefresh:
 	default:
@@ -218,7 +221,7 @@ func (p *planning) drift(r state.Record, s Subject) (plan.Drift, bool) {
 		d.Missing = append(d.Missing, string(slot))
 	}
 	if s.Body != nil {
-		d.Changes = p.driftChanges(r.Body, s.Body)
+		d.Changes = p.driftChanges(r.Body, s.Body, s.Asked)
 	}
 	return d, len(d.Changes) > 0 || len(d.Missing) > 0
 }

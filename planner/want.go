@@ -294,6 +294,10 @@ func (p *planning) restore(r *resource.Resource, record state.Record, s Subject)
 		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
 		return
 	}
+	if had.Volume == nil && slices.Contains(missing, state.SlotPort) {
+		p.dataGone(r, "its port is not in the cloud any more, a server keeps no port that it was not born with, and the data is on the server's own disk")
+		return
+	}
 	d := p.threeWay(r.Body, record.Body, record.Body)
 	p.lifecycle(&d, r, record)
 	p.refuse(r, d)
@@ -317,7 +321,9 @@ func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.In
 		s.Rebuild = append(s.Rebuild, string(slot))
 	}
 	if slices.Contains(again, state.SlotServer) {
-		s.Impact = resource.Worse(s.Impact, resource.Restart)
+		if !slices.Contains(missing, state.SlotServer) { // a server that is gone interrupts nobody any more
+			s.Impact = resource.Worse(s.Impact, resource.Restart)
+		}
 		s.Notes = append(s.Notes, "the data stays on its volume")
 	}
 	if slices.Contains(again, state.SlotPort) && body.FixedIP == "" {

@@ -121,7 +121,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 	l.placement(&body, m)
 	l.access(&body, m)
 	if asked.why == "" {
-		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
+		body.Settings, s.Asked = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
 	}
 	s.Body = &body
@@ -213,23 +213,25 @@ func enginePort(body *resource.Instance) int {
 // settings shows the recorded, the wanted and the managed settings. What is managed shows the value in force, so that a
 // change behind our back is seen, unless it is only in force after a restart: then the persisted one. What is recorded
 // and no longer managed is absent.
-func settings(recorded *resource.Instance, seen guest.Inspection, asked []string) map[string]string {
-	out := map[string]string{}
+func settings(recorded *resource.Instance, seen guest.Inspection, asked []string) (values map[string]string, merelyAsked []string) {
+	values = map[string]string{}
 	for name, s := range seen.Settings {
 		_, was := recorded.Settings[name]
 		switch {
 		case s.Configured != "" && (s.Pending || slices.Contains(seen.PendingRestart, name) || recorded.Static("config_group.values."+name)):
-			out[name] = s.Configured
+			values[name] = s.Configured
 		case s.Configured != "":
-			out[name] = s.Running
+			values[name] = s.Running
 		case !was && slices.Contains(asked, name):
-			out[name] = s.Running
+			values[name] = s.Running
+			merelyAsked = append(merelyAsked, name)
 		}
 	}
-	if len(out) == 0 {
-		return nil
+	if len(values) == 0 {
+		return nil, nil
 	}
-	return out
+	slices.Sort(merelyAsked)
+	return values, merelyAsked
 }
 
 func pending(seen guest.Inspection) map[string]string {
