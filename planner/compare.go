@@ -163,15 +163,16 @@ func (p *planning) engineOf(instance resource.Address) *catalog.Engine {
 }
 
 // driftChanges lists where reality differs from the record.
-func (p *planning) driftChanges(had, seen resource.Body) []plan.Change {
+func (p *planning) driftChanges(had resource.Body, subject Subject) []plan.Change {
 	var changes []plan.Change
+	seen := subject.Body
 	h, s := had.Attributes(), seen.Attributes()
 	covers := p.coverage(had)
 	for _, path := range union(h, s) {
 		if path == passwordPath && had.Kind() == resource.KindUser {
 			continue
 		}
-		if _, recorded := h[path]; !recorded && resource.Unmanaged(had.Kind(), path) {
+		if _, recorded := h[path]; !recorded && (resource.Unmanaged(had.Kind(), path) || slices.Contains(subject.Unrecorded, path)) {
 			continue
 		}
 		if !covers(path, h[path], s[path]) {

@@ -47,6 +47,9 @@ type Subject struct {
 	// Unverified says why part of an otherwise present subject could not be seen (its guest did not answer); what could
 	// not be seen is as recorded in Body.
 	Unverified string
+	// Unrecorded lists the paths of Body that are shown only because they are wanted from now on: what they are changed
+	// from, and nothing that anybody changed behind our back.
+	Unrecorded []string
 	// Missing lists the slots of a present instance whose objects are gone, in the order of state.Slots.
 	Missing    []state.Slot
 	Conditions []plan.Condition

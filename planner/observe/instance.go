@@ -124,7 +124,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
 	}
-	s.Body = &body
+	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
 	s.Conditions = conditions(m, asked, s.Pending)
 	return s
 }
@@ -230,6 +230,24 @@ func settings(recorded *resource.Instance, seen guest.Inspection, asked []string
 		return nil
 	}
 	return out
+}
+
+// unrecorded lists what is shown only because it is wanted: settings that nobody manages yet, and keys of the metadata that
+// were not ours.
+func unrecorded(recorded, shown *resource.Instance, seen guest.Inspection) []string {
+	var paths []string
+	for name := range shown.Settings {
+		if _, was := recorded.Settings[name]; !was && seen.Settings[name].Configured == "" {
+			paths = append(paths, "config_group.values."+name)
+		}
+	}
+	for key := range shown.Metadata {
+		if _, was := recorded.Metadata[key]; !was {
+			paths = append(paths, "metadata."+key)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 func pending(seen guest.Inspection) map[string]string {
