@@ -163,19 +163,17 @@ func (p *planning) engineOf(instance resource.Address) *catalog.Engine {
 }
 
 // driftChanges lists where reality differs from the record.
-func (p *planning) driftChanges(had, seen resource.Body, asked []string) []plan.Change {
+func (p *planning) driftChanges(had resource.Body, subject Subject) []plan.Change {
 	var changes []plan.Change
+	seen := subject.Body
 	h, s := had.Attributes(), seen.Attributes()
 	covers := p.coverage(had)
 	for _, path := range union(h, s) {
 		if path == passwordPath && had.Kind() == resource.KindUser {
 			continue
 		}
-		if _, recorded := h[path]; !recorded && resource.Unmanaged(had.Kind(), path) {
+		if _, recorded := h[path]; !recorded && (resource.Unmanaged(had.Kind(), path) || slices.Contains(subject.Unrecorded, path)) {
 			continue
-		}
-		if slices.Contains(asked, strings.TrimPrefix(path, settingPrefix)) {
-			continue // a setting that is newly asked for runs with some value, and nobody has changed it
 		}
 		if !covers(path, h[path], s[path]) {
 			changes = append(changes, plan.Change{Path: path, Before: h[path], After: s[path], Impact: resource.Online})
@@ -186,9 +184,6 @@ func (p *planning) driftChanges(had, seen resource.Body, asked []string) []plan.
 	}
 	return changes
 }
-
-// settingPrefix is where an instance shows the values of its config group.
-const settingPrefix = "config_group.values."
 
 func union(all ...resource.Attributes) []string {
 	paths := map[string]bool{}

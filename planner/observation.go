@@ -47,6 +47,9 @@ type Subject struct {
 	// Unverified says why part of an otherwise present subject could not be seen (its guest did not answer); what could
 	// not be seen is as recorded in Body.
 	Unverified string
+	// Unrecorded lists the paths of Body that are shown only because they are wanted from now on: what they are changed
+	// from, and nothing that anybody changed behind our back.
+	Unrecorded []string
 	// Missing lists the slots of a present instance whose objects are gone, in the order of state.Slots.
 	Missing    []state.Slot
 	Conditions []plan.Condition
@@ -54,9 +57,6 @@ type Subject struct {
 	Pending map[string]string
 	// Skipped: nobody asked for a look at this subject (or at its guest), so that not knowing it is no finding.
 	Skipped bool
-	// Asked names the settings of an instance that are neither recorded nor managed in its guest: Body has their running
-	// values so that a plan can show what they are changed from.
-	Asked []string
 	// Computed is what outputs may use: "id", "address", "port", "status", "running_version", ...
 	Computed map[string]string
 }

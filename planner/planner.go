@@ -221,7 +221,7 @@ func (p *planning) drift(r state.Record, s Subject) (plan.Drift, bool) {
 		d.Missing = append(d.Missing, string(slot))
 	}
 	if s.Body != nil {
-		d.Changes = p.driftChanges(r.Body, s.Body, s.Asked)
+		d.Changes = p.driftChanges(r.Body, s)
 	}
 	return d, len(d.Changes) > 0 || len(d.Missing) > 0
 }

@@ -121,10 +121,10 @@ func (l *look) instance(record state.Record) planner.Subject {
 	l.placement(&body, m)
 	l.access(&body, m)
 	if asked.why == "" {
-		body.Settings, s.Asked = settings(m.body, asked.Inspection, l.settingNames(record))
+		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
 	}
-	s.Body = &body
+	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
 	s.Conditions = conditions(m, asked, s.Pending)
 	return s
 }
@@ -213,25 +213,41 @@ func enginePort(body *resource.Instance) int {
 // settings shows the recorded, the wanted and the managed settings. What is managed shows the value in force, so that a
 // change behind our back is seen, unless it is only in force after a restart: then the persisted one. What is recorded
 // and no longer managed is absent.
-func settings(recorded *resource.Instance, seen guest.Inspection, asked []string) (values map[string]string, merelyAsked []string) {
-	values = map[string]string{}
+func settings(recorded *resource.Instance, seen guest.Inspection, asked []string) map[string]string {
+	out := map[string]string{}
 	for name, s := range seen.Settings {
 		_, was := recorded.Settings[name]
 		switch {
 		case s.Configured != "" && (s.Pending || slices.Contains(seen.PendingRestart, name) || recorded.Static("config_group.values."+name)):
-			values[name] = s.Configured
+			out[name] = s.Configured
 		case s.Configured != "":
-			values[name] = s.Running
+			out[name] = s.Running
 		case !was && slices.Contains(asked, name):
-			values[name] = s.Running
-			merelyAsked = append(merelyAsked, name)
+			out[name] = s.Running
 		}
 	}
-	if len(values) == 0 {
-		return nil, nil
+	if len(out) == 0 {
+		return nil
 	}
-	slices.Sort(merelyAsked)
-	return values, merelyAsked
+	return out
+}
+
+// unrecorded lists what is shown only because it is wanted: settings that nobody manages yet, and keys of the metadata that
+// were not ours.
+func unrecorded(recorded, shown *resource.Instance, seen guest.Inspection) []string {
+	var paths []string
+	for name := range shown.Settings {
+		if _, was := recorded.Settings[name]; !was && seen.Settings[name].Configured == "" {
+			paths = append(paths, "config_group.values."+name)
+		}
+	}
+	for key := range shown.Metadata {
+		if _, was := recorded.Metadata[key]; !was {
+			paths = append(paths, "metadata."+key)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 func pending(seen guest.Inspection) map[string]string {

@@ -127,6 +127,36 @@ func TestLook_changesInTheGuest(t *testing.T) {
 	}
 }
 
+// TestLook_wantedAndNotRecorded: what is wanted from now on shows what is there, as what it is changed from, and is no drift.
+func TestLook_wantedAndNotRecorded(t *testing.T) {
+	w := newWorld(t)
+	body := *w.build("orders")
+	body.Settings = map[string]string{"max_connections": "500", "wait_timeout": "600", "sort_buffer_size": "2"}
+	body.Metadata = map[string]string{"team": "shop", "foreign": "ours"}
+	w.say(func(i *guest.Inspection) {
+		i.Settings["max_connections"] = guest.Setting{Running: "200", Configured: "500"}
+		i.Settings["sort_buffer_size"] = guest.Setting{Running: "1", Configured: "1"} // by hand, in our file
+		i.Settings["wait_timeout"] = guest.Setting{Running: "28800"}
+	})
+	desired := &resource.Set{Resources: map[resource.Address]*resource.Resource{orders: {Address: orders, Body: &body}}}
+	seen := must[planner.Observation](t)(observe.Look(context.Background(), w.look, w.prior, desired))
+	p, _ := planner.Plan(desired, w.prior, seen, planner.Options{Mode: plan.ModeApply})
+	var drift, changed []string
+	for _, d := range p.Drift {
+		for _, c := range d.Changes {
+			drift = append(drift, fmt.Sprintf("%s: %v -> %v", c.Path, c.Before, c.After))
+		}
+	}
+	for _, s := range p.Steps {
+		for _, c := range s.Changes {
+			changed = append(changed, fmt.Sprintf("%s: %v -> %v", c.Path, c.Before, c.After))
+		}
+	}
+	expect(t, drift, "config_group.values.max_connections: 500 -> 200", "config_group.values.sort_buffer_size: <nil> -> 1")
+	expect(t, changed, "config_group.values.max_connections: 200 -> 500", "config_group.values.sort_buffer_size: 1 -> 2",
+		"config_group.values.wait_timeout: 28800 -> 600", "metadata.foreign: x -> ours")
+}
+
 func TestLook_unmanagedAndFound(t *testing.T) {
 	w := newWorld(t)
 	w.build("orders")
