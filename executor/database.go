@@ -5,10 +5,8 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/config/resource"
-	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner/plan"
-	"github.com/trovectl/trovectl/state"
 )
 
 // database puts or drops a database in the guest of its instance.
@@ -26,18 +24,14 @@ func (a *act) database(ctx context.Context) error {
 	}
 	defer in.client.close()
 	if a.step.Action == plan.Delete {
-		return in.hands.Call(ctx, a.dropped("drop_database", body.Name, func(ctx context.Context, id string) error {
+		return in.hands.Call(ctx, a.dropped(in, "drop_database", body.Name, func(ctx context.Context, id string) error {
 			_, err := in.client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
 			return err
 		}))
 	}
 	put := guest.PutDatabase{Database: guest.Database{Name: body.Name, Charset: body.Charset, Collation: body.Collation}}
-	return in.hands.Call(ctx, journaled.Request{
-		Slot: "put_database/" + a.step.Address.String(), Asked: put,
-		Do: a.timeLimit(func(ctx context.Context, id string) error {
-			_, err := in.client.PutDatabase(ctx, id, put)
-			return err
-		}),
-		Record: func(b *state.Batch) { b.PutRecords = append(b.PutRecords, a.putRecord(in.role, body)) },
-	})
+	return in.hands.Call(ctx, a.put(in, "put_database", put, func(ctx context.Context, id string) error {
+		_, err := in.client.PutDatabase(ctx, id, put)
+		return err
+	}, func() resource.Body { return body }))
 }

@@ -63,11 +63,34 @@ func (a *act) subject() resource.Body {
 	return a.step.After.Body
 }
 
-// dropped is a journaled request that removes something, and its record with it.
-func (a *act) dropped(what string, asked any, do func(context.Context, string) error) journaled.Request {
+// put is a journaled request that makes something in a guest what its body says. A new one is recorded before it is asked
+// for, so that it is found again when its block is gone by then.
+func (a *act) put(in inside, what string, asked any, do func(context.Context, string) error, done func() resource.Body) journaled.Request {
 	return journaled.Request{
 		Slot: what + "/" + a.step.Address.String(), Asked: asked, Do: a.timeLimit(do),
-		Record: func(b *state.Batch) { b.DropRecords = append(b.DropRecords, a.step.Address) },
+		Enroll: func(b *state.Batch) {
+			if _, known := a.journal.Record(a.step.Address); !known {
+				record := a.putRecord(in.role, a.step.After.Body)
+				record.Status = state.Creating
+				b.PutRecords = append(b.PutRecords, record)
+			}
+		},
+		Record: func(b *state.Batch) {
+			b.PutRecords, b.End = append(b.PutRecords, a.putRecord(in.role, done())), in.hands.Leftovers()
+		},
+	}
+}
+
+// dropped is a journaled request that removes something, and its record with it.
+func (a *act) dropped(in inside, what string, asked any, do func(context.Context, string) error) journaled.Request {
+	return journaled.Request{
+		Slot: what + "/" + a.step.Address.String(), Asked: asked, Do: a.timeLimit(do),
+		Record: func(b *state.Batch) {
+			b.End = in.hands.Leftovers()
+			if _, known := a.journal.Record(a.step.Address); known {
+				b.DropRecords = append(b.DropRecords, a.step.Address)
+			}
+		},
 	}
 }
 

@@ -5,10 +5,8 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/config/resource"
-	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner/plan"
-	"github.com/trovectl/trovectl/state"
 )
 
 // user puts or drops an account in the guest of its instance.
@@ -27,7 +25,7 @@ func (a *act) user(ctx context.Context) error {
 	defer in.client.close()
 	if a.step.Action == plan.Delete {
 		name := guest.UserName{Name: body.Name, Host: body.Host}
-		return in.hands.Call(ctx, a.dropped("drop_user", name, func(ctx context.Context, id string) error {
+		return in.hands.Call(ctx, a.dropped(in, "drop_user", name, func(ctx context.Context, id string) error {
 			_, err := in.client.DropUser(ctx, id, guest.DropUser{UserName: name})
 			return err
 		}))
@@ -43,20 +41,16 @@ func (a *act) putUser(ctx context.Context, in inside, body *resource.User) error
 	asked := put
 	asked.Verifier = "" // the journal knows the password by the digest of the configuration alone
 	var answer guest.UserPut
-	return in.hands.Call(ctx, journaled.Request{
-		Slot: "put_user/" + a.step.Address.String(), Asked: []any{asked, passwordDigest(body)},
-		Do: a.timeLimit(func(ctx context.Context, id string) (err error) {
-			answer, err = in.client.PutUser(ctx, id, put)
-			return err
-		}),
-		Record: func(b *state.Batch) {
-			done := *body
-			if body.Password != nil {
-				done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
-			}
-			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, &done))
-		},
-	})
+	return in.hands.Call(ctx, a.put(in, "put_user", []any{asked, passwordDigest(body)}, func(ctx context.Context, id string) (err error) {
+		answer, err = in.client.PutUser(ctx, id, put)
+		return err
+	}, func() resource.Body {
+		done := *body
+		if body.Password != nil {
+			done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
+		}
+		return &done
+	}))
 }
 
 // recordedDigest is the digest to record: a password that was not supplied in this run keeps the one it had.
