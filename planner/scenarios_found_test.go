@@ -112,6 +112,35 @@ var refusals = []scenario{
 		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("shop", "SELECT")} })
 		return w
 	}},
+	{"refused-relabelled-instance", "An instance under a new label is told once, whatever lives in it.", func(t *testing.T) *world {
+		w := built(t)
+		w.relabel("instance.mm", func(i *resource.Instance) { i.Name = "prod-mm" })
+		return w
+	}},
+	{"refused-relabelled-count", "So is one whose count is removed.", func(t *testing.T) *world {
+		w := empty()
+		w.put("datastore.mariadb", shop().want.Resources[at("datastore.mariadb")].Body)
+		w.put("instance.m[0]", instance("m-0"))
+		w.apply(t)
+		w.drop("instance.m[0]")
+		w.put("instance.m", instance("m"))
+		return w
+	}},
+	{"refused-relabelled-name", "So is one with nothing in it that keeps its name in the cloud.", func(t *testing.T) *world {
+		w := empty()
+		w.put("datastore.mariadb", shop().want.Resources[at("datastore.mariadb")].Body)
+		w.put("instance.m", instance("m"))
+		w.apply(t)
+		w.drop("instance.m")
+		w.put("instance.mm", instance("m"))
+		return w
+	}},
+	{"delete-and-create", "One instance removed and another declared are two things.", func(t *testing.T) *world {
+		w := built(t)
+		w.drop("instance.orders", "database.shop", "user.app", "config_group.oltp")
+		w.put("instance.billing", instance("prod-billing"))
+		return w
+	}},
 	{"refused-names", "Names that the cloud does not have are told with those that it has, nearest first.", func(*testing.T) *world {
 		w := shop()
 		edit(w, "instance.orders", func(i *resource.Instance) {
@@ -146,4 +175,14 @@ var refusals = []scenario{
 		}
 		return w
 	}},
+}
+
+// relabel declares instance.orders, and what lives in it, under a new address.
+func (w *world) relabel(address string, change func(*resource.Instance)) {
+	body := *w.want.Resources[at("instance.orders")].Body.(*resource.Instance)
+	change(&body)
+	w.drop("instance.orders")
+	w.put(address, &body)
+	edit(w, "database.shop", func(d *resource.Database) { d.Instance = at(address) })
+	edit(w, "user.app", func(u *resource.User) { u.Instance = at(address) })
 }

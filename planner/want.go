@@ -261,6 +261,9 @@ func (p *planning) restarts(d *difference, want resource.Body, s Subject) {
 // must not keep the rest of the configuration from being applied.
 func (p *planning) refuse(r *resource.Resource, d difference) {
 	for _, f := range d.refused {
+		if f.path == "instance" && p.movesAlong(r) {
+			continue
+		}
 		out := diag.Diagnostic{
 			Severity: diag.Error, Code: "refused", Address: r.Address.String(), Subject: r.At(f.path),
 			Summary: fmt.Sprintf("%s of %s cannot be changed", f.path, r.Address), Detail: sentence(f.verdict.Why), Hint: sentence(f.verdict.Instead),
