@@ -66,6 +66,12 @@ var observations = []scenario{
 		edit(w, "instance.orders", func(i *resource.Instance) { i.Name = "renamed" })
 		return w
 	}},
+	{"missing-server-and-port", "Where the server is gone already, making both again interrupts nobody.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotServer)
+		delete(w.machine("instance.orders").objects, state.SlotPort)
+		return w
+	}},
 	{"missing-group", "A security group that is gone is made again online.", func(t *testing.T) *world {
 		w := built(t)
 		delete(w.machine("instance.orders").objects, state.SlotSecurityGroup)
@@ -93,6 +99,13 @@ var refusals = []scenario{
 		delete(w.machine("instance.orders").objects, state.SlotVolume)
 		return w
 	}},
+	{"refused-port-gone", "A port that is gone takes no server along whose own disk holds the data.", func(t *testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Volume = nil })
+		w.apply(t)
+		delete(w.machine("instance.orders").objects, state.SlotPort)
+		return w
+	}},
 	{"refused-instance-gone", "Nor is one that is gone altogether.", func(t *testing.T) *world {
 		w := built(t)
 		delete(w.real.machines, w.member("instance.orders"))
@@ -103,6 +116,14 @@ var refusals = []scenario{
 		w.enrolled("instance.orders", state.Failed, "the agent did not answer")
 		w.holdsData("instance.orders")
 		delete(w.machine("instance.orders").objects, state.SlotVolume)
+		return w
+	}},
+	{"refused-failed-server-gone", "Nor is a failed one whose server was gone with the data on its own disk.", func(t *testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Volume = nil })
+		w.enrolled("instance.orders", state.Failed, "the agent did not answer")
+		w.holdsData("instance.orders")
+		delete(w.machine("instance.orders").objects, state.SlotServer)
 		return w
 	}},
 	{"refused-relabelled", "A database under a new label would be lost: refused.", func(t *testing.T) *world {
