@@ -127,7 +127,9 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 		if m.objects[slot] == "" && (slot != state.SlotVolume || body.Volume != nil) {
 			m.objects[slot] = w.real.id(string(slot))
 		}
-		member.Objects[slot] = state.Object{ID: m.objects[slot], Intent: "intentintentinte"}
+		if m.objects[slot] != "" {
+			member.Objects[slot] = state.Object{ID: m.objects[slot], Intent: "intentintentinte"}
+		}
 	}
 	w.has.Members[record.Member] = member
 	m.configure(body)

@@ -37,6 +37,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	switch opts.Mode {
 	case plan.ModeApply:
 		p.otherFleet()
+		p.relabels()
 		p.wanted()
 		p.unwanted()
 	case plan.ModeDestroy:
@@ -64,6 +65,7 @@ type planning struct {
 	living  map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
 	open    map[state.MemberID][]state.Intent       // sorted by slot
 	steps   map[resource.Address]*plan.Step         // one for each resource
+	relabel map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
 	extra   []*plan.Step                            // of remains and orphans
 	out     *plan.Plan
 	diags   diag.List

@@ -117,7 +117,7 @@ func (w *world) declare(t *rapid.T) {
 			continue
 		}
 		host := fmt.Sprintf("instance.i%d", i)
-		body := instance(rapid.SampledFrom([]string{"one", "two"}).Draw(t, "name"))
+		body := instance(fmt.Sprint(i) + rapid.SampledFrom([]string{"one", "two"}).Draw(t, "name"))
 		body.Volume.Size = rapid.IntRange(5, 9).Draw(t, "size")
 		if before, there := old.Resources[at(host)]; there {
 			body.Volume.Size = max(body.Volume.Size, before.Body.(*resource.Instance).Volume.Size)

@@ -66,6 +66,12 @@ var observations = []scenario{
 		edit(w, "instance.orders", func(i *resource.Instance) { i.Name = "renamed" })
 		return w
 	}},
+	{"missing-server-and-port", "Where the server is gone already, making both again interrupts nobody.", func(t *testing.T) *world {
+		w := built(t)
+		delete(w.machine("instance.orders").objects, state.SlotServer)
+		delete(w.machine("instance.orders").objects, state.SlotPort)
+		return w
+	}},
 	{"missing-group", "A security group that is gone is made again online.", func(t *testing.T) *world {
 		w := built(t)
 		delete(w.machine("instance.orders").objects, state.SlotSecurityGroup)
@@ -93,6 +99,13 @@ var refusals = []scenario{
 		delete(w.machine("instance.orders").objects, state.SlotVolume)
 		return w
 	}},
+	{"refused-port-gone", "A port that is gone takes no server along whose own disk holds the data.", func(t *testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Volume = nil })
+		w.apply(t)
+		delete(w.machine("instance.orders").objects, state.SlotPort)
+		return w
+	}},
 	{"refused-instance-gone", "Nor is one that is gone altogether.", func(t *testing.T) *world {
 		w := built(t)
 		delete(w.real.machines, w.member("instance.orders"))
@@ -105,11 +118,48 @@ var refusals = []scenario{
 		delete(w.machine("instance.orders").objects, state.SlotVolume)
 		return w
 	}},
+	{"refused-failed-server-gone", "Nor is a failed one whose server was gone with the data on its own disk.", func(t *testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Volume = nil })
+		w.enrolled("instance.orders", state.Failed, "the agent did not answer")
+		w.holdsData("instance.orders")
+		delete(w.machine("instance.orders").objects, state.SlotServer)
+		return w
+	}},
 	{"refused-relabelled", "A database under a new label would be lost: refused.", func(t *testing.T) *world {
 		w := built(t)
 		w.drop("database.shop")
 		w.put("database.store", &resource.Database{Instance: at("instance.orders"), Name: "shop"})
 		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("shop", "SELECT")} })
+		return w
+	}},
+	{"refused-relabelled-instance", "An instance under a new label is told once, whatever lives in it.", func(t *testing.T) *world {
+		w := built(t)
+		w.relabel("instance.mm", func(i *resource.Instance) { i.Name = "prod-mm" })
+		return w
+	}},
+	{"refused-relabelled-count", "So is one whose count is removed.", func(t *testing.T) *world {
+		w := empty()
+		w.put("datastore.mariadb", shop().want.Resources[at("datastore.mariadb")].Body)
+		w.put("instance.m[0]", instance("m-0"))
+		w.apply(t)
+		w.drop("instance.m[0]")
+		w.put("instance.m", instance("m"))
+		return w
+	}},
+	{"refused-relabelled-name", "So is one with nothing in it that keeps its name in the cloud.", func(t *testing.T) *world {
+		w := empty()
+		w.put("datastore.mariadb", shop().want.Resources[at("datastore.mariadb")].Body)
+		w.put("instance.m", instance("m"))
+		w.apply(t)
+		w.drop("instance.m")
+		w.put("instance.mm", instance("m"))
+		return w
+	}},
+	{"delete-and-create", "One instance removed and another declared are two things.", func(t *testing.T) *world {
+		w := built(t)
+		w.drop("instance.orders", "database.shop", "user.app", "config_group.oltp")
+		w.put("instance.billing", instance("prod-billing"))
 		return w
 	}},
 	{"refused-names", "Names that the cloud does not have are told with those that it has, nearest first.", func(*testing.T) *world {
@@ -146,4 +196,14 @@ var refusals = []scenario{
 		}
 		return w
 	}},
+}
+
+// relabel declares instance.orders, and what lives in it, under a new address.
+func (w *world) relabel(address string, change func(*resource.Instance)) {
+	body := *w.want.Resources[at("instance.orders")].Body.(*resource.Instance)
+	change(&body)
+	w.drop("instance.orders")
+	w.put(address, &body)
+	edit(w, "database.shop", func(d *resource.Database) { d.Instance = at(address) })
+	edit(w, "user.app", func(u *resource.User) { u.Instance = at(address) })
 }

@@ -122,6 +122,8 @@ func (p *planning) goOn(r *resource.Resource, record state.Record) {
 	switch {
 	case slices.Contains(missing, state.SlotVolume) && member.MayHoldData:
 		p.dataGone(r, "its volume is not in the cloud any more")
+	case slices.Contains(missing, state.SlotServer) && member.MayHoldData && onServer(record.Body):
+		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
 	case member.MayHoldData && len(d.refused) > 0:
 		p.refuse(r, d)
 	case slices.Contains(missing, state.SlotVolume), builtOtherwise(d, member):
@@ -261,6 +263,9 @@ func (p *planning) restarts(d *difference, want resource.Body, s Subject) {
 // must not keep the rest of the configuration from being applied.
 func (p *planning) refuse(r *resource.Resource, d difference) {
 	for _, f := range d.refused {
+		if f.path == "instance" && p.movesAlong(r) {
+			continue
+		}
 		out := diag.Diagnostic{
 			Severity: diag.Error, Code: "refused", Address: r.Address.String(), Subject: r.At(f.path),
 			Summary: fmt.Sprintf("%s of %s cannot be changed", f.path, r.Address), Detail: sentence(f.verdict.Why), Hint: sentence(f.verdict.Instead),
@@ -272,75 +277,6 @@ func (p *planning) refuse(r *resource.Resource, d difference) {
 		}
 		p.diags = append(p.diags, out)
 	}
-}
-
-// restore plans for a resource that was ready and is gone, wholly or in part.
-func (p *planning) restore(r *resource.Resource, record state.Record, s Subject) {
-	reason := plan.Reason{Code: plan.ReasonMissing, Text: "it is gone from where it was recorded"}
-	had, ok := record.Body.(*resource.Instance)
-	if !ok {
-		p.create(r, reason).Before = plan.Body{Body: record.Body}
-		return
-	}
-	missing := s.Missing
-	if s.Presence == Absent {
-		missing = state.Slots
-	}
-	switch {
-	case had.Volume != nil && slices.Contains(missing, state.SlotVolume):
-		p.dataGone(r, "its volume is not in the cloud any more")
-		return
-	case had.Volume == nil && slices.Contains(missing, state.SlotServer):
-		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
-		return
-	}
-	if had.Volume == nil && slices.Contains(missing, state.SlotPort) {
-		p.dataGone(r, "its port is not in the cloud any more, a server keeps no port that it was not born with, and the data is on the server's own disk")
-		return
-	}
-	d := p.threeWay(r.Body, record.Body, record.Body)
-	p.lifecycle(&d, r, record)
-	p.refuse(r, d)
-	step := p.update(r, record, reason)
-	step.After = plan.Body{Body: record.Body}
-	if len(d.changes) > 0 {
-		step.Notes = append(step.Notes, "is made again as it was; the changes of the configuration are for the next plan")
-	}
-	p.facts(step, record, s, difference{}, record.Body)
-	p.rebuild(step, r, had, missing)
-}
-
-// rebuild lists what is to be made again, on the volume that is still there.
-func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.Instance, missing []state.Slot) {
-	again := slices.Clone(missing)
-	if slices.Contains(missing, state.SlotPort) && !slices.Contains(missing, state.SlotServer) {
-		s.Notes = append(s.Notes, "the server is made again with the new port: a server keeps no port that it was not born with")
-		again = append(again, state.SlotServer)
-	}
-	for _, slot := range missing {
-		s.Rebuild = append(s.Rebuild, string(slot))
-	}
-	if slices.Contains(again, state.SlotServer) {
-		if !slices.Contains(missing, state.SlotServer) { // a server that is gone interrupts nobody any more
-			s.Impact = resource.Worse(s.Impact, resource.Restart)
-		}
-		s.Notes = append(s.Notes, "the data stays on its volume")
-	}
-	if slices.Contains(again, state.SlotPort) && body.FixedIP == "" {
-		s.Notes = append(s.Notes, "the address may change")
-	}
-	p.resolve(s, r, body, again)
-}
-
-// dataGone refuses to make an empty database server in place of one whose data is lost.
-func (p *planning) dataGone(r *resource.Resource, why string) {
-	p.diags = append(p.diags, diag.Diagnostic{
-		Severity: diag.Error, Code: "data-gone", Address: r.Address.String(), Subject: r.Range,
-		Summary: fmt.Sprintf("The data of %s is gone", r.Address),
-		Detail:  sentence(why) + " An empty database server is never made silently in its place. Nothing was changed.",
-		Hint: fmt.Sprintf("Find out who removed it, and whether it can be brought back. To start with an empty one, forget this one with "+
-			"`trovectl state rm '%s'` (once available), or remove its block, apply with -allow-destroy '%s', and declare it again.", r.Address, r.Address),
-	})
 }
 
 // facts are what an update of an instance rests on: its server and volume are those recorded, the volume has the size it
