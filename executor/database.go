@@ -13,8 +13,11 @@ import (
 
 // database puts or drops a database in the guest of its instance.
 func (a *act) database(ctx context.Context) error {
-	if !a.step.With.IsZero() {
+	switch {
+	case !a.step.With.IsZero():
 		return a.dropRecord(ctx)
+	case a.abandons():
+		return a.letGo(ctx)
 	}
 	body, ok := a.subject().(*resource.Database)
 	if !ok {
@@ -26,7 +29,7 @@ func (a *act) database(ctx context.Context) error {
 	}
 	defer in.client.close()
 	if a.step.Action == plan.Delete {
-		return in.hands.Call(ctx, a.dropped("drop_database", body.Name, func(ctx context.Context, id string) error {
+		return in.hands.Call(ctx, a.dropped(in, "drop_database", body.Name, func(ctx context.Context, id string) error {
 			_, err := in.client.DropDatabase(ctx, id, guest.DropDatabase{Name: body.Name})
 			return err
 		}))
@@ -38,6 +41,9 @@ func (a *act) database(ctx context.Context) error {
 			_, err := in.client.PutDatabase(ctx, id, put)
 			return err
 		}),
-		Record: func(b *state.Batch) { b.PutRecords = append(b.PutRecords, a.putRecord(in.role, body)) },
+		Record: func(b *state.Batch) {
+			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, body))
+			a.endLeft(b, in.hands.Member().ID)
+		},
 	})
 }

@@ -13,8 +13,11 @@ import (
 
 // user puts or drops an account in the guest of its instance.
 func (a *act) user(ctx context.Context) error {
-	if !a.step.With.IsZero() {
+	switch {
+	case !a.step.With.IsZero():
 		return a.dropRecord(ctx)
+	case a.abandons():
+		return a.letGo(ctx)
 	}
 	body, ok := a.subject().(*resource.User)
 	if !ok {
@@ -27,7 +30,7 @@ func (a *act) user(ctx context.Context) error {
 	defer in.client.close()
 	if a.step.Action == plan.Delete {
 		name := guest.UserName{Name: body.Name, Host: body.Host}
-		return in.hands.Call(ctx, a.dropped("drop_user", name, func(ctx context.Context, id string) error {
+		return in.hands.Call(ctx, a.dropped(in, "drop_user", name, func(ctx context.Context, id string) error {
 			_, err := in.client.DropUser(ctx, id, guest.DropUser{UserName: name})
 			return err
 		}))
@@ -55,6 +58,7 @@ func (a *act) putUser(ctx context.Context, in inside, body *resource.User) error
 				done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
 			}
 			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, &done))
+			a.endLeft(b, in.hands.Member().ID)
 		},
 	})
 }

@@ -24,7 +24,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	}
 	p := &planning{
 		desired: desired, prior: prior, seen: seen, opts: opts,
-		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior),
+		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
 		out: &plan.Plan{
 			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
 			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State,
@@ -62,6 +62,7 @@ type planning struct {
 	living  map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
 	open    map[state.MemberID][]state.Intent       // sorted by slot
 	steps   map[resource.Address]*plan.Step         // one for each resource
+	calls   map[resource.Address][]state.Intent     // open ones, sorted by slot
 	relabel map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
 	extra   []*plan.Step                            // of remains and orphans
 	out     *plan.Plan
