@@ -34,9 +34,9 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 		return p.out, p.diags
 	}
 	p.findings()
+	p.otherFleet()
 	switch opts.Mode {
 	case plan.ModeApply:
-		p.otherFleet()
 		p.relabels()
 		p.wanted()
 		p.unwanted()
@@ -122,7 +122,8 @@ func cloudText(url, project, id, region string) string {
 	return fmt.Sprintf("%s (project %s, %s, region %s)", url, project, id, region)
 }
 
-// otherFleet refuses to build a second fleet beside one that bears the same names under another state.
+// otherFleet refuses to build a second fleet beside one that bears the same names under another state, and to tell of a
+// state that knows nothing of it that there is nothing to remove and nothing that drifted.
 func (p *planning) otherFleet() {
 	foreign := map[string][]Marked{}
 	for _, m := range p.seen.Marked {
@@ -153,10 +154,16 @@ func (p *planning) otherFleet() {
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "other-fleet", Summary: "This configuration was built already, under another state",
 		Detail: "The project holds objects of this configuration whose marks name another lineage than this state's (" +
-			p.prior.Lineage8() + "). Applying would build a second fleet beside them:" + names,
+			p.prior.Lineage8() + "). " + otherFleetWhy[p.opts.Mode] + names,
 		Hint: "Restore the state file (trove.db) from its backup, or give its address in TROVE_STATE. `trovectl state rebuild` makes a state from the " +
 			"marks, once available. To build a second fleet on purpose, set another name_prefix in the trove block.",
 	})
+}
+
+var otherFleetWhy = map[plan.Mode]string{
+	plan.ModeApply:   "Applying would build a second fleet beside them:",
+	plan.ModeDestroy: "This state does not know them, and destroying by it would leave them there:",
+	plan.ModeRefresh: "This state does not know them, and what became of them cannot be told from it:",
 }
 
 // findings lists what the look found, whatever is planned from it.
@@ -167,7 +174,8 @@ func (p *planning) findings() {
 			continue
 		}
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
-		if why := unseen(s); why != "" && !s.Skipped && p.inService(r) {
+		serverless := slices.Contains(s.Missing, state.SlotServer) // drift tells it, and that is why its guest is silent
+		if why := unseen(s); why != "" && !s.Skipped && !serverless && p.inService(r) {
 			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why})
 		}
 		if d, drifted := p.drift(r, s); drifted {

@@ -230,13 +230,16 @@ var refusals = []scenario{
 		return w
 	}},
 	{"refused-other-fleet", "A configuration that another state has built is not built twice.", func(t *testing.T) *world {
-		w := shop()
-		for _, service := range []string{"server", "volume", "port", "security_group", "server", "volume"} {
-			w.real.strays = append(w.real.strays, planner.Marked{
-				Object:   plan.Object{Service: service, ID: w.real.id(service), Name: "prod-orders", Member: "m", Intent: "i"},
-				Lineage8: "zzzzzzzz", CreatedAt: noon.Add(-time.Hour),
-			})
-		}
+		return otherFleet()
+	}},
+	{"refused-other-fleet-destroy", "A destroy by a state that has lost the fleet does not say that there is nothing.", func(*testing.T) *world {
+		w := otherFleet()
+		w.opts.Mode = plan.ModeDestroy
+		return w
+	}},
+	{"refused-other-fleet-refresh", "Nor does a refresh.", func(*testing.T) *world {
+		w := otherFleet()
+		w.opts.Mode = plan.ModeRefresh
 		return w
 	}},
 }
@@ -249,4 +252,16 @@ func (w *world) relabel(address string, change func(*resource.Instance)) {
 	w.put(address, &body)
 	edit(w, "database.shop", func(d *resource.Database) { d.Instance = at(address) })
 	edit(w, "user.app", func(u *resource.User) { u.Instance = at(address) })
+}
+
+// otherFleet is the shop as another state has built it.
+func otherFleet() *world {
+	w := shop()
+	for _, service := range []string{"server", "volume", "port", "security_group", "server", "volume"} {
+		w.real.strays = append(w.real.strays, planner.Marked{
+			Object:   plan.Object{Service: service, ID: w.real.id(service), Name: "prod-orders", Member: "m", Intent: "i"},
+			Lineage8: "zzzzzzzz", CreatedAt: noon.Add(-time.Hour),
+		})
+	}
+	return w
 }
