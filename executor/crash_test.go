@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type shape struct {
 	password string
 	grant    []string
 	noUser   bool
+	name     string // of the server; empty: "orders"
 	login    string // of user.app; empty: "app"
 	second   string // the login of another user; empty: there is none
 }
@@ -65,7 +67,7 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	put(store, &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": {Image: "mariadb-10.11"}}})
 	put(group, &resource.ConfigGroup{Datastore: store, Manager: "mariadb", Version: "10.11", Values: values})
 	put(orders, &resource.Instance{
-		Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "mariadb-10.11", Flavor: "db.small", Network: "private",
+		Name: cmp.Or(s.name, "orders"), Datastore: store, Manager: "mariadb", Version: "10.11", Image: "mariadb-10.11", Flavor: "db.small", Network: "private",
 		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})

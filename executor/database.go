@@ -11,8 +11,11 @@ import (
 
 // database puts or drops a database in the guest of its instance.
 func (a *act) database(ctx context.Context) error {
-	if !a.step.With.IsZero() {
+	switch {
+	case !a.step.With.IsZero():
 		return a.dropRecord(ctx)
+	case a.abandons():
+		return a.letGo(ctx)
 	}
 	body, ok := a.subject().(*resource.Database)
 	if !ok {

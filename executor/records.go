@@ -27,13 +27,36 @@ func (a *act) recordOnly(ctx context.Context, computed map[string]string) error 
 	return a.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{record}})
 }
 
-// dropRecord forgets a record; one that is gone is a success.
+// dropRecord forgets a record, with what earlier lives left open of it; one that is gone is a success.
 func (a *act) dropRecord(ctx context.Context) error {
-	if _, known := a.journal.Record(a.step.Address); !known {
+	record, known := a.journal.Record(a.step.Address)
+	if !known {
 		return nil
 	}
-	return a.journal.Commit(ctx, state.Batch{DropRecords: []resource.Address{a.step.Address}})
+	batch := state.Batch{DropRecords: []resource.Address{a.step.Address}}
+	if member, ok := a.journal.MemberOf(record.Role); ok {
+		a.endLeft(&batch, member.ID)
+	}
+	return a.journal.Commit(ctx, batch)
 }
+
+// letGo ends what an earlier life left open for something that was never recorded. Nothing else is touched.
+func (a *act) letGo(ctx context.Context) error {
+	var batch state.Batch
+	if a.endLeft(&batch, state.MemberID(a.step.Member)); len(batch.End) == 0 {
+		return nil
+	}
+	return a.journal.Commit(ctx, batch)
+}
+
+// endLeft ends in a batch what earlier lives left open of the step's resource: other requests, or the same that asked for
+// something else. The line of the step is gone over by then, so that nothing of them is owed any more.
+func (a *act) endLeft(b *state.Batch, member state.MemberID) {
+	b.End = append(b.End, a.journal.Hands(member, a.step.Address).Leftovers()...)
+}
+
+// abandons tells whether a removal is of something that was never recorded.
+func (a *act) abandons() bool { return a.step.Action == plan.Delete && a.step.Before.IsZero() }
 
 // inside is the way to what lives in an instance: its guest, its role, and hands that journal for this step.
 type inside struct {

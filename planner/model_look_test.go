@@ -74,7 +74,11 @@ func (r *reality) lookInstance(w *world, record state.Record, had *resource.Inst
 		}
 		body.ConfigGroup, body.Restart = had.ConfigGroup, had.Restart
 	}
-	if why := r.silent[record.Member]; why != "" {
+	why := r.silent[record.Member]
+	if m == nil || m.objects[state.SlotServer] == "" {
+		why = "its server is gone"
+	}
+	if why != "" && record.Status == state.Ready {
 		s.Unverified = why
 		body.Settings = had.Settings
 	}

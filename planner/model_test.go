@@ -69,6 +69,7 @@ func (w *world) step(t failer, s plan.Step) {
 		w.real.strays = slices.DeleteFunc(w.real.strays, func(m planner.Marked) bool { return m.Object == *s.Orphan })
 		return
 	}
+	defer maps.DeleteFunc(w.has.Intents, func(_ state.IntentID, in state.Intent) bool { return in.Address == s.Address })
 	body := s.After.Body
 	if s.Action == plan.Delete {
 		body = s.Before.Body
@@ -81,6 +82,9 @@ func (w *world) step(t failer, s plan.Step) {
 	case *resource.User:
 		w.guest(t, s, b.Instance, func(m *machine) { m.putUser(w, s, b) })
 	case nil:
+		if s.Address.Kind != resource.KindInstance {
+			return
+		}
 		delete(w.real.machines, state.MemberID(s.Member))
 		delete(w.has.Members, state.MemberID(s.Member))
 		maps.DeleteFunc(w.has.Intents, func(_ state.IntentID, in state.Intent) bool { return string(in.Member) == s.Member })

@@ -24,7 +24,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	}
 	p := &planning{
 		desired: desired, prior: prior, seen: seen, opts: opts,
-		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior),
+		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
 		out: &plan.Plan{
 			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
 			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State,
@@ -34,16 +34,13 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 		return p.out, p.diags
 	}
 	p.findings()
+	p.otherFleet()
 	switch opts.Mode {
 	case plan.ModeApply:
-		p.otherFleet()
 		p.relabels()
 		p.wanted()
 		p.unwanted()
 	case plan.ModeDestroy:
-		if len(prior.Records) == 0 {
-			p.otherFleet() // nothing recorded may be nothing there, or a lost state
-		}
 		p.everything()
 	case plan.ModeRefresh:
 	default:
@@ -65,6 +62,7 @@ type planning struct {
 	living  map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
 	open    map[state.MemberID][]state.Intent       // sorted by slot
 	steps   map[resource.Address]*plan.Step         // one for each resource
+	calls   map[resource.Address][]state.Intent     // open ones, sorted by slot
 	relabel map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
 	extra   []*plan.Step                            // of remains and orphans
 	out     *plan.Plan
@@ -124,7 +122,8 @@ func cloudText(url, project, id, region string) string {
 	return fmt.Sprintf("%s (project %s, %s, region %s)", url, project, id, region)
 }
 
-// otherFleet refuses to build a second fleet beside one that bears the same names under another state.
+// otherFleet refuses to build a second fleet beside one that bears the same names under another state, and to tell of a
+// state that knows nothing of it that there is nothing to remove and nothing that drifted.
 func (p *planning) otherFleet() {
 	foreign := map[string][]Marked{}
 	for _, m := range p.seen.Marked {
@@ -155,10 +154,16 @@ func (p *planning) otherFleet() {
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "other-fleet", Summary: "This configuration was built already, under another state",
 		Detail: "The project holds objects of this configuration whose marks name another lineage than this state's (" +
-			p.prior.Lineage8() + "). Applying would build a second fleet beside them:" + names,
+			p.prior.Lineage8() + "). " + otherFleetWhy[p.opts.Mode] + names,
 		Hint: "Restore the state file (trove.db) from its backup, or give its address in TROVE_STATE. `trovectl state rebuild` makes a state from the " +
 			"marks, once available. To build a second fleet on purpose, set another name_prefix in the trove block.",
 	})
+}
+
+var otherFleetWhy = map[plan.Mode]string{
+	plan.ModeApply:   "Applying would build a second fleet beside them:",
+	plan.ModeDestroy: "This state does not know them, and destroying by it would leave them there:",
+	plan.ModeRefresh: "This state does not know them, and what became of them cannot be told from it:",
 }
 
 // findings lists what the look found, whatever is planned from it.
@@ -169,7 +174,8 @@ func (p *planning) findings() {
 			continue
 		}
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
-		if why := unseen(s); why != "" && !s.Skipped && p.inService(r) {
+		serverless := slices.Contains(s.Missing, state.SlotServer) // drift tells it, and that is why its guest is silent
+		if why := unseen(s); why != "" && !s.Skipped && !serverless && p.inService(r) {
 			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why})
 		}
 		if d, drifted := p.drift(r, s); drifted {

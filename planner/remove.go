@@ -146,6 +146,7 @@ func (p *planning) remains() {
 		}
 		p.extra = append(p.extra, s)
 	}
+	p.abandoned()
 }
 
 // remainsAddress names a machine without a record: by what it was made for, unless that address is in use again, since an

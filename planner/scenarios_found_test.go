@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -77,6 +78,48 @@ var observations = []scenario{
 		delete(w.machine("instance.orders").objects, state.SlotSecurityGroup)
 		return w
 	}},
+}
+
+var interruptions = []scenario{
+	{"interrupted-reverted", "Calls that were under way when the edit was taken back are ended by a step.", func(t *testing.T) *world {
+		w := built(t)
+		w.underWay("user.app", "put_user")
+		w.underWay("instance.orders", "rename")
+		w.underWay("instance.orders", "configure")
+		return w
+	}},
+	{"interrupted-changed", "Where a step is planned anyway, it ends them.", func(t *testing.T) *world {
+		w := built(t)
+		w.underWay("user.app", "put_user")
+		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("shop", "SELECT")} })
+		return w
+	}},
+	{"interrupted-unknown", "Nothing is planned of what could not be seen.", func(t *testing.T) *world {
+		w := built(t)
+		w.underWay("user.app", "put_user")
+		w.underWay("instance.orders", "configure")
+		w.real.silent[w.member("instance.orders")] = "the guest did not answer within 30s"
+		return w
+	}},
+	{"interrupted-abandoned", "A call for what is neither recorded nor declared any more is ended.", func(t *testing.T) *world {
+		w := built(t)
+		w.underWay("user.gone", "put_user")
+		return w
+	}},
+	{"interrupted-abandoned-with", "It goes with the instance that it was made in.", func(t *testing.T) *world {
+		w := built(t)
+		w.underWay("user.gone", "put_user")
+		w.opts.Mode = plan.ModeDestroy
+		return w
+	}},
+}
+
+// underWay leaves a call open on the machine of instance.orders.
+func (w *world) underWay(address, what string) {
+	id := state.IntentID(fmt.Sprintf("%016d", len(w.has.Intents)))
+	w.has.Intents[id] = state.Intent{
+		ID: id, Address: at(address), Member: w.member("instance.orders"), Slot: what + "/" + address, Operation: state.OpCall, Direction: state.Forward,
+	}
 }
 
 var refusals = []scenario{
@@ -187,13 +230,16 @@ var refusals = []scenario{
 		return w
 	}},
 	{"refused-other-fleet", "A configuration that another state has built is not built twice.", func(t *testing.T) *world {
-		w := shop()
-		for _, service := range []string{"server", "volume", "port", "security_group", "server", "volume"} {
-			w.real.strays = append(w.real.strays, planner.Marked{
-				Object:   plan.Object{Service: service, ID: w.real.id(service), Name: "prod-orders", Member: "m", Intent: "i"},
-				Lineage8: "zzzzzzzz", CreatedAt: noon.Add(-time.Hour),
-			})
-		}
+		return otherFleet()
+	}},
+	{"refused-other-fleet-destroy", "A destroy by a state that has lost the fleet does not say that there is nothing.", func(*testing.T) *world {
+		w := otherFleet()
+		w.opts.Mode = plan.ModeDestroy
+		return w
+	}},
+	{"refused-other-fleet-refresh", "Nor does a refresh.", func(*testing.T) *world {
+		w := otherFleet()
+		w.opts.Mode = plan.ModeRefresh
 		return w
 	}},
 }
@@ -206,4 +252,16 @@ func (w *world) relabel(address string, change func(*resource.Instance)) {
 	w.put(address, &body)
 	edit(w, "database.shop", func(d *resource.Database) { d.Instance = at(address) })
 	edit(w, "user.app", func(u *resource.User) { u.Instance = at(address) })
+}
+
+// otherFleet is the shop as another state has built it.
+func otherFleet() *world {
+	w := shop()
+	for _, service := range []string{"server", "volume", "port", "security_group", "server", "volume"} {
+		w.real.strays = append(w.real.strays, planner.Marked{
+			Object:   plan.Object{Service: service, ID: w.real.id(service), Name: "prod-orders", Member: "m", Intent: "i"},
+			Lineage8: "zzzzzzzz", CreatedAt: noon.Add(-time.Hour),
+		})
+	}
+	return w
 }

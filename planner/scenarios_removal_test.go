@@ -106,5 +106,5 @@ func (w *world) orphans() {
 	stray("server", "young", "lostintent", ours, 59*time.Second)
 	stray("server", "open", "openopenopenopen", ours, time.Hour)
 	stray("server", "foreign", "lostintent", "zzzzzzzz", time.Hour)
-	w.has.Intents["openopenopenopen"] = state.Intent{ID: "openopenopenopen", Member: w.member("instance.orders"), Slot: "rename/instance.orders", Operation: state.OpCall}
+	w.has.Intents["openopenopenopen"] = state.Intent{ID: "openopenopenopen", Address: at("instance.orders"), Member: w.member("instance.orders"), Slot: "server", Operation: state.OpCreate}
 }

@@ -48,6 +48,7 @@ func (p *planning) want(r *resource.Resource) {
 		p.goOn(r, record)
 	case record.Status == state.Ready:
 		p.keep(r, record)
+		p.settle(r, record)
 	default:
 		panic(fmt.Sprintf("unknown status %q of %s", record.Status, r.Address))
 	}
