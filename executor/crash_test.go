@@ -346,3 +346,36 @@ func TestCrash_objectsThatAppearLate(t *testing.T) {
 		})
 	}
 }
+
+// TestCrash_whatIsTakenBack dies while a user is made, takes its block out of the configuration, and applies that: no
+// account is left behind, and nothing stays open.
+func TestCrash_whatIsTakenBack(t *testing.T) {
+	without, with := shape{limit: "200", noUser: true}, shape{limit: "200", password: "one"}
+	start := func() *world {
+		w := newWorld(t)
+		w.ask(without)
+		w.apply(plan.ModeApply)
+		w.ask(with)
+		return w
+	}
+	w := start()
+	whole, _, err := w.run(0, plan.ModeApply)
+	if err != nil || whole.points < 5 {
+		t.Fatalf("%d points: %v", whole.points, err)
+	}
+	for p := 1; p <= whole.points; p++ {
+		w := start()
+		if _, _, err := w.run(p, plan.ModeApply); err == nil {
+			t.Fatalf("death at point %d had no effect", p)
+		}
+		w.ask(without)
+		s := story{name: "take back", mode: plan.ModeApply}
+		if err := s.finish(w); err != nil {
+			t.Fatalf("died at %d (%s), then took it back: %v", p, lastOf(whole.trace[:p]), err)
+		}
+		if _, left := w.account("app", "%"); left {
+			t.Fatalf("died at %d (%s), then took it back: the account is still there", p, lastOf(whole.trace[:p]))
+		}
+		w.guests.end()
+	}
+}

@@ -5,10 +5,8 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/config/resource"
-	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner/plan"
-	"github.com/trovectl/trovectl/state"
 )
 
 // database puts or drops a database in the guest of its instance.
@@ -35,15 +33,8 @@ func (a *act) database(ctx context.Context) error {
 		}))
 	}
 	put := guest.PutDatabase{Database: guest.Database{Name: body.Name, Charset: body.Charset, Collation: body.Collation}}
-	return in.hands.Call(ctx, journaled.Request{
-		Slot: "put_database/" + a.step.Address.String(), Asked: put,
-		Do: a.timeLimit(func(ctx context.Context, id string) error {
-			_, err := in.client.PutDatabase(ctx, id, put)
-			return err
-		}),
-		Record: func(b *state.Batch) {
-			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, body))
-			a.endLeft(b, in.hands.Member().ID)
-		},
-	})
+	return in.hands.Call(ctx, a.put(in, "put_database", put, func(ctx context.Context, id string) error {
+		_, err := in.client.PutDatabase(ctx, id, put)
+		return err
+	}, func() resource.Body { return body }))
 }

@@ -68,13 +68,7 @@ func (i *instanceAct) create(ctx context.Context) error {
 
 // finish records the end of the step. Its line is done: what an earlier life left open of it is as good as ended.
 func (i *instanceAct) finish(ctx context.Context) error {
-	batch := state.Batch{PutRecords: []state.Record{i.record}}
-	for _, in := range i.journal.OpenIntents(i.record.Member) {
-		if in.Address == i.step.Address {
-			batch.End = append(batch.End, in.ID)
-		}
-	}
-	return i.journal.Commit(ctx, batch)
+	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}, End: i.hands.Leftovers()})
 }
 
 // enroll records the member, its role and the record as being created, or takes them up again.

@@ -28,7 +28,7 @@ func silenced(where string, edit func(f estate)) scenario {
 		}
 		edit(f)
 		before := w.record(where)
-		w.fails(plan.ModeApply, "update "+where, "nobody at")
+		_ = w.fails(plan.ModeApply, "update "+where, "nobody at")
 		if got := w.record(where); !sameBody(got.Body, before.Body) {
 			t.Errorf("what was not done is recorded: %+v", got.Body)
 		}
@@ -110,7 +110,7 @@ func databaseCells() map[string]scenario {
 			f.db.Charset = "latin1"
 			f.user.Grants[0].Privileges = []string{"DELETE"}
 			w.carrier = refusing(guest.MethodPutDatabase, guest.Errorf(guest.KindEngine, "disk full"))
-			w.fails(plan.ModeApply, "disk full")
+			_ = w.fails(plan.ModeApply, "disk full")
 			if got := w.outcomes()["update "+app]; got != "skipped because of update "+shop {
 				t.Errorf("the user that is granted on it: %q", got)
 			}
@@ -206,7 +206,7 @@ func userCells() map[string]scenario {
 			w := newWorld(t)
 			w.ask(shape{password: "one"})
 			w.carrier = refusing(guest.MethodPutDatabase, guest.Errorf(guest.KindEngine, "disk full"))
-			w.fails(plan.ModeApply, "create "+shop, "disk full")
+			_ = w.fails(plan.ModeApply, "create "+shop, "disk full")
 			wantText(t, w.outcomes()["create "+app], "skipped because of create "+shop)
 			w.carrier = nil
 			w.done(plan.ModeApply, "create "+shop, "create "+app)

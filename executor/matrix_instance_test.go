@@ -313,7 +313,7 @@ func unknownInstance(t *testing.T) {
 	}
 	f.settings(map[string]string{"max_connections": "250"})
 	f.add("datastore.other", &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": {Image: "mariadb-10.11"}}})
-	w.fails(plan.ModeApply, "update "+orders, "nobody at")
+	_ = w.fails(plan.ModeApply, "update "+orders, "nobody at")
 	if got := w.outcomes(); got["create datastore.other"] != "done" || got["update "+orders] != "failed" {
 		t.Errorf("the outcomes are %v", got)
 	}
@@ -329,7 +329,7 @@ func dependencyOfInstance(t *testing.T) {
 	w := newWorld(t)
 	w.ask(shape{password: "one"})
 	w.cloud.Deny("create server")
-	w.fails(plan.ModeApply, "create "+orders)
+	_ = w.fails(plan.ModeApply, "create "+orders)
 	got := w.outcomes()
 	for _, id := range []string{"create database.shop", "create user.app"} {
 		if !strings.HasPrefix(got[id], "skipped because of create ") {

@@ -135,7 +135,7 @@ func configGroupCells() map[string]scenario {
 			f.inst.ConfigGroup, f.inst.Settings = resource.Address{}, nil
 			f.without(id)
 			w.guests.silence(w.member("instance.orders").ID)
-			w.fails(plan.ModeApply, "update instance.orders")
+			_ = w.fails(plan.ModeApply, "update instance.orders")
 			if got := w.outcomes()["delete "+id]; got != "skipped because of update instance.orders" {
 				t.Errorf("the removal of what the failed step gives up is %q", got)
 			}

@@ -80,7 +80,7 @@ func TestRebuild_ofAServerThatFails(t *testing.T) {
 	volume := w.object(orders, state.SlotVolume)
 	w.gone(state.SlotServer)
 	w.cloud.Fail(cloudmem.Fault{Call: "create server", Build: "ERROR", Message: "No valid host was found"})
-	w.fails(plan.ModeApply, "No valid host was found")
+	_ = w.fails(plan.ModeApply, "No valid host was found")
 	w.done(plan.ModeApply, "create "+orders)
 	w.kept(volume)
 }

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor/journaled"
@@ -36,28 +35,18 @@ func (a *act) dropRecord(ctx context.Context) error {
 	}
 	batch := state.Batch{DropRecords: []resource.Address{a.step.Address}}
 	if member, ok := a.journal.MemberOf(record.Role); ok {
-		a.endLeft(&batch, member.ID)
+		batch.End = a.journal.Hands(member.ID, a.step.Address).Leftovers()
 	}
 	return a.journal.Commit(ctx, batch)
 }
 
 // letGo ends what an earlier life left open for something that was never recorded. Nothing else is touched.
 func (a *act) letGo(ctx context.Context) error {
-	var batch state.Batch
-	if a.endLeft(&batch, state.MemberID(a.step.Member)); len(batch.End) == 0 {
+	left := a.journal.Hands(state.MemberID(a.step.Member), a.step.Address).Leftovers()
+	if len(left) == 0 {
 		return nil
 	}
-	return a.journal.Commit(ctx, batch)
-}
-
-// endLeft ends in a batch what earlier lives left open of the step's resource: other requests, or the same that asked for
-// something else. The line of the step is gone over by then, so that nothing of them is owed any more.
-func (a *act) endLeft(b *state.Batch, member state.MemberID) {
-	for _, in := range a.journal.OpenIntents(member) {
-		if in.Address == a.step.Address && !slices.Contains(b.End, in.ID) {
-			b.End = append(b.End, in.ID)
-		}
-	}
+	return a.journal.Commit(ctx, state.Batch{End: left})
 }
 
 // abandons tells whether a removal is of something that was never recorded.
@@ -91,13 +80,33 @@ func (a *act) subject() resource.Body {
 	return a.step.After.Body
 }
 
+// put is a journaled request that makes something in a guest what its body says. A new one is recorded before it is asked
+// for, so that it is found again when its block is gone by then.
+func (a *act) put(in inside, what string, asked any, do func(context.Context, string) error, done func() resource.Body) journaled.Request {
+	return journaled.Request{
+		Slot: what + "/" + a.step.Address.String(), Asked: asked, Do: a.timeLimit(do),
+		Enroll: func(b *state.Batch) {
+			if _, known := a.journal.Record(a.step.Address); !known {
+				record := a.putRecord(in.role, a.step.After.Body)
+				record.Status = state.Creating
+				b.PutRecords = append(b.PutRecords, record)
+			}
+		},
+		Record: func(b *state.Batch) {
+			b.PutRecords, b.End = append(b.PutRecords, a.putRecord(in.role, done())), in.hands.Leftovers()
+		},
+	}
+}
+
 // dropped is a journaled request that removes something, and its record with it.
 func (a *act) dropped(in inside, what string, asked any, do func(context.Context, string) error) journaled.Request {
 	return journaled.Request{
 		Slot: what + "/" + a.step.Address.String(), Asked: asked, Do: a.timeLimit(do),
 		Record: func(b *state.Batch) {
-			b.DropRecords = append(b.DropRecords, a.step.Address)
-			a.endLeft(b, in.hands.Member().ID)
+			b.End = in.hands.Leftovers()
+			if _, known := a.journal.Record(a.step.Address); known {
+				b.DropRecords = append(b.DropRecords, a.step.Address)
+			}
 		},
 	}
 }

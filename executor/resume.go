@@ -72,7 +72,7 @@ func (r *run) removedAlready(step plan.Step, record state.Record, recorded bool)
 		return !recorded
 	}
 	_, left := r.journal.Member(state.MemberID(step.Member))
-	return !left && !(recorded && string(record.Member) == step.Member)
+	return !left && (!recorded || string(record.Member) != step.Member)
 }
 
 // alike tells whether two bodies ask for the same. Of a password they know the digest of the configuration; one that was

@@ -5,10 +5,8 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/config/resource"
-	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner/plan"
-	"github.com/trovectl/trovectl/state"
 )
 
 // user puts or drops an account in the guest of its instance.
@@ -46,21 +44,16 @@ func (a *act) putUser(ctx context.Context, in inside, body *resource.User) error
 	asked := put
 	asked.Verifier = "" // the journal knows the password by the digest of the configuration alone
 	var answer guest.UserPut
-	return in.hands.Call(ctx, journaled.Request{
-		Slot: "put_user/" + a.step.Address.String(), Asked: []any{asked, passwordDigest(body)},
-		Do: a.timeLimit(func(ctx context.Context, id string) (err error) {
-			answer, err = in.client.PutUser(ctx, id, put)
-			return err
-		}),
-		Record: func(b *state.Batch) {
-			done := *body
-			if body.Password != nil {
-				done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
-			}
-			b.PutRecords = append(b.PutRecords, a.putRecord(in.role, &done))
-			a.endLeft(b, in.hands.Member().ID)
-		},
-	})
+	return in.hands.Call(ctx, a.put(in, "put_user", []any{asked, passwordDigest(body)}, func(ctx context.Context, id string) (err error) {
+		answer, err = in.client.PutUser(ctx, id, put)
+		return err
+	}, func() resource.Body {
+		done := *body
+		if body.Password != nil {
+			done.Password = &resource.Password{Digest: a.recordedDigest(body), Engine: answer.VerifierDigest}
+		}
+		return &done
+	}))
 }
 
 // recordedDigest is the digest to record: a password that was not supplied in this run keeps the one it had.

@@ -18,6 +18,9 @@ type Request struct {
 	Slot        string // "what/whom", such as "put_user/user.app": one open request at a time
 	Asked       any    // what is asked, without secrets: an interrupted request that asked the same is continued
 	MayHoldData bool   // from this request on the volume may hold data
+	// Enroll is what must be known before the request is carried out, for the transaction that begins the intent: with it
+	// a thing that was made and never recorded is found again by its record. May be nil.
+	Enroll func(*state.Batch)
 	// Do carries the request out. id is the intent's: the request id for a guest. It may be run again with the same id.
 	Do func(ctx context.Context, id string) error
 	// Record is what became of it, for the transaction that ends the intent. It is called after Do returned nil. May be nil.
@@ -32,7 +35,7 @@ func (h *Hands) Call(ctx context.Context, r Request) error {
 	}
 	intent, _, err := h.begin(ctx, state.Intent{
 		Slot: r.Slot, Operation: state.OpCall, Digest: digest, MayHoldData: r.MayHoldData,
-	})
+	}, r.Enroll)
 	if err != nil {
 		return err
 	}

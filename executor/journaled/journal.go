@@ -173,6 +173,18 @@ func (j *Journal) intent(member state.MemberID, slot string) (state.Intent, bool
 	return in, ok
 }
 
+// Leftovers are the open intents of the hands' address, for the transaction that ends a step: whatever an earlier life
+// had begun for it is then done or overtaken.
+func (h *Hands) Leftovers() []state.IntentID {
+	var ids []state.IntentID
+	for _, in := range h.journal.OpenIntents(h.member) {
+		if in.Address == h.address {
+			ids = append(ids, in.ID)
+		}
+	}
+	return ids
+}
+
 // OpenIntents lists the open intents of a member, ordered by slot.
 func (j *Journal) OpenIntents(member state.MemberID) []state.Intent {
 	j.mu.Lock()
@@ -213,7 +225,7 @@ func (h *Hands) Mark(intent state.IntentID) providers.Mark {
 
 // begin makes an intent durable, or returns the open one for the same slot and operation. An open one that asks for
 // something else is ended in the transaction that begins the new one.
-func (h *Hands) begin(ctx context.Context, want state.Intent) (in state.Intent, reopened bool, err error) {
+func (h *Hands) begin(ctx context.Context, want state.Intent, enroll func(*state.Batch)) (in state.Intent, reopened bool, err error) {
 	var end []state.IntentID
 	if open, ok := h.journal.intent(h.member, want.Slot); ok {
 		if open.Operation == want.Operation && open.Digest == want.Digest {
@@ -230,6 +242,9 @@ func (h *Hands) begin(ctx context.Context, want state.Intent) (in state.Intent, 
 		m := h.Member()
 		m.MayHoldData = true
 		batch.PutMembers = []state.Member{m}
+	}
+	if enroll != nil {
+		enroll(&batch)
 	}
 	return want, false, h.journal.Commit(ctx, batch)
 }

@@ -31,7 +31,7 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 			return "", false, err
 		}
 	}
-	intent, reopened, err := h.begin(ctx, state.Intent{Slot: string(slot), Operation: state.OpCreate})
+	intent, reopened, err := h.begin(ctx, state.Intent{Slot: string(slot), Operation: state.OpCreate}, nil)
 	if err != nil {
 		return "", false, err
 	}
@@ -85,7 +85,7 @@ func (h *Hands) Delete(ctx context.Context, slot state.Slot, maker Maker) error 
 	if !ok {
 		return nil
 	}
-	intent, _, err := h.begin(ctx, state.Intent{Slot: string(slot), Operation: state.OpDelete, Digest: object.ID})
+	intent, _, err := h.begin(ctx, state.Intent{Slot: string(slot), Operation: state.OpDelete, Digest: object.ID}, nil)
 	if err != nil {
 		return err
 	}

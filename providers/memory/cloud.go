@@ -52,7 +52,7 @@ type Cloud struct {
 	volumes table[volume]
 	ports   table[port]
 	groups  table[group]
-	pools   map[string]*addresses // by subnet
+	pools   map[string]*addresses      // by subnet
 	boxes   map[string]map[string]blob // containers with their objects
 	world   fixed
 }

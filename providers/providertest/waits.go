@@ -22,17 +22,28 @@ var waitClauses = []clause{
 		}
 		// Nobody is done before everybody looked four times, so that all wait through the same ticks.
 		var mu sync.Mutex
-		looks := map[string]int{}
+		looks, joined := map[string]int{}, false
 		patient := func(id string) func(providers.Server, bool) (bool, error) {
 			return func(s providers.Server, present bool) (bool, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				looks[id]++
-				all := true
+				least := looks[id]
 				for _, other := range ids {
-					all = all && looks[other] >= 4
+					least = min(least, looks[other])
 				}
-				return all && present && s.Status == "ACTIVE", nil
+				if least >= 1 && !joined {
+					// From here on all of them wait; how long the first one waited alone is the scheduler's business.
+					joined = true
+					if k.ListCalls != nil {
+						before = k.ListCalls()
+					}
+					clear(looks)
+					for _, other := range ids {
+						looks[other] = 1
+					}
+				}
+				return joined && least >= 5 && present && s.Status == "ACTIVE", nil
 			}
 		}
 		var wg sync.WaitGroup
