@@ -35,24 +35,18 @@ func (a *act) dropRecord(ctx context.Context) error {
 	}
 	batch := state.Batch{DropRecords: []resource.Address{a.step.Address}}
 	if member, ok := a.journal.MemberOf(record.Role); ok {
-		a.endLeft(&batch, member.ID)
+		batch.End = a.journal.Hands(member.ID, a.step.Address).Leftovers()
 	}
 	return a.journal.Commit(ctx, batch)
 }
 
 // letGo ends what an earlier life left open for something that was never recorded. Nothing else is touched.
 func (a *act) letGo(ctx context.Context) error {
-	var batch state.Batch
-	if a.endLeft(&batch, state.MemberID(a.step.Member)); len(batch.End) == 0 {
+	left := a.journal.Hands(state.MemberID(a.step.Member), a.step.Address).Leftovers()
+	if len(left) == 0 {
 		return nil
 	}
-	return a.journal.Commit(ctx, batch)
-}
-
-// endLeft ends in a batch what earlier lives left open of the step's resource: other requests, or the same that asked for
-// something else. The line of the step is gone over by then, so that nothing of them is owed any more.
-func (a *act) endLeft(b *state.Batch, member state.MemberID) {
-	b.End = append(b.End, a.journal.Hands(member, a.step.Address).Leftovers()...)
+	return a.journal.Commit(ctx, state.Batch{End: left})
 }
 
 // abandons tells whether a removal is of something that was never recorded.

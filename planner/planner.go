@@ -34,7 +34,9 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 		return p.out, p.diags
 	}
 	p.findings()
-	p.otherFleet()
+	if opts.Mode == plan.ModeApply || len(prior.Records) == 0 {
+		p.otherFleet() // nothing recorded may be nothing there, or a lost state
+	}
 	switch opts.Mode {
 	case plan.ModeApply:
 		p.relabels()
