@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -284,8 +286,8 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// killed TIMES COMMAND...: starts the command so many times and kills it (SIGKILL) at seeded random moments, each later in
-// its life than the one before on the average; then runs it to its end.
+// killed TIMES COMMAND...: starts the command and kills it (SIGKILL) at seeded random moments until so many runs have died
+// that way; then runs it to its end. A run that ended before its moment does not count.
 func killed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: killed TIMES COMMAND...")
@@ -299,20 +301,33 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Logf("TROVECTL_TEST_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, seed))
-	kills := 0
-	for i := range times {
-		cmd := exec.Command(filepath.Join(binaries, args[1]), args[2:]...)
-		cmd.Dir = ts.Getenv("WORK")
-		cmd.Env = scriptEnv(ts)
-		ts.Check(cmd.Start())
-		time.Sleep(time.Duration(50+random.IntN(400*(i+1))) * time.Millisecond)
-		if cmd.Process.Kill() == nil {
+	kills, runs := 0, 0
+	for ; kills < times; runs++ {
+		if runs == 10*times {
+			ts.Fatalf("only %d of %d runs lived long enough to be killed", kills, runs)
+		}
+		if dies(ts, time.Duration(30+random.IntN(400))*time.Millisecond, args[1:]) {
 			kills++
 		}
-		_ = cmd.Wait()
 	}
-	ts.Logf("%d kills", kills)
+	ts.Logf("%d kills in %d runs", kills, runs)
 	ts.Check(ts.Exec(args[1], args[2:]...))
+}
+
+// dies tells whether the command was still running when it was killed.
+func dies(ts *testscript.TestScript, after time.Duration, args []string) bool {
+	cmd := exec.Command(filepath.Join(binaries, args[0]), args[1:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = scriptEnv(ts)
+	ts.Check(cmd.Start())
+	time.Sleep(after)
+	_ = cmd.Process.Kill() // one that has ended is told by its status
+	var exit *exec.ExitError
+	if !errors.As(cmd.Wait(), &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 func scriptEnv(ts *testscript.TestScript) []string {
