@@ -191,7 +191,7 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 	if list.HasErrors() || mode != plan.ModeApply {
 		return p, list
 	}
-	outputs, more := op.outputChanges(p)
+	outputs, more := op.outputChanges()
 	p.Outputs = outputs
 	return p, append(list, more...)
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
@@ -45,14 +46,10 @@ func facts(in map[string]string) map[string]any {
 	return out
 }
 
-// outputChanges compares what the outputs are now with what they would be. An output of something that is still to be
+// outputChanges tells which outputs are known already. One that needs something which is still to be
 // made is known after the apply.
-func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
+func (op *operation) outputChanges() ([]plan.Output, diag.List) {
 	values, list := op.config.Outputs(op.computed(), false)
-	pending := map[string]bool{}
-	for _, s := range p.Steps {
-		pending[s.Address.Block().String()] = true
-	}
 	var out []plan.Output
 	for _, v := range values {
 		o := plan.Output{Name: v.Name, Action: "no-op", Known: v.Known, Sensitive: v.Sensitive}
@@ -64,19 +61,8 @@ func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 		}
 		out = append(out, o)
 	}
-	slices.SortFunc(out, func(a, b plan.Output) int { return compareText(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b plan.Output) int { return strings.Compare(a.Name, b.Name) })
 	return out, list
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
 }
 
 // finalOutputs are the outputs after an apply.
