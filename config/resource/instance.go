@@ -21,7 +21,8 @@ type Instance struct {
 	FixedIP          string            `json:"fixed_ip,omitempty"`
 	AvailabilityZone string            `json:"availability_zone,omitempty"`
 	Region           string            `json:"region,omitempty"`
-	Volume           *Volume           `json:"volume,omitempty"` // nil: the server's own disk
+	Provider         string            `json:"provider,omitempty"` // alias of a provider block; empty: the default one
+	Volume           *Volume           `json:"volume,omitempty"`   // nil: the server's own disk
 	ConfigGroup      Address           `json:"config_group,omitzero"`
 	Settings         map[string]string `json:"settings,omitempty"` // the config group's values, resolved by the reader
 	Access           Access            `json:"access,omitzero"`
@@ -70,6 +71,7 @@ func (i *Instance) Attributes() Attributes {
 	putText(out, "fixed_ip", i.FixedIP)
 	putText(out, "availability_zone", i.AvailabilityZone)
 	putText(out, "region", i.Region)
+	putText(out, "provider", i.Provider)
 	putText(out, "image", i.Image)
 	putList(out, "image_tags", i.ImageTags)
 	if v := i.Volume; v != nil {

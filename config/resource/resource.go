@@ -127,6 +127,14 @@ type Repetition struct {
 type Set struct {
 	Resources map[Address]*Resource
 	Blocks    map[Address]Repetition // by address without key, also those repeated zero times
+	Moves     []Move                 // of `moved` blocks, in the order of the files
+}
+
+// Move says that what is recorded as From is called To from now on. From and To are both with a key or both of a whole
+// block without one.
+type Move struct {
+	From, To Address
+	Range    *diag.Range
 }
 
 // Sorted lists the resources by address.

@@ -32,7 +32,8 @@ type Plan struct {
 	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
 	KeyCheck   string      `json:"key_check,omitempty"`
 	Cloud      Cloud       `json:"cloud"`
-	State      string      `json:"state"` // the store's location
+	State      string      `json:"state"`           // the store's location
+	Moves      []Move      `json:"moves,omitempty"` // records that get another address before the first step, sorted by From
 	Steps      []Step      `json:"steps,omitempty"`
 	Drift      []Drift     `json:"drift,omitempty"`
 	Unmanaged  []Unmanaged `json:"unmanaged,omitempty"`
@@ -50,6 +51,13 @@ type Cloud struct {
 	ProjectID   string `json:"project_id"`
 	ProjectName string `json:"project_name"`
 	Region      string `json:"region"`
+}
+
+// Move is a record that gets another address; nothing in the cloud is touched by it. All moves of a plan happen at once, so
+// that two records may swap addresses.
+type Move struct {
+	From resource.Address `json:"from"`
+	To   resource.Address `json:"to"`
 }
 
 // Action is what a step does. The set is closed.
@@ -194,7 +202,7 @@ type Output struct {
 
 // Empty tells whether there is nothing to do.
 func (p *Plan) Empty() bool {
-	if len(p.Steps) > 0 {
+	if len(p.Steps) > 0 || len(p.Moves) > 0 {
 		return false
 	}
 	for _, o := range p.Outputs {
