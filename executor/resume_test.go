@@ -78,7 +78,11 @@ func (w *world) without(slot state.Slot) {
 		w.t.Fatal(err)
 	}
 	for _, m := range snapshot.Members {
-		id := m.Objects[slot].ID
+		if m.Key != "" {
+			continue
+		}
+		object, _ := snapshot.Object(m.ID, slot)
+		id := object.ID
 		switch slot {
 		case state.SlotServer:
 			err = cloud.Servers.Delete(ctx, id)

@@ -134,7 +134,7 @@ func (p *planning) remains() {
 		recorded[r.Member] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.prior.Members)) {
-		if recorded[id] {
+		if recorded[id] || p.prior.Members[id].Key != "" { // a shared security group goes with the last machine that uses it
 			continue
 		}
 		s := &plan.Step{
