@@ -29,11 +29,11 @@ import (
 )
 
 // The most API requests that things may cost. A look is the token and one list of each service, page by page. An instance
-// is its own calls (group, two rules, port, address, volume, server, and the looks whether an earlier build failed) and
-// its share of the shared polling, which is what the room is left for.
+// is its own calls (port, address, volume, server, and the look whether an earlier build failed; its security group it
+// shares) and its share of the shared polling, which is what the room is left for.
 const (
 	lookLimit     = 30
-	instanceLimit = 16
+	instanceLimit = 13
 )
 
 // fleet is an OpenStack over HTTP whose servers boot nothing, with guests in this process beside it.
