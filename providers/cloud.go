@@ -275,6 +275,7 @@ type Rule struct {
 // Limit is what a project may have of one resource, and what it has.
 type Limit struct {
 	Resource string // LimitServers, ...; of volumes also with a type: "gigabytes_ssd"
+	Provider string // alias of the cloud; empty: the default one
 	Max      int    // Unlimited: as many as it likes
 	Used     int    // with what is reserved
 }
