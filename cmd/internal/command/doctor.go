@@ -201,7 +201,7 @@ func greet(ctx context.Context, r state.Record, member state.Member, reach *gues
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	begun := time.Now()
-	carrier, err := reach.Dial(ctx, member, member.Generation)
+	carrier, err := reach.Dial(ctx, member, member.Generations()...)
 	if err != nil {
 		out.Text, out.Hint = fmt.Sprintf("%s: %v", member.Address, err), "Look at the server (`openstack server show`), its security group, and the way there from this machine."
 		return out
