@@ -99,7 +99,7 @@ func (i *instanceAct) forgetLost(ctx context.Context, hands *journaled.Hands) er
 
 func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark) (string, error) {
 	group, err := i.Cloud.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
-		Mark: mark, Name: truncate(fmt.Sprintf("%saccess-%.8s", i.prefix, i.body.AccessKey()), 255), Rules: i.rules(),
+		Mark: mark, Provider: i.body.Provider, Name: truncate(fmt.Sprintf("%saccess-%.8s", i.prefix, i.body.AccessKey()), 255), Rules: i.rules(),
 	})
 	return group.ID, err
 }
