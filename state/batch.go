@@ -52,6 +52,7 @@ func (t *transaction) putMember(m Member) error {
 		return fmt.Errorf("this is not an id")
 	}
 	change(t, t.s.Members, member.ID, &member, t.weighMember)
+	t.note(ChangeMember, resource.Address{}, string(member.ID))
 	t.write(Members, string(member.ID), data)
 	return nil
 }
@@ -76,15 +77,18 @@ func (t *transaction) putRecord(r Record) error {
 		return fmt.Errorf("this is not an address that can be written down")
 	}
 	change(t, t.s.Records, record.Address, &record, t.weighRecord)
+	t.note(ChangeRecorded, record.Address, string(record.Status))
 	t.write(Records, record.Address.String(), data)
 	return nil
 }
 
 func (t *transaction) ends(b Batch) error {
 	for _, id := range b.End {
-		if _, open := t.s.Intents[id]; !open {
+		intent, open := t.s.Intents[id]
+		if !open {
 			return fmt.Errorf("ending intent %q: it is not open", id)
 		}
+		t.noteIntent(ChangeEnded, intent)
 		change(t, t.s.Intents, id, nil, t.weighIntent)
 		t.write(Intents, string(id), nil)
 	}
@@ -125,6 +129,7 @@ func (t *transaction) begin(in Intent) error {
 		return fmt.Errorf("there is no direction %q", in.Direction)
 	}
 	change(t, t.s.Intents, intent.ID, &intent, t.weighIntent)
+	t.noteIntent(ChangeBegun, intent)
 	t.write(Intents, string(intent.ID), data)
 	return nil
 }
@@ -135,6 +140,7 @@ func (t *transaction) drops(b Batch) error {
 			return fmt.Errorf("dropping the record of %s: there is none", address)
 		}
 		change(t, t.s.Records, address, nil, t.weighRecord)
+		t.note(ChangeForgotten, address, "")
 		t.write(Records, address.String(), nil)
 	}
 	for _, id := range b.DropRoles {
@@ -149,6 +155,7 @@ func (t *transaction) drops(b Batch) error {
 			return fmt.Errorf("dropping member %q: there is none", id)
 		}
 		change(t, t.s.Members, id, nil, t.weighMember)
+		t.note(ChangeNoMember, resource.Address{}, string(id))
 		t.write(Members, string(id), nil)
 	}
 	return nil
