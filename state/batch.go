@@ -168,6 +168,9 @@ func (t *transaction) settle(b Batch) error {
 		if err := t.settleObjects(m.ID); err != nil {
 			return err
 		}
+		if t.s.Members[m.ID].Released && t.named(m.ID) {
+			return fmt.Errorf("releasing member %s: a role, a record or an open intent names it", m.ID)
+		}
 	}
 	for _, r := range b.PutRoles {
 		if kept, there := t.s.Roles[r.ID]; there && !t.hasMember(kept.Member) {
@@ -190,16 +193,22 @@ func (t *transaction) settle(b Batch) error {
 		}
 	}
 	for _, id := range b.DropMembers {
-		if t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0 {
+		if t.named(id) {
 			return fmt.Errorf("dropping member %s: a role, a record or an open intent names it", id)
 		}
 	}
 	return nil
 }
 
+// named tells whether a role, a record or an open intent names a member.
+func (t *transaction) named(id MemberID) bool {
+	return t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0
+}
+
+// hasMember tells whether something may name a member.
 func (t *transaction) hasMember(id MemberID) bool {
-	_, there := t.s.Members[id]
-	return there
+	m, there := t.s.Members[id]
+	return there && !m.Released
 }
 
 func (t *transaction) settleObjects(id MemberID) error {
