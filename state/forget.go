@@ -34,7 +34,7 @@ func Forget(s *Snapshot, addresses []resource.Address) (Batch, error) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Intents)) {
-		if in := s.Intents[id]; gone[in.Address] || left[in.Member] {
+		if in := s.Intents[id]; left[in.Member] || gone[in.Address] && in.Operation == OpCall {
 			b.End = append(b.End, id)
 		}
 	}
