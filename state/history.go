@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -29,7 +30,7 @@ type Change struct {
 	Kind ChangeKind `json:"change"`
 	// Address is the record's, or that of what an intent was begun for; zero for the other kinds.
 	Address resource.Address `json:"address,omitzero"`
-	// Detail is the record's status, the operation and slot of the intent ("create server"), the id of the member, the
+	// Detail is the record's status, what the intent is to do ("create server", "put_user"), the id of the member, the
 	// digest of the run's plan, or the cloud's URL and region.
 	Detail string `json:"detail,omitempty"`
 }
@@ -83,5 +84,9 @@ func (t *transaction) note(kind ChangeKind, address resource.Address, detail str
 }
 
 func (t *transaction) noteIntent(kind ChangeKind, in Intent) {
-	t.note(kind, in.Address, string(in.Operation)+" "+in.Slot)
+	detail, _, _ := strings.Cut(in.Slot, "/") // of a call: what was asked for
+	if in.Operation != OpCall {
+		detail = string(in.Operation) + " " + in.Slot
+	}
+	t.note(kind, in.Address, detail)
 }

@@ -130,10 +130,11 @@ func (a *adoption) found(address resource.Address) (state.Record, bool) {
 	if want == nil || subject.Presence != planner.Present || subject.Body == nil {
 		return record, false
 	}
-	record.Body, record.Computed = observe.Adopted(want.Body, subject.Body), subject.Computed
+	record.Body = observe.Adopted(want.Body, subject.Body)
 	switch body := record.Body.(type) {
 	case *resource.Instance:
 		a.placed(body, a.machines[address])
+		record.Computed = maps.Clone(subject.Computed)
 		if id := a.machines[address].ImageID; id != "" {
 			record.Computed["image_id"] = id
 		}

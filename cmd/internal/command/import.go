@@ -158,7 +158,10 @@ func planCloud(cloud *providers.Cloud) plan.Cloud {
 
 // refusal is an import that was refused.
 func refusal(summary, detail, hint string) diag.List {
-	return diag.List{{Severity: diag.Error, Summary: summary, Detail: detail + " Nothing was recorded.", Hint: hint}}
+	if !strings.HasSuffix(detail, "\n") {
+		detail += " "
+	}
+	return diag.List{{Severity: diag.Error, Summary: summary, Detail: detail + "Nothing was recorded.", Hint: hint}}
 }
 
 // importable is the block that says what an address is to be.

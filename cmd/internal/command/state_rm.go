@@ -124,9 +124,12 @@ func (m *Meta) tellForgotten(before *state.Snapshot, chosen, gone []resource.Add
 			back = append(back, fmt.Sprintf("  trovectl import '%s' '%s'", address, id))
 		}
 	}
-	text := fmt.Sprintf("Forgotten: %s.\nNothing in the cloud or in a guest was touched: no plan lists or removes what stands there.\n", addressList(gone))
+	text := fmt.Sprintf("Forgotten: %s.\nNothing in the cloud or in a guest was touched, and no plan removes what stands there.\n", addressList(gone))
+	if slices.ContainsFunc(chosen, func(a resource.Address) bool { return a.Kind == resource.KindInstance }) {
+		text += "An instance that is declared still gets another, empty machine from the next apply.\n"
+	}
 	if len(back) > 0 {
-		text += "What is declared still, the next apply makes anew, beside it. To take it back instead:\n" + strings.Join(back, "\n") + "\n"
+		text += "To take it back:\n" + strings.Join(back, "\n") + "\n"
 	}
 	_, _ = fmt.Fprint(m.streams.Out, text)
 }
