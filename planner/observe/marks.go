@@ -20,14 +20,17 @@ type Machine struct {
 	Lineage  string // whole; empty: its server does not tell
 	Name     string // of the server, else of the volume
 	Address  string // of the instance that it was made for, perhaps cut off; informative
-	// Member has the objects that bear its mark, and, of several in a slot, the one that the server uses. Its Generation is
-	// the newest that may be in force, 0 where the server does not tell; the one before may be still.
+	// Member has the objects that bear its mark, and, of several in a slot, the one that the server uses. The server tells the
+	// newest generation of keys that may be in force: that is Rotating, and the one before is Generation.
 	Member state.Member
 	// NetworkID and SubnetIDs are those of the port, ImageID that of the server.
 	NetworkID string
 	SubnetIDs []string
 	ImageID   string
 }
+
+// contactGeneration is the generation of keys that the first contact with a guest sets.
+const contactGeneration = 2
 
 // Machines lists every server that bears a mark, and every volume of a machine that has no server, sorted by member. A list
 // that cannot be read is an error: what is not there is never told from what was not seen.
@@ -89,9 +92,11 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 		Address: server.Metadata[providers.AddressKey], ImageID: server.ImageID,
 		Member: state.Member{ID: state.MemberID(o.member), Objects: map[state.Slot]state.Object{}},
 	}
-	if n, err := strconv.Atoi(server.Metadata[providers.GenerationKey]); err == nil && n > 0 {
-		m.Member.Generation = n
+	m.Member.Rotating = contactGeneration
+	if n, err := strconv.Atoi(server.Metadata[providers.GenerationKey]); err == nil && n > contactGeneration {
+		m.Member.Rotating = n
 	}
+	m.Member.Generation = m.Member.Rotating - 1
 	put := func(slot state.Slot, id string, mark providers.Mark) {
 		m.Member.Objects[slot] = state.Object{ID: id, Intent: state.IntentID(mark.Intent)}
 	}

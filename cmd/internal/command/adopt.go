@@ -32,14 +32,10 @@ func (op *operation) newAdoption() *adoption {
 	a := &adoption{
 		operation: op, snapshot: state.Empty(op.prior.Lineage), machines: map[resource.Address]observe.Machine{},
 		wanted: &resource.Set{Resources: map[resource.Address]*resource.Resource{}},
-		guests: &newcomers{guests: op.guests, unsure: map[state.MemberID]bool{}, met: map[state.MemberID]guest.Inspection{}},
+		guests: &newcomers{guests: op.guests, met: map[state.MemberID]guest.Inspection{}},
 	}
 	return a
 }
-
-// contactGeneration is the generation of keys that the first contact sets: it, or the one before, is in force where nothing
-// tells more.
-const contactGeneration = 2
 
 // instance takes a machine as what a declared instance is, with what is declared in it and not recorded yet.
 func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
@@ -77,11 +73,7 @@ func (a *adoption) member(body *resource.Instance, machine observe.Machine) stat
 	if member.SSHPort == 0 {
 		member.SSHPort = 22
 	}
-	if member.Generation == 0 {
-		member.Generation = contactGeneration
-	}
 	member.MayHoldData = true
-	a.guests.unsure[member.ID] = true
 	return member
 }
 
@@ -177,25 +169,17 @@ func (a *adoption) password(want *resource.Resource, seen *resource.User, role s
 	return out
 }
 
-// newcomers asks guests of which it may not be certain which keys are in force.
+// newcomers asks guests, and remembers what they said.
 type newcomers struct {
 	guests *guests
-	unsure map[state.MemberID]bool // the recorded generation, or the one before
 
 	mu  sync.Mutex
 	met map[state.MemberID]guest.Inspection
 }
 
-// Inspect asks a guest, and remembers what it said.
+// Inspect asks a guest.
 func (n *newcomers) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
-	if member.Address == "" {
-		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "its port has no address, or is not found by its mark")
-	}
-	generations := []int{member.Generation}
-	if n.unsure[member.ID] && member.Generation > 1 {
-		generations = append(generations, member.Generation-1)
-	}
-	answer, err := n.guests.inspect(ctx, member, names, generations...)
+	answer, err := n.guests.Inspect(ctx, member, names)
 	if err == nil {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -208,7 +192,7 @@ func (n *newcomers) Inspect(ctx context.Context, member state.Member, names []st
 func (a *adoption) machine(id state.MemberID) state.Member {
 	member := a.snapshot.Members[id]
 	if met, answered := a.guests.met[id]; answered && met.Generation > 0 {
-		member.Generation = met.Generation
+		member.Generation, member.Rotating = met.Generation, 0
 	}
 	return member
 }

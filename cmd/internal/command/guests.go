@@ -54,12 +54,7 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	if member.Address == "" || member.Generation == 0 {
 		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
 	}
-	return g.inspect(ctx, member, names, member.Generation)
-}
-
-// inspect asks an agent whose keys are of one of these generations.
-func (g *guests) inspect(ctx context.Context, member state.Member, names []string, generations ...int) (guest.Inspection, error) {
-	carrier, err := g.Dial(ctx, member, generations...)
+	carrier, err := g.Dial(ctx, member, member.Generations()...)
 	if err != nil {
 		return guest.Inspection{}, err
 	}

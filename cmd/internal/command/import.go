@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,27 +45,50 @@ func parseExisting(kind resource.Kind, text string) (e existing, err error) {
 		}
 		return out
 	}
-	before, after, slash := strings.Cut(text, "/")
-	switch {
-	case kind == resource.KindInstance && slash:
-		e.region, e.server = before, after
-	case kind == resource.KindInstance:
-		e.server = text
-	case !slash:
-		return e, fmt.Errorf("want SERVER_UUID/NAME, and %q has no slash", text)
-	case kind == resource.KindUser:
-		name, host := after, ""
-		if i := strings.LastIndex(after, "@"); i >= 0 {
-			name, host = after[:i], after[i+1:]
+	e.server = text
+	if kind != resource.KindInstance {
+		i := strings.LastIndex(text, "/")
+		if i < 0 {
+			return e, fmt.Errorf("want SERVER_UUID/NAME, and %q has no slash", text)
 		}
-		e.server, e.name, e.host = before, unescape(name), unescape(host)
-	default:
-		e.server, e.name = before, unescape(after)
+		e.server = text[:i]
+		name, host := text[i+1:], ""
+		if at := strings.LastIndex(name, "@"); kind == resource.KindUser && at >= 0 {
+			name, host = name[:at], name[at+1:]
+		}
+		if e.name, e.host = unescape(name), unescape(host); e.name == "" {
+			return e, fmt.Errorf("%q names nothing behind the server", text)
+		}
 	}
-	if err == nil && (e.server == "" || strings.Contains(e.server, "/") || kind != resource.KindInstance && e.name == "") {
+	if region, server, qualified := strings.Cut(e.server, "/"); qualified {
+		e.region, e.server = region, server
+	}
+	if err == nil && (e.server == "" || strings.Contains(e.server, "/")) {
 		err = fmt.Errorf("want [REGION/]SERVER_UUID, SERVER_UUID/NAME or SERVER_UUID/NAME@HOST, not %q", text)
 	}
 	return e, err
+}
+
+// find gives the server's id as the clouds of this run know it: the region may also be the alias of a provider.
+func (e existing) find(cloud *providers.Cloud) (id string, ok bool) {
+	if e.region == "" || e.region == cloud.Identity.Region {
+		return e.server, true
+	}
+	for _, alias := range slices.Sorted(maps.Keys(cloud.Others)) {
+		if e.region == alias || e.region == cloud.Others[alias].Region {
+			return providers.Qualify(alias, e.server), true
+		}
+	}
+	return "", false
+}
+
+// providerOf is the alias of the provider that an object's id belongs to; empty: the default one.
+func providerOf(cloud *providers.Cloud, id string) string {
+	alias, _, _ := strings.Cut(id, "/")
+	if _, known := cloud.Others[alias]; !known {
+		return ""
+	}
+	return alias
 }
 
 func runImport(m *Meta, f *flags) int {
@@ -107,6 +131,11 @@ func (op *operation) importOne(ctx, hard context.Context, session state.Session,
 	if list.HasErrors() {
 		return list
 	}
+	known, ok := id.find(op.cloud)
+	if !ok {
+		return refusal("The id names another region", fmt.Sprintf("It names %s, and the credentials lead to %s.", id.region, op.cloud.Identity.Region), "Use the credentials of that region.")
+	}
+	id.server = known
 	a := op.newAdoption()
 	if address.Kind == resource.KindInstance {
 		list = a.importInstance(ctx, r, id)
@@ -186,8 +215,8 @@ func (op *operation) importable(address resource.Address) (*resource.Resource, d
 
 // importInstance finds the machine that an id names.
 func (a *adoption) importInstance(ctx context.Context, r *resource.Resource, id existing) diag.List {
-	if region := a.cloud.Identity.Region; id.region != "" && id.region != region {
-		return refusal("The id names another region", fmt.Sprintf("It names %s, and the credentials lead to %s.", id.region, region), "Use the credentials of that region.")
+	if providerOf(a.cloud, id.server) != r.Body.(*resource.Instance).Provider {
+		return refusal("The server is in another cloud", fmt.Sprintf("The block of %s names another provider than the one that has %s.", r.Address, id.server), "Set `provider` of the instance to that one.")
 	}
 	server, err := a.cloud.Servers.Get(ctx, id.server)
 	switch {

@@ -133,7 +133,7 @@ func (op *operation) rebuild(ctx, hard context.Context, f *flags, machines []obs
 	}
 	for _, machine := range unknown { // what nothing declares may hold data: it is kept in mind, and is no orphan
 		member := machine.Member.Clone()
-		member.Generation, member.MayHoldData, member.Released = max(member.Generation, contactGeneration), true, true
+		member.MayHoldData, member.Released = true, true
 		batch.PutMembers = append(batch.PutMembers, member)
 	}
 	list = append(list, a.tell(told, unknown)...)
@@ -179,7 +179,7 @@ func (a *adoption) match(machines []observe.Machine) (unknown []observe.Machine)
 		if len(fit) != 1 {
 			fit = byAddress[r.Address.String()]
 		}
-		if len(fit) == 1 && !taken[fit[0].Member.ID] {
+		if len(fit) == 1 && !taken[fit[0].Member.ID] && providerOf(a.cloud, fit[0].Member.Objects[state.SlotServer].ID) == body.Provider {
 			taken[fit[0].Member.ID] = true
 			a.instance(r, fit[0])
 		}
