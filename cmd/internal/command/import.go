@@ -113,7 +113,7 @@ func runImport(m *Meta, f *flags) int {
 		return m.report(list)
 	}
 	if op.missing {
-		return m.report(append(op.warnings, stateDiagnostic(fmt.Errorf("%w: `trovectl state rebuild` makes one from the marks in the cloud", state.ErrMissing), op.address)))
+		return m.report(append(op.warnings, stateDiagnostic(state.ErrMissing, op.address)))
 	}
 	session, err := op.lock(ctx, f, "import")
 	if err != nil {
@@ -303,11 +303,11 @@ func (a *adoption) judge(r *resource.Resource, id existing) diag.List {
 	if !inside {
 		at = r.Address
 		if why := a.unfit(at); why != "" {
-			return refusal(fmt.Sprintf("The server cannot be %s", at), sentence(fmt.Sprintf("Of %s: %s", id.server, why)), "Declare what it is, or import it under the address that does.")
+			return refusal(fmt.Sprintf("The server cannot be %s", at), fmt.Sprintf("The server is %s. %s", id.server, sentence(why)), "Declare what it is, or import it under the address that does.")
 		}
 	}
 	if why := a.silent(at); why != "" {
-		return refusal("The guest could not be asked", sentence(fmt.Sprintf("What is in %s is not known: %s", at, why)),
+		return refusal("The guest could not be asked", fmt.Sprintf("What is in %s is not known. %s", at, sentence(why)),
 			"It has to answer once, so that what is recorded is true: start it, or mend the way to it, and import again.")
 	}
 	if _, there := a.found(r.Address); !there {
@@ -317,7 +317,10 @@ func (a *adoption) judge(r *resource.Resource, id existing) diag.List {
 	return nil
 }
 
-func sentence(text string) string { return strings.TrimSuffix(text, ".") + "." }
+// sentence begins with a capital and ends in a full stop.
+func sentence(text string) string {
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}
 
 // batch is the transaction that records what is there, and what it records, by address.
 func (a *adoption) batch() (state.Batch, []state.Record) {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,7 +195,7 @@ func (a *adoption) unfitToo(unknown *[]observe.Machine) (list diag.List) {
 		if why == "" {
 			continue
 		}
-		list = list.Warnf("rebuild", nil, fmt.Sprintf("%s was not recorded", at), "The server %s has its name. %s", a.machines[at].Member.Objects[state.SlotServer].ID, sentence(why))
+		list = list.Warnf("rebuild", nil, fmt.Sprintf("%s was not recorded", at), "It has the name of %s. %s", standing(a.machines[at]), sentence(why))
 		*unknown = append(*unknown, a.machines[at])
 		delete(a.machines, at)
 		for address, record := range a.snapshot.Records {
@@ -215,12 +216,22 @@ func (a *adoption) whyNot() string {
 	return text + "\n"
 }
 
+// standing names what there is of a machine: its server, else its volume.
+func standing(machine observe.Machine) string {
+	for _, slot := range []state.Slot{state.SlotServer, state.SlotVolume} {
+		if object, there := machine.Member.Objects[slot]; there {
+			return fmt.Sprintf("%s %s (%s)", slot, object.ID, machine.Name)
+		}
+	}
+	return machine.Name
+}
+
 // tell says what is recorded, and what could not be matched or known.
 func (a *adoption) tell(told []state.Record, unknown []observe.Machine) (list diag.List) {
 	for _, record := range told {
 		line := record.Address.String()
 		if machine, ok := a.machines[record.Address]; ok {
-			line += fmt.Sprintf(": server %s (%s)", machine.Member.Objects[state.SlotServer].ID, machine.Name)
+			line += ": " + standing(machine)
 		}
 		_, _ = fmt.Fprintln(a.streams.Out, line)
 	}
@@ -232,8 +243,8 @@ func (a *adoption) tell(told []state.Record, unknown []observe.Machine) (list di
 	}
 	for _, machine := range unknown {
 		list = list.Warnf("rebuild", nil, fmt.Sprintf("%s is not what any block declares", machine.Name),
-			"The server %s bears this state's mark (made for %s). It stays as it is and is no orphan. To record it, declare it and run `trovectl import ADDRESS %s`.",
-			machine.Member.Objects[state.SlotServer].ID, machine.Address, machine.Member.Objects[state.SlotServer].ID)
+			"The %s bears this state's mark. It stays as it is and is no orphan. To record it, declare it and run `trovectl import ADDRESS SERVER_UUID`; it was made for %s.",
+			standing(machine), cmp.Or(machine.Address, "an address that is not known"))
 	}
 	return list
 }
