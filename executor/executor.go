@@ -92,6 +92,7 @@ type Result struct {
 // run is one apply.
 type run struct {
 	*Executor
+	lineage string
 	journal *journaled.Journal
 	removed map[resource.Address]state.MemberID // the machines that the plan removes, by address
 	prefix  string                              // of the names of shared security groups

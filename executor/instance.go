@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -294,7 +295,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	}
 	spec := providers.ServerSpec{
 		Mark: mark, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
-		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: metadata(i.body, i.step.Address), UserData: data,
+		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
 	}
 	if volume != "" {
 		spec.VolumeIDs = []string{volume}
@@ -303,11 +304,13 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	return server.ID, err
 }
 
-func metadata(body *resource.Instance, address resource.Address) map[string]string {
-	out := map[string]string{providers.AddressKey: truncate(address.String(), 255)}
-	for key, value := range body.Metadata {
-		out[key] = value
-	}
+// metadata is the user's, and what a lost state is made anew from.
+func (i *instanceAct) metadata() map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, i.body.Metadata)
+	out[providers.AddressKey] = truncate(i.step.Address.String(), 255)
+	out[providers.LineageKey] = i.lineage
+	out[providers.GenerationKey] = strconv.Itoa(birth(i.hands.Member()) + 1)
 	return out
 }
 

@@ -133,7 +133,7 @@ func (a *act) deleteOrphan(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the step %s names the service %q, which has no orphans", a.step.ID, object.Service)
 	}
-	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && m.Objects[slot].ID == object.ID {
+	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && (m.Released || m.Objects[slot].ID == object.ID) {
 		return fmt.Errorf("%s %s is recorded now: it is no orphan", object.Service, object.ID)
 	}
 	return a.maker(slot, nil).Remove(ctx, object.ID)

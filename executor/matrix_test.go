@@ -70,7 +70,7 @@ func given(t *testing.T, kind resource.Kind, body resource.Body) {
 // cells are what every kind has to have, beside an update for each of its attributes that can change.
 var cells = []string{"create-minimal", "create-full", "replace", "delete", "drift", "unknown", "import", "dependency", "orphan"}
 
-const importLater = "resources are imported from A2 on: until then there is no command that could ask for it"
+const importLater = "an import is looked at and recorded by its command, in one transaction: it asks nothing of the executor"
 
 func matrix() map[resource.Kind]map[string]scenario {
 	return map[resource.Kind]map[string]scenario{

@@ -15,7 +15,10 @@ import (
 // begin makes the first transaction of an apply: what the caller wants recorded before anything else, and the cloud that a
 // new state belongs to from now on.
 func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snapshot) (*run, error) {
-	r := &run{Executor: e, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now), removed: map[resource.Address]state.MemberID{}, prefix: p.NamePrefix}
+	r := &run{
+		Executor: e, lineage: p.Lineage, prefix: p.NamePrefix, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now),
+		removed: map[resource.Address]state.MemberID{},
+	}
 	for _, step := range p.Steps {
 		if step.Action == plan.Delete && step.Member != "" {
 			r.removed[step.Address] = state.MemberID(step.Member)

@@ -94,6 +94,9 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 	switch body := r.Body.(type) {
 	case *resource.Instance:
 		p.resolve(s, r, body, state.Slots)
+		if reason.Code == plan.ReasonNew {
+			p.secondMachine(r, body)
+		}
 	case *resource.User:
 		if body.Password == nil || body.Password.Digest == "" {
 			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")

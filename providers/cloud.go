@@ -3,6 +3,7 @@ package providers
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,15 @@ func Qualify(alias, id string) string {
 		return id
 	}
 	return alias + "/" + id
+}
+
+// ProviderOf is the alias of the cloud that an id belongs to; empty: the default one.
+func (c *Cloud) ProviderOf(id string) string {
+	alias, _, cut := strings.Cut(id, "/")
+	if _, known := c.Others[alias]; !cut || !known {
+		return ""
+	}
+	return alias
 }
 
 // Identity is the cloud, project and region that the credentials lead to.

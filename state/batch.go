@@ -62,6 +62,7 @@ func (t *transaction) putMember(m Member) error {
 	}
 	t.touch(m.ID, m.Groups)
 	change(t, t.s.Members, member.ID, &member, t.weighMember)
+	t.note(ChangeMember, resource.Address{}, string(member.ID))
 	t.write(Members, string(member.ID), data)
 	return nil
 }
@@ -86,15 +87,18 @@ func (t *transaction) putRecord(r Record) error {
 		return fmt.Errorf("this is not an address that can be written down")
 	}
 	change(t, t.s.Records, record.Address, &record, t.weighRecord)
+	t.note(ChangeRecorded, record.Address, string(record.Status))
 	t.write(Records, record.Address.String(), data)
 	return nil
 }
 
 func (t *transaction) ends(b Batch) error {
 	for _, id := range b.End {
-		if _, open := t.s.Intents[id]; !open {
+		intent, open := t.s.Intents[id]
+		if !open {
 			return fmt.Errorf("ending intent %q: it is not open", id)
 		}
+		t.noteIntent(ChangeEnded, intent)
 		change(t, t.s.Intents, id, nil, t.weighIntent)
 		t.write(Intents, string(id), nil)
 	}
@@ -135,6 +139,7 @@ func (t *transaction) begin(in Intent) error {
 		return fmt.Errorf("there is no direction %q", in.Direction)
 	}
 	change(t, t.s.Intents, intent.ID, &intent, t.weighIntent)
+	t.noteIntent(ChangeBegun, intent)
 	t.write(Intents, string(intent.ID), data)
 	return nil
 }
@@ -145,6 +150,7 @@ func (t *transaction) drops(b Batch) error {
 			return fmt.Errorf("dropping the record of %s: there is none", address)
 		}
 		change(t, t.s.Records, address, nil, t.weighRecord)
+		t.note(ChangeForgotten, address, "")
 		t.write(Records, address.String(), nil)
 	}
 	for _, id := range b.DropRoles {
@@ -160,6 +166,7 @@ func (t *transaction) drops(b Batch) error {
 		}
 		t.touch(id, nil)
 		change(t, t.s.Members, id, nil, t.weighMember)
+		t.note(ChangeNoMember, resource.Address{}, string(id))
 		t.write(Members, string(id), nil)
 	}
 	return nil
@@ -171,6 +178,9 @@ func (t *transaction) settle(b Batch) error {
 	for _, m := range b.PutMembers {
 		if err := t.settleObjects(m.ID); err != nil {
 			return err
+		}
+		if t.s.Members[m.ID].Released && t.named(m.ID) {
+			return fmt.Errorf("releasing member %s: a role, a record or an open intent names it", m.ID)
 		}
 	}
 	for _, r := range b.PutRoles {
@@ -194,16 +204,22 @@ func (t *transaction) settle(b Batch) error {
 		}
 	}
 	for _, id := range b.DropMembers {
-		if t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0 {
+		if t.named(id) {
 			return fmt.Errorf("dropping member %s: a role, a record or an open intent names it", id)
 		}
 	}
 	return t.settleGroups()
 }
 
+// named tells whether a role, a record or an open intent names a member.
+func (t *transaction) named(id MemberID) bool {
+	return t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0
+}
+
+// hasMember tells whether something may name a member.
 func (t *transaction) hasMember(id MemberID) bool {
-	_, there := t.s.Members[id]
-	return there
+	m, there := t.s.Members[id]
+	return there && !m.Released
 }
 
 func (t *transaction) settleObjects(id MemberID) error {

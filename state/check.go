@@ -112,14 +112,22 @@ func (c *checker) groups() {
 	}
 }
 
+// serves looks for the member that something names.
+func (c *checker) serves(what string, id MemberID) {
+	switch m, there := c.s.Members[id]; {
+	case !there:
+		c.report("%s: there is no member %q", what, id)
+	case m.Released:
+		c.report("%s: member %s was released", what, id)
+	}
+}
+
 func (c *checker) role(id RoleID, r Role) {
 	c.id("role", string(id), roleLength)
 	if r.ID != id {
 		c.report("role %s stands under %s", r.ID, id)
 	}
-	if _, there := c.s.Members[r.Member]; !there {
-		c.report("role %s: there is no member %q", id, r.Member)
-	}
+	c.serves(fmt.Sprintf("role %s", id), r.Member)
 }
 
 func (c *checker) record(address resource.Address, r Record) {
@@ -136,8 +144,8 @@ func (c *checker) record(address resource.Address, r Record) {
 	if !slices.Contains(statuses, r.Status) {
 		c.report("%s: there is no status %q", address, r.Status)
 	}
-	if _, there := c.s.Members[r.Member]; r.Member != "" && !there {
-		c.report("%s: there is no member %q", address, r.Member)
+	if r.Member != "" {
+		c.serves(address.String(), r.Member)
 	}
 	if _, there := c.s.Roles[r.Role]; r.Role != "" && !there {
 		c.report("%s: there is no role %q", address, r.Role)
@@ -162,7 +170,8 @@ func (c *checker) machine(address resource.Address, r Record) {
 	c.slots[r.Member] = address
 }
 
-// names looks for the records of what a record names. One that failed or is on its way out may outlive what it rested on.
+// names looks for the record of the instance that something lives in. What failed or is on its way out may outlive it, and
+// what a record depends on in other ways may have been taken out by `state rm`.
 func (c *checker) names(address resource.Address, r Record) {
 	if r.Status == Failed || r.Status == Deleting {
 		return
@@ -172,11 +181,6 @@ func (c *checker) names(address resource.Address, r Record) {
 			c.report("%s lives on %s, which has no record", address, instance)
 		}
 	}
-	for _, on := range r.DependsOn {
-		if _, there := c.s.Records[on]; !there {
-			c.report("%s depends on %s, which has no record", address, on)
-		}
-	}
 }
 
 func (c *checker) intent(id IntentID, in Intent) {
@@ -184,9 +188,7 @@ func (c *checker) intent(id IntentID, in Intent) {
 	if in.ID != id {
 		c.report("intent %s stands under %s", in.ID, id)
 	}
-	if _, there := c.s.Members[in.Member]; !there {
-		c.report("intent %s for %s: there is no member %q", id, in.Address, in.Member)
-	}
+	c.serves(fmt.Sprintf("intent %s for %s", id, in.Address), in.Member)
 	if in.Slot == "" {
 		c.report("intent %s for %s has no slot", id, in.Address)
 	}

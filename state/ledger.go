@@ -60,8 +60,10 @@ func (l *Ledger) Serial() uint64 { return l.s.Serial }
 
 // Applied is a batch that was applied to a ledger: what a store has to write for it, and the way back.
 type Applied struct {
-	Rows []Row // in order; a later row of the same key counts
-	undo []func()
+	Rows    []Row // in order; a later row of the same key counts
+	undo    []func()
+	serial  uint64
+	changes []Change
 }
 
 // Undo takes the batch out of the ledger. Only the batch applied last may be undone; then the one before it.
@@ -115,6 +117,7 @@ func (t *transaction) meta(b Batch) error {
 		t.s.Serial, t.s.Cloud, t.s.Run, t.s.KeyCheck = before.Serial, before.Cloud, before.Run, before.KeyCheck
 	})
 	t.s.Serial++
+	t.applied.serial = t.s.Serial
 	t.write(Meta, keySerial, []byte(strconv.FormatUint(t.s.Serial, 10)))
 	if b.Cloud != nil {
 		cloud, data, err := normal(*b.Cloud)
@@ -122,6 +125,7 @@ func (t *transaction) meta(b Batch) error {
 			return fmt.Errorf("recording the cloud: %w", err)
 		}
 		t.s.Cloud = &cloud
+		t.note(ChangeCloud, resource.Address{}, cloud.AuthURL+" "+cloud.Region)
 		t.write(Meta, keyCloud, data)
 	}
 	if b.KeyCheck != "" {
@@ -150,9 +154,11 @@ func (t *transaction) run(b Batch) error {
 			return fmt.Errorf("beginning a run: %w", err)
 		}
 		t.s.Run = &run
+		t.note(ChangeRun, resource.Address{}, run.PlanDigest)
 		t.write(Meta, keyRun, data)
 	}
 	if b.EndRun {
+		t.note(ChangeNoRun, resource.Address{}, "")
 		t.s.Run = nil
 		t.write(Meta, keyRun, nil)
 	}

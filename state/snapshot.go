@@ -109,6 +109,9 @@ type Member struct {
 	Rotating int `json:"rotating,omitempty"`
 	// MayHoldData is set with the intent of the first call that could have put data on the volume.
 	MayHoldData bool `json:"may_hold_data,omitempty"`
+	// Released by `state rm`: no record, role or intent names it. Its objects stay as they are; they are no orphans, and
+	// nothing is planned for them until `import` takes the machine back.
+	Released bool `json:"released,omitempty"`
 	// Address is the guest's fixed address; SSHPort is where its agent is reached.
 	Address string `json:"address,omitempty"`
 	SSHPort int    `json:"ssh_port,omitempty"`

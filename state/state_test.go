@@ -136,8 +136,10 @@ func TestCheckFinds(t *testing.T) {
 			record(s, "instance", func(r *state.Record) { r.Member = s.Records[resource.Address{Kind: "instance", Name: "i1"}].Member })
 		},
 		"lives on instance.i0": func(s *state.Snapshot) { delete(s.Records, at("instance")) },
-		"depends on datastore.gone": func(s *state.Snapshot) {
-			record(s, "user", func(r *state.Record) { r.DependsOn = []resource.Address{{Kind: "datastore", Name: "gone"}} })
+		"was released": func(s *state.Snapshot) {
+			m := s.Members[s.Records[at("instance")].Member]
+			m.Released = true
+			s.Members[m.ID] = m
 		},
 		"there is no shared security group": func(s *state.Snapshot) {
 			m := s.Members[slices.Sorted(maps.Keys(s.Members))[0]]

@@ -45,8 +45,9 @@ var rooms = []row{
 	},
 
 	{"state", floor0, "a state records nouns"},
-	{"state/swift", []string{"state"}, "it knows objects by an interface of its own, and no cloud"},
-	{"state/*", with(floor0, "state"), "one store does not know another"},
+	{"state/internal/...", []string{"state"}, "shared by the sessions of all durable stores"},
+	{"state/swift", []string{"state", "state/internal/..."}, "it knows objects by an interface of its own, and no cloud"},
+	{"state/*", with(floor0, "state", "state/internal/..."), "one store does not know another"},
 
 	{"planner/graph", nil, "order and walk, without product words"},
 	{"planner/plan", floor0, "a plan is data"},

@@ -41,6 +41,9 @@ type flags struct {
 	expectDigest     string
 	supersede        bool
 	saved            *savedPlan // of apply PLAN
+	lineage          string     // of a missing state, where it is known; then no key is made up for it
+	dryRun           bool
+	newest           int // entries of the change log
 
 	raw       bool
 	check     bool

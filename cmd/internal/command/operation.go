@@ -86,13 +86,16 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		return fmt.Errorf("%w, and CI is set: a missing state may be a lost one. Give -init-state if this is the very first run", err)
 	case missing:
 		op.prior = state.Empty(newIDs().Lineage())
-		if f.saved != nil {
+		switch {
+		case f.saved != nil:
 			op.prior.Lineage = f.saved.plan.Lineage // what the plan calls the state that it begins
+		case f.lineage != "":
+			op.prior.Lineage = f.lineage
 		}
 	case err != nil:
 		return err
 	}
-	master, err := op.loadMaster(op.address, missing, create, f.saved == nil)
+	master, err := op.loadMaster(op.address, missing, create, f.saved == nil && f.lineage == "")
 	if err != nil {
 		return err
 	}

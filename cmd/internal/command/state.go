@@ -121,8 +121,14 @@ var stateCheckSpec = spec{
 			if list.HasErrors() {
 				return m.report(list)
 			}
-			_, _ = fmt.Fprintf(m.streams.Out, "The state holds together: serial %d, %d records, %d members, %d open intents.\n",
-				s.Serial, len(s.Records), len(s.Members), len(s.Intents))
+			released := 0
+			for _, member := range s.Members {
+				if member.Released {
+					released++
+				}
+			}
+			_, _ = fmt.Fprintf(m.streams.Out, "The state holds together: serial %d, %d records, %d members (%d released by `state rm`), %d open intents.\n",
+				s.Serial, len(s.Records), len(s.Members), released, len(s.Intents))
 			return exitOK
 		})
 	},
