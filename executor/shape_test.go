@@ -83,4 +83,3 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	}
 	return set, secrets
 }
-
