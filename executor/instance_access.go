@@ -5,43 +5,53 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
 
-// sharedGroups are the security groups that a run works on, by key. Of each, one step at a time makes, mends or removes it.
+// sharedGroups are the security groups that a run works on, by key.
 type sharedGroups struct {
 	mu    sync.Mutex
 	byKey map[string]*sharedGroup
 }
 
+// sharedGroup is locked by the one step that makes, mends or removes the group, and read-locked by those that join it as it
+// is or leave it to others: a thousand of them record that beside each other.
 type sharedGroup struct {
-	sync.Mutex
-	right string // the id of the group, once this run has made its rules or seen that they are right
+	sync.RWMutex
+	right   string       // the id of the group, once this run has made its rules or seen that they are right
+	leaving atomic.Int64 // steps that are just leaving it to others
 }
 
-// hold gives a group to one step alone, until it unlocks it.
-func (s *sharedGroups) hold(key string) *sharedGroup {
+func (s *sharedGroups) of(key string) *sharedGroup {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.byKey == nil {
 		s.byKey = map[string]*sharedGroup{}
 	}
-	group := s.byKey[key]
-	if group == nil {
-		group = &sharedGroup{}
-		s.byKey[key] = group
+	if s.byKey[key] == nil {
+		s.byKey[key] = &sharedGroup{}
 	}
-	s.mu.Unlock()
-	group.Lock()
-	return group
+	return s.byKey[key]
 }
 
-// join gives the security group that lets in what is wanted, with its object, and records that this machine uses it. The first
-// instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
+// join gives the security group that lets in what is wanted, with its object, and records that this machine uses it. The
+// first instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
 func (i *instanceAct) join(ctx context.Context) (state.Member, error) {
-	shared := i.shared.hold(i.body.AccessKey())
+	key := i.body.AccessKey()
+	shared := i.shared.of(key)
+	shared.RLock()
+	group, known := i.journal.Group(key)
+	if known && shared.right != "" && shared.right == group.Objects[state.SlotSecurityGroup].ID {
+		defer shared.RUnlock()
+		_, err := i.enlist(ctx)
+		return group, err
+	}
+	shared.RUnlock()
+	shared.Lock()
 	defer shared.Unlock()
 	hands, err := i.enlist(ctx)
 	if err != nil {
@@ -186,11 +196,15 @@ func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.Mem
 	if !known {
 		return fmt.Errorf("the security group %s is not in the state: `trovectl state check` tells more", group)
 	}
-	held := a.shared.hold(shared.Key)
-	defer held.Unlock()
 	machine := hands.Member()
 	machine.Groups = without(machine.Groups, group)
 	batch := state.Batch{PutMembers: []state.Member{machine}}
+	held := a.shared.of(shared.Key)
+	if others, err := held.leaveToOthers(func() int { return a.journal.Users(group) }, func() error { return a.journal.Commit(ctx, batch) }); others {
+		return err
+	}
+	held.Lock()
+	defer held.Unlock()
 	if a.journal.Users(group) == 1 {
 		a.progress("removing the security group")
 		if err := a.journal.Hands(group, a.step.Address).Delete(ctx, state.SlotSecurityGroup, a.maker(state.SlotSecurityGroup, nil)); err != nil {
@@ -199,4 +213,17 @@ func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.Mem
 		batch.DropMembers = []state.MemberID{group}
 	}
 	return a.journal.Commit(ctx, batch)
+}
+
+// leaveToOthers lets a machine leave a group that others still use when all that are just leaving it have left, and tells
+// whether there are such.
+func (g *sharedGroup) leaveToOthers(users func() int, commit func() error) (bool, error) {
+	g.RLock()
+	defer g.RUnlock()
+	leaving := g.leaving.Add(1)
+	defer g.leaving.Add(-1)
+	if int64(users()) <= leaving {
+		return false, nil
+	}
+	return true, commit()
 }
