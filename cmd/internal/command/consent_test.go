@@ -12,6 +12,7 @@ func TestOrphansThatMayHoldDataNeedConsent(t *testing.T) {
 	machine := resource.Address{Kind: resource.KindInstance, Name: "member_lostlostlost"}
 	p := &plan.Plan{Mode: plan.ModeApply, Steps: []plan.Step{
 		{ID: "delete_orphan volume v", Action: plan.DeleteOrphan, Orphan: &plan.Object{Service: "volume", ID: "v"}, Destroys: []resource.Address{machine}},
+		{ID: "delete_orphan server s", Action: plan.DeleteOrphan, Orphan: &plan.Object{Service: "server", ID: "s"}, Destroys: []resource.Address{machine}},
 		{ID: "delete_orphan port p", Action: plan.DeleteOrphan, Orphan: &plan.Object{Service: "port", ID: "p"}},
 	}}
 	refused := consents{}.missing(p)
@@ -22,7 +23,7 @@ func TestOrphansThatMayHoldDataNeedConsent(t *testing.T) {
 		t.Errorf("with consent: %v", list)
 	}
 	other := resource.Address{Kind: resource.KindInstance, Name: "member_other"}
-	if list := (consents{destroy: []resource.Address{other}}).missing(p); len(list) != 2 {
+	if list := (consents{destroy: []resource.Address{other}}).missing(p); len(list) != 2 { // the flag that allows nothing, and the machine once
 		t.Errorf("with consent to something else: %v", list)
 	}
 }
