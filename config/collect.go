@@ -70,6 +70,10 @@ func (r *reader) collectBlock(b *hclsyntax.Block) {
 		if r.labels(b, "NAME") {
 			r.addOutput(b)
 		}
+	case "moved":
+		if r.labels(b) {
+			r.addMove(b)
+		}
 	default:
 		if !resource.Kind(b.Type).Known() {
 			r.strangeBlock(b)

@@ -12,7 +12,7 @@ import (
 )
 
 // laterBlocks belong to the language and are not there yet.
-var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "check", "import", "moved", "removed"}
+var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "check", "import", "removed"}
 
 // habitBlocks are what users of Terraform type, and what to type here.
 var habitBlocks = map[string]string{
@@ -47,12 +47,17 @@ func (r *reader) strangeBlock(b *hclsyntax.Block) {
 		r.fail(at, "Unknown block", hint, "There are no %q blocks in this language.", b.Type)
 		return
 	}
-	known := []string{"trove", "provider", "guest", "variable", "locals", "output"}
-	for _, k := range resource.Kinds {
-		known = append(known, string(k))
-	}
+	known := append([]string{"trove", "provider", "guest", "variable", "locals", "output", "moved"}, kindNames()...)
 	detail := fmt.Sprintf("There are no %q blocks.", b.Type)
 	r.fail(at, "Unknown block", didYouMean(b.Type, known, "The blocks are "+strings.Join(known, ", ")+"."), "%s", detail)
+}
+
+func kindNames() []string {
+	var out []string
+	for _, k := range resource.Kinds {
+		out = append(out, string(k))
+	}
+	return out
 }
 
 // nearest is the candidate that the word was probably meant to be, or "". Of equally near ones the first by the alphabet.

@@ -180,6 +180,9 @@ func showSet(t *testing.T, c *Config) string {
 		}
 		fmt.Fprintf(&b, "%s protect=%t depends=%v\n  %s\n", res.Address, res.Protect, res.DependsOn, body)
 	}
+	for _, m := range c.Set.Moves {
+		fmt.Fprintf(&b, "moved %s to %s at %s\n", m.From, m.To, m.Range)
+	}
 	outs, list := c.Outputs(map[resource.Address]map[string]any{
 		{Kind: resource.KindInstance, Name: "orders"}: {"address": "10.1.2.3", "port": 3306, "addresses": []string{"10.1.2.3"}},
 	}, false)

@@ -61,10 +61,7 @@ func (r *reader) strangeRoot(t hcl.Traversal) {
 			return
 		}
 	}
-	known := []string{"var", "local", "each", "count", "path"}
-	for _, kind := range resource.Kinds {
-		known = append(known, string(kind))
-	}
+	known := append([]string{"var", "local", "each", "count", "path"}, kindNames()...)
 	hint := didYouMean(root, known, "")
 	if hint == "" && len(t) == 1 {
 		hint = fmt.Sprintf("If you mean a text, put it in quotes: %q. If you mean a variable, write var.%s.", root, root)

@@ -15,6 +15,7 @@ type argument struct {
 	free     bool            // a list or a single one of names and resources: the builder looks at it
 	required bool
 	secret   bool // may be sensitive, may be not supplied, and cannot be referred to
+	address  bool // written as a reference and never evaluated: what it names need not be there
 	later    bool // belongs to the language, not available yet
 	effect   string
 	doc      string
@@ -161,7 +162,7 @@ type DocumentArgument struct {
 	Doc       string `json:"doc"`
 }
 
-// Schema lists every block that holds arguments: trove, provider, guest, then the kinds. It encodes to JSON.
+// Schema lists every block that holds arguments: trove, provider, guest, the kinds, then moved. It encodes to JSON.
 func Schema() any {
 	out := []Document{
 		document("trove", "", troveSpec), document("provider", "openstack", providerSpec), document("guest", "", guestSpec),
@@ -174,7 +175,7 @@ func Schema() any {
 		}
 		out = append(out, d)
 	}
-	return out
+	return append(out, document("moved", "", movedSpec))
 }
 
 func document(name, label string, s *spec) Document {
@@ -213,6 +214,8 @@ func describeArguments(args []argument) []DocumentArgument {
 
 func (a argument) typeText() string {
 	switch {
+	case a.address:
+		return "address"
 	case len(a.refs) > 0:
 		return "reference to " + string(a.refs[0])
 	case a.free:
