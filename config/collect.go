@@ -20,6 +20,9 @@ type node struct {
 	name   string
 	refs   []reference
 	extra  []reference // depends_on
+	before []condition // preconditions
+	after  []condition // postconditions
+	turns  []turn      // kept for postconditions only
 	failed bool        // part of a cycle, or its name is taken: not evaluated
 }
 
@@ -69,6 +72,10 @@ func (r *reader) collectBlock(b *hclsyntax.Block) {
 	case "output":
 		if r.labels(b, "NAME") {
 			r.addOutput(b)
+		}
+	case "check":
+		if r.labels(b, "NAME") {
+			r.addCheck(b)
 		}
 	case "moved":
 		if r.labels(b) {

@@ -72,6 +72,7 @@ func Load(dir string, in Input) (*Config, diag.List) {
 	r.evaluate()
 	r.checkAll()
 	r.checkOutputs()
+	r.checkConditions()
 	return r.finish()
 }
 

@@ -11,7 +11,7 @@ import (
 
 // decodeInner fills the forms of one sort of inner block.
 func (r *reader) decodeInner(f *form, n nested, body *hclsyntax.Body, ctx *hcl.EvalContext) {
-	if n.later {
+	if n.later || n.rule {
 		return
 	}
 	for _, b := range body.Blocks {
@@ -63,8 +63,12 @@ func (r *reader) checkDynamic(b *hclsyntax.Block, what string, names []string, s
 		return
 	}
 	inner, ok := findNested(specs, b.Labels[0])
-	if !ok || inner.later || !inner.many {
-		r.fail(b.LabelRanges[0], "Unknown block", didYouMean(b.Labels[0], names, ""), "%s has no block %q that can be repeated.", capital(article(what)), b.Labels[0])
+	if !ok || inner.later || inner.rule || !inner.many {
+		hint := didYouMean(b.Labels[0], names, "")
+		if ok {
+			hint = "Write it out."
+		}
+		r.fail(b.LabelRanges[0], "Unknown block", hint, "%s has no block %q that can be repeated.", capital(article(what)), b.Labels[0])
 		return
 	}
 	for _, attr := range inOrder(b.Body.Attributes) {

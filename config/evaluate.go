@@ -35,6 +35,9 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 		return cty.DynamicVal
 	}
 	r.set.Blocks[n.address()] = repetition
+	if len(n.after) > 0 {
+		n.turns = turns
+	}
 	depends := r.dependsOn(n)
 	ranges := map[string]diag.Range{}
 	byKey := make(map[string]cty.Value, len(turns))
@@ -89,6 +92,7 @@ func (r *reader) evaluateTurn(n *node, addr resource.Address, ctx *hcl.EvalConte
 	} else {
 		r.poisoned = true
 	}
+	r.preconditions(n, addr, ctx, value)
 	return value
 }
 

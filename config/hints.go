@@ -12,7 +12,7 @@ import (
 )
 
 // laterBlocks belong to the language and are not there yet.
-var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "check", "import", "removed"}
+var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "import", "removed"}
 
 // habitBlocks are what users of Terraform type, and what to type here.
 var habitBlocks = map[string]string{
@@ -28,7 +28,8 @@ var habitArguments = map[string]string{
 	"create_before_destroy": "Nothing is ever replaced by an empty machine here, so there is no order to choose. Remove it.",
 	"ignore_changes":        "Leave an argument out to leave it unmanaged. Remove ignore_changes.",
 	"replace_triggered_by":  "Nothing is ever replaced implicitly. Use `apply -replace ADDRESS` when you must.",
-	"precondition":          "Use `validation` in a variable.",
+	"precondition":          "Put it into `lifecycle { ... }` of a resource, or use `validation` in a variable.",
+	"postcondition":         "Put it into `lifecycle { ... }` of a resource, or use a `check` block.",
 	"workspace":             "There are no workspaces: use one directory or one state address per environment.",
 	"backend":               "Write `state \"swift\" { ... }`.",
 	"required_providers":    "Providers are built in. Remove it.",
@@ -47,7 +48,7 @@ func (r *reader) strangeBlock(b *hclsyntax.Block) {
 		r.fail(at, "Unknown block", hint, "There are no %q blocks in this language.", b.Type)
 		return
 	}
-	known := append([]string{"trove", "provider", "guest", "variable", "locals", "output", "moved"}, kindNames()...)
+	known := append([]string{"trove", "provider", "guest", "variable", "locals", "output", "check", "moved"}, kindNames()...)
 	detail := fmt.Sprintf("There are no %q blocks.", b.Type)
 	r.fail(at, "Unknown block", didYouMean(b.Type, known, "The blocks are "+strings.Join(known, ", ")+"."), "%s", detail)
 }

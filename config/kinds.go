@@ -30,9 +30,15 @@ var metaSpec = &spec{
 	},
 	blocks: []nested{{
 		name: "lifecycle", hidden: true, doc: "How the resource is treated.",
-		spec: &spec{args: []argument{
-			{name: "protect", typ: cty.Bool, effect: effectRecord, doc: "Refuses everything that would destroy the resource, until an apply of its own lifts it. Default false."},
-		}},
+		spec: &spec{
+			args: []argument{
+				{name: "protect", typ: cty.Bool, effect: effectRecord, doc: "Refuses everything that would destroy the resource, until an apply of its own lifts it. Default false."},
+			},
+			blocks: []nested{
+				{name: precondition, many: true, rule: true, spec: conditionSpec, doc: "What must hold before anything is done; otherwise nothing is planned. self is the resource, without what is known after apply."},
+				{name: postcondition, many: true, rule: true, spec: conditionSpec, doc: "What must hold after apply; otherwise it ends with an error, and what was made stays. self is the resource, computed attributes included."},
+			},
+		},
 	}},
 }
 

@@ -183,9 +183,10 @@ func showSet(t *testing.T, c *Config) string {
 	for _, m := range c.Set.Moves {
 		fmt.Fprintf(&b, "moved %s to %s at %s\n", m.From, m.To, m.Range)
 	}
-	outs, list := c.Outputs(map[resource.Address]map[string]any{
+	computed := map[resource.Address]map[string]any{
 		{Kind: resource.KindInstance, Name: "orders"}: {"address": "10.1.2.3", "port": 3306, "addresses": []string{"10.1.2.3"}},
-	}, false)
+	}
+	outs, list := c.Outputs(computed, false)
 	for _, o := range outs {
 		value, err := json.Marshal(o.Value)
 		if err != nil {
@@ -193,6 +194,10 @@ func showSet(t *testing.T, c *Config) string {
 		}
 		fmt.Fprintf(&b, "output %s known=%t sensitive=%t %s\n", o.Name, o.Known, o.Sensitive, value)
 	}
-	b.WriteString(showList(list))
+	checks, more := c.Checks(computed)
+	for _, check := range checks {
+		fmt.Fprintf(&b, "check %s%s %s %q\n", check.Address, check.Name, check.Status, check.Problems)
+	}
+	b.WriteString(showList(append(list, more...)))
 	return b.String()
 }

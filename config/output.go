@@ -97,22 +97,13 @@ func (c *Config) Outputs(computed map[resource.Address]map[string]any, final boo
 	return outs, list
 }
 
-// evaluateOutputs runs in a world of its own, in which resources have their computed attributes too.
+// evaluateOutputs evaluates the outputs with what is known of computed attributes.
 func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) ([]Output, diag.List) {
-	w := *r
-	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
-	w.given = computed
-	needed := r.neededByOutputs()
-	for _, n := range r.sorted {
-		if !needed[n.id] {
-			continue
-		}
-		if n.attr != nil {
-			w.evaluateNode(n)
-		} else {
-			w.values[n.id] = w.withComputed(n, r.values[n.id])
-		}
+	var refs []reference
+	for _, o := range r.outputs {
+		refs = append(refs, o.refs...)
 	}
+	w := r.world(computed, refs)
 	var outs []Output
 	for _, o := range r.outputList() {
 		if o.value == nil {
@@ -125,23 +116,36 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 	return outs, w.diags
 }
 
-func (r *reader) neededByOutputs() map[string]bool {
+// world is a reader of its own, in which the resources that refs need have their computed attributes too.
+func (r *reader) world(computed map[resource.Address]map[string]any, refs []reference) *reader {
+	w := *r
+	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
+	w.given = computed
 	needed := map[string]bool{}
-	var add func(refs []reference)
-	add = func(refs []reference) {
-		for _, ref := range refs {
-			if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
-				needed[ref.id] = true
-				if n.attr != nil {
-					add(n.refs)
-				}
+	r.addNeeded(needed, refs)
+	for _, n := range r.sorted {
+		if !needed[n.id] {
+			continue
+		}
+		if n.attr != nil {
+			w.evaluateNode(n)
+		} else {
+			w.values[n.id] = w.withComputed(n, r.values[n.id])
+		}
+	}
+	return &w
+}
+
+// addNeeded collects the nodes that refs name, directly or through local values.
+func (r *reader) addNeeded(needed map[string]bool, refs []reference) {
+	for _, ref := range refs {
+		if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
+			needed[ref.id] = true
+			if n.attr != nil {
+				r.addNeeded(needed, n.refs)
 			}
 		}
 	}
-	for _, o := range r.outputs {
-		add(o.refs)
-	}
-	return needed
 }
 
 func (r *reader) evaluateOutput(o *output) (Output, bool) {

@@ -32,6 +32,8 @@ type reader struct {
 	nodes          map[string]*node // locals and resource blocks by "local.x", "instance.orders"
 	sorted         []*node          // each after those it refers to
 	outputs        map[string]*output
+	checks         map[string]*check
+	judged         map[resource.Address]resource.Check // by their preconditions
 	blocks         settingsBlocks
 	settingsRefs   map[*hclsyntax.Block][]reference
 	settingsFailed bool                          // so that what follows from it is not told
@@ -62,7 +64,7 @@ func newReader(dir string, in Input) *reader {
 	r := &reader{
 		dir: dir, in: in, told: map[string]bool{}, sources: map[string][]byte{}, inputs: map[string][]byte{},
 		broken: map[string]bool{}, secrets: map[string]bool{}, masks: map[hcl.Range]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
-		outputs: map[string]*output{}, bad: map[*hclsyntax.Attribute]bool{}, values: map[string]cty.Value{},
+		outputs: map[string]*output{}, checks: map[string]*check{}, judged: map[resource.Address]resource.Check{}, bad: map[*hclsyntax.Attribute]bool{}, values: map[string]cty.Value{},
 		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{},
 		refs: map[resource.Address]*identity{}, varValue: cty.EmptyObjectVal,
 		set: &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}},

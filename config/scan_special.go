@@ -48,6 +48,9 @@ func (r *reader) strangeRoot(t hcl.Traversal) {
 	case root == "terraform":
 		r.fail(at, "Unknown reference", "There are no workspaces: use a variable, and one directory or state address per environment.", "There is no %q in this language.", root)
 		return
+	case root == "self":
+		r.fail(at, "Unknown reference", "", "self is known only in a precondition or a postcondition.")
+		return
 	case root == "data", root == "resource":
 		r.fail(at, "Unknown reference", habitBlocks[root], "There is no %q in this language.", root)
 		return
@@ -78,7 +81,7 @@ func explainComputed(d diag.Diagnostic) diag.Diagnostic {
 	for _, c := range instanceSpec.computed {
 		if strings.Contains(d.Detail, fmt.Sprintf("named %q", c.name)) {
 			d.Summary, d.Hint = computedSummary, computedHint
-			d.Detail = c.name + " of an instance is known only after apply, so it may be used in outputs only."
+			d.Detail = c.name + " of an instance is known only after apply, so it may be used in outputs, checks and postconditions only."
 		}
 	}
 	return d

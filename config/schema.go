@@ -30,6 +30,7 @@ type nested struct {
 	required bool
 	hidden   bool // cannot be referred to
 	later    bool
+	rule     bool // a condition: judged by code of its own, not decoded
 	doc      string
 	spec     *spec
 }
@@ -97,7 +98,7 @@ func (s *spec) valueType(kind resource.Kind, world bool) cty.Type {
 		}
 	}
 	for _, b := range s.blocks {
-		if b.hidden || b.later {
+		if b.hidden || b.later || b.rule {
 			continue
 		}
 		inner := b.spec.valueType("", world)
@@ -162,7 +163,7 @@ type DocumentArgument struct {
 	Doc       string `json:"doc"`
 }
 
-// Schema lists every block that holds arguments: trove, provider, guest, the kinds, then moved. It encodes to JSON.
+// Schema lists every block that holds arguments: trove, provider, guest, the kinds, then check and moved. It encodes to JSON.
 func Schema() any {
 	out := []Document{
 		document("trove", "", troveSpec), document("provider", "openstack", providerSpec), document("guest", "", guestSpec),
@@ -175,7 +176,7 @@ func Schema() any {
 		}
 		out = append(out, d)
 	}
-	return append(out, document("moved", "", movedSpec))
+	return append(out, document("check", "NAME", checkSpec), document("moved", "", movedSpec))
 }
 
 func document(name, label string, s *spec) Document {

@@ -60,6 +60,16 @@ const shortSecret = 3
 
 // scrub takes every secret out of what is told. Messages of functions may quote their arguments.
 func (r *reader) scrub(list diag.List) diag.List {
+	replace := r.scrubber()
+	for i := range list {
+		list[i].Summary = replace.Replace(list[i].Summary)
+		list[i].Detail = replace.Replace(list[i].Detail)
+		list[i].Hint = replace.Replace(list[i].Hint)
+	}
+	return list
+}
+
+func (r *reader) scrubber() *strings.Replacer {
 	var pairs []string
 	longest := slices.SortedFunc(maps.Keys(r.secrets), func(a, b string) int { return len(b) - len(a) })
 	for _, s := range longest {
@@ -67,16 +77,7 @@ func (r *reader) scrub(list diag.List) diag.List {
 			pairs = append(pairs, s, resource.Hidden)
 		}
 	}
-	if len(pairs) == 0 {
-		return list
-	}
-	replace := strings.NewReplacer(pairs...)
-	for i := range list {
-		list[i].Summary = replace.Replace(list[i].Summary)
-		list[i].Detail = replace.Replace(list[i].Detail)
-		list[i].Hint = replace.Replace(list[i].Hint)
-	}
-	return list
+	return strings.NewReplacer(pairs...)
 }
 
 // mask notes that an argument's value is a secret that stands in a file.
