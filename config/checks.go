@@ -39,7 +39,7 @@ func (r *reader) checkAll() {
 func (r *reader) uniqueness(res *resource.Resource) (key, what, path string) {
 	switch body := res.Body.(type) {
 	case *resource.Instance:
-		return key3("instance", body.Region, body.Name), fmt.Sprintf("named %q in the cloud", body.Name), "name"
+		return key3("instance", body.Provider, body.Region, body.Name), fmt.Sprintf("named %q in the cloud", body.Name), "name"
 	case *resource.Database:
 		return key3("database", body.Instance.String(), body.Name), fmt.Sprintf("the database %q of %s", body.Name, body.Instance), "name"
 	case *resource.User:

@@ -58,9 +58,7 @@ func (r *reader) collectBlock(b *hclsyntax.Block) {
 			r.blocks.guest = b
 		}
 	case "provider":
-		if r.labels(b, "NAME") {
-			r.blocks.providers = append(r.blocks.providers, b)
-		}
+		r.addProvider(b)
 	case "variable":
 		if r.labels(b, "NAME") {
 			r.addVariable(b)

@@ -33,7 +33,8 @@ var habitArguments = map[string]string{
 	"workspace":             "There are no workspaces: use one directory or one state address per environment.",
 	"backend":               "Write `state \"swift\" { ... }`.",
 	"required_providers":    "Providers are built in. Remove it.",
-	"provider":              "More than one provider per configuration is not available yet.",
+	"provider":              "Write it in the instance: what lives in an instance follows it.",
+	"alias":                 "Write it as a second label: provider \"openstack\" \"west\" { ... }.",
 	"provisioner":           "Machines are set up by the agent; there are no provisioners.",
 	"connection":            "Say how agents are reached in the `guest` block.",
 }

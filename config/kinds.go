@@ -110,6 +110,7 @@ var instanceSpec = &spec{
 		{name: "fixed_ip", typ: cty.String, effect: effectMove, doc: "The address. Default: the cloud chooses."},
 		{name: "availability_zone", typ: cty.String, effect: effectMove, doc: "Of the machine. Default: the cloud chooses."},
 		{name: "region", typ: cty.String, effect: effectMove, doc: "Default: the provider's."},
+		{name: "provider", free: true, effect: effectMove, doc: "The cloud, such as openstack.ALIAS of a provider \"openstack\" \"ALIAS\" block; what lives in the instance follows it. Default: the provider without an alias."},
 		{name: "config_group", refs: []resource.Kind{resource.KindConfigGroup}, effect: effectInPlace, doc: "The parameters of the engine."},
 		{name: "restart", typ: cty.String, effect: effectRecord, doc: "\"never\": a pending restart is shown, not done; \"if_required\": done by apply with consent. Default \"never\"."},
 		{name: "metadata", typ: textMap, effect: effectInPlace, doc: "Metadata of the machine."},

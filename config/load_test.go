@@ -180,6 +180,11 @@ func showSet(t *testing.T, c *Config) string {
 		}
 		fmt.Fprintf(&b, "%s protect=%t depends=%v\n  %s\n", res.Address, res.Protect, res.DependsOn, body)
 	}
+	for _, p := range c.Providers {
+		if len(c.Providers) > 1 {
+			fmt.Fprintf(&b, "provider %q %v\n", p.Alias, p.Args)
+		}
+	}
 	for _, m := range c.Set.Moves {
 		fmt.Fprintf(&b, "moved %s to %s at %s\n", m.From, m.To, m.Range)
 	}

@@ -16,6 +16,7 @@ import (
 type scope struct {
 	each, count bool
 	self        *node    // in conditions: the block that they are about
+	provider    bool     // the argument provider may name the aliases
 	computed    bool     // outputs, checks and postconditions may name computed attributes
 	varsOnly    string   // not empty: only variables and locals, and this is the reason
 	iterators   []string // of dynamic blocks around it
@@ -101,6 +102,7 @@ func (r *reader) scanKind(n *node) {
 		case attrs["for_each"], attrs["count"]:
 			n.refs = append(n.refs, r.scan(attr, scope{})...)
 		default:
+			inner.provider = attr == attrs["provider"]
 			n.refs = append(n.refs, r.scan(attr, inner)...)
 		}
 	})
@@ -180,6 +182,8 @@ func (r *reader) resolve(t hcl.Traversal, s scope) (id string, ok bool) {
 		return r.resolveLocal(t)
 	case root == "each" || root == "count":
 		return "", r.resolveRepetition(t, s)
+	case root == theProvider || root == "provider":
+		return "", r.resolveProvider(t, s)
 	case root == "self" && s.self != nil:
 		return "", r.resolveSelf(t, s)
 	case resource.Kind(root).Known() && s.varsOnly != "":
