@@ -19,6 +19,8 @@ var habitBlocks = map[string]string{
 	"resource":  "Kinds are blocks of their own here: write `instance \"orders\" { ... }`, not `resource \"...\" \"orders\" { ... }`.",
 	"data":      "There is nothing to look up: name flavors, networks and images by name or id where they are used.",
 	"terraform": "Write `trove { ... }` for required_version and the state.",
+	"ephemeral": "Give secrets by variables with `sensitive = true`: they are never kept.",
+	"workspace": "There are no workspaces: use one directory or one state address per environment.",
 	"backend":   "Write `trove { state \"swift\" { ... } }`.",
 }
 
@@ -36,6 +38,11 @@ var habitArguments = map[string]string{
 	"provider":              "Write it in the instance: what lives in an instance follows it.",
 	"alias":                 "Write it as a second label: provider \"openstack\" \"west\" { ... }.",
 	"provisioner":           "Machines are set up by the agent; there are no provisioners.",
+	"enabled":               "Write `count = ENABLED ? 1 : 0` in the block itself.",
+	"destroy":               "Write `protect = true` to keep the resource.",
+	"ephemeral":             "Write `sensitive = true`: secrets are never kept.",
+	"deprecated":            "Say it in the description.",
+	"timeouts":              "Timeouts are built in. Remove it.",
 	"connection":            "Say how agents are reached in the `guest` block.",
 }
 

@@ -49,7 +49,7 @@ func (r *reader) addOutput(b *hclsyntax.Block) {
 		r.known(attr, []string{"value", "description", "sensitive"}, "an output")
 	}
 	for _, inner := range b.Body.Blocks {
-		r.fail(inner.TypeRange, "Unexpected block", "", "An output holds no blocks.")
+		r.fail(inner.TypeRange, "Unexpected block", "Write conditions in a check block.", "An output holds no blocks.")
 	}
 	o.described = r.literalText(b.Body.Attributes["description"])
 	o.hidden = r.literalBool(b.Body.Attributes["sensitive"], false)

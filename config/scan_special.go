@@ -95,6 +95,11 @@ func explainFunction(d diag.Diagnostic) diag.Diagnostic {
 	_, rest, _ := strings.Cut(d.Detail, `"`)
 	name, _, _ := strings.Cut(rest, `"`)
 	d.Detail = fmt.Sprintf("There is no function %q.", name)
+	if hint, refused := refusedFunctions[name]; refused {
+		d.Summary, d.Hint = "Function that cannot be called", hint
+		d.Detail = fmt.Sprintf("%s is not here: the same files and variables give the same plan.", name)
+		return d
+	}
 	d.Hint = didYouMean(name, functionNames, "")
 	return d
 }
