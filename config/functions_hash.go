@@ -6,14 +6,14 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
+	"encoding/pem"
 	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"golang.org/x/crypto/ssh"
 )
 
 // hashes are those of the language. MD5 and SHA-1 protect nothing.
@@ -83,10 +83,9 @@ var rsaDecrypt = function.New(&function.Spec{
 		if err != nil {
 			return cty.NilVal, function.NewArgErrorf(0, "it is not Base64")
 		}
-		raw, err := ssh.ParseRawPrivateKey([]byte(args[1].AsString()))
-		key, ok := raw.(*rsa.PrivateKey)
-		if err != nil || !ok {
-			return cty.NilVal, function.NewArgError(1, errors.New("it is not a private RSA key in PEM without a passphrase"))
+		key := rsaKey([]byte(args[1].AsString()))
+		if key == nil {
+			return cty.NilVal, function.NewArgErrorf(1, "it is not a private RSA key in PEM without a passphrase")
 		}
 		text, err := rsa.DecryptPKCS1v15(nil, key, cipher)
 		if err != nil {
@@ -95,3 +94,17 @@ var rsaDecrypt = function.New(&function.Spec{
 		return cty.StringVal(string(text)).Mark(sensitiveMark), nil
 	},
 })
+
+// rsaKey reads a private key in PEM (PKCS #1 or PKCS #8); nil: it is none.
+func rsaKey(text []byte) *rsa.PrivateKey {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return key
+	}
+	parsed, _ := x509.ParsePKCS8PrivateKey(block.Bytes) // nil when it is none
+	key, _ := parsed.(*rsa.PrivateKey)
+	return key
+}
