@@ -80,7 +80,7 @@ func (r *reader) scanCondition(n *node, b *hclsyntax.Block, s scope) {
 	if b.Type != precondition && b.Type != postcondition {
 		return
 	}
-	s.computed = b.Type == postcondition
+	n.named, s.computed = true, b.Type == postcondition
 	c, ok := r.readCondition(b, s)
 	switch {
 	case !ok:

@@ -23,6 +23,7 @@ type node struct {
 	before []condition // preconditions
 	after  []condition // postconditions
 	turns  []turn      // kept for postconditions only
+	named  bool        // something refers to it, so that its value is needed
 	failed bool        // part of a cycle, or its name is taken: not evaluated
 }
 

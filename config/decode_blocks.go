@@ -29,6 +29,9 @@ func (r *reader) decodeInner(f *form, n nested, body *hclsyntax.Body, ctx *hcl.E
 }
 
 func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Body, at hcl.Range, ctx *hcl.EvalContext) {
+	if f.blocks == nil {
+		f.blocks = map[string][]*form{}
+	}
 	if !n.supports(labels) {
 		f.blocks[n.name] = append(f.blocks[n.name], &form{spec: &spec{}, label: labels[0], at: at})
 		return

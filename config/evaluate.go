@@ -40,8 +40,7 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 	}
 	depends := r.dependsOn(n)
 	ranges := map[string]diag.Range{}
-	byKey := make(map[string]cty.Value, len(turns))
-	list := make([]cty.Value, 0, len(turns))
+	byKey, list := map[string]cty.Value{}, []cty.Value{}
 	for _, t := range turns {
 		inner := ctx
 		if t.vars != nil {
@@ -51,8 +50,13 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 		addr := resource.Address{Kind: n.kind, Name: n.name, Key: t.key}
 		r.turnsOf[n.id] = append(r.turnsOf[n.id], addr)
 		value := r.evaluateTurn(n, addr, inner, depends, ranges)
-		byKey[t.key.Plain()] = value
-		list = append(list, value)
+		if n.named {
+			byKey[t.key.Plain()] = value
+			list = append(list, value)
+		}
+	}
+	if !n.named {
+		return cty.DynamicVal
 	}
 	return collect(repetition, kindTypes[false][n.kind], byKey, list)
 }
@@ -76,16 +80,20 @@ func collect(rep resource.Repetition, ty cty.Type, byKey map[string]cty.Value, l
 // evaluateTurn decodes one repetition of a block, and keeps the resource that it makes.
 func (r *reader) evaluateTurn(n *node, addr resource.Address, ctx *hcl.EvalContext, depends []resource.Address, ranges map[string]diag.Range) cty.Value {
 	f := r.decode(addr, n.block.Body, n.block.DefRange(), kindSpecs[n.kind], ctx)
-	meta := r.decode(addr, n.block.Body, n.block.DefRange(), lifecycleSpec, ctx)
 	b := &builder{r: r, f: f, overrides: map[string]cty.Value{}, ranges: ranges}
 	if len(ranges) == 0 {
 		b.placeForm("", f)
 	}
 	body := b.build(n.kind)
-	value := r.valueOf(f, n.kind, b.overrides)
+	value := cty.DynamicVal
+	if n.named {
+		value = r.valueOf(f, n.kind, b.overrides)
+	}
 	res := &resource.Resource{Address: addr, Body: body, DependsOn: depends, Range: place(n.block.DefRange()), Ranges: b.ranges}
-	if l := meta.one("lifecycle"); l != nil {
-		res.Protect = l.truth("protect", false)
+	if n.block.Body.Blocks != nil {
+		if l := r.decode(addr, n.block.Body, n.block.DefRange(), lifecycleSpec, ctx).one("lifecycle"); l != nil {
+			res.Protect = l.truth("protect", false)
+		}
 	}
 	if !f.failed && body != nil {
 		r.set.Resources[addr] = res

@@ -120,7 +120,7 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 func (r *reader) world(computed map[resource.Address]map[string]any, refs []reference) *reader {
 	w := *r
 	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
-	w.given = computed
+	w.given, w.completed = computed, map[resource.Address]cty.Value{}
 	needed := map[string]bool{}
 	r.addNeeded(needed, refs)
 	for _, n := range r.sorted {
@@ -225,8 +225,14 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	if !v.IsKnown() {
 		return cty.UnknownVal(ty)
 	}
-	attrs := v.AsValueMap()
+	if ty.Equals(kindTypes[false][kind]) {
+		return v
+	}
 	addr, _ := identityOf(v)
+	if done, ok := r.completed[addr]; ok {
+		return done
+	}
+	attrs := v.AsValueMap()
 	s := kindSpecs[kind]
 	for _, a := range s.args {
 		if len(a.refs) > 0 {
@@ -241,7 +247,8 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 			}
 		}
 	}
-	return cty.ObjectVal(attrs)
+	r.completed[addr] = cty.ObjectVal(attrs)
+	return r.completed[addr]
 }
 
 func computedValue(raw any, want cty.Type) (cty.Value, error) {

@@ -277,6 +277,7 @@ func (r *reader) resolveKind(t hcl.Traversal, s scope) (string, bool) {
 		r.fail(t.SourceRange(), "Unknown resource", hint, "There is no %s %q.", kind, name)
 		return "", false
 	}
+	n.named = true
 	return id, r.resolveAttribute(t, n, s)
 }
 
