@@ -20,7 +20,8 @@ type form struct {
 	at      hcl.Range
 	args    map[string]filled
 	blocks  map[string][]*form
-	failed  bool // something in it was reported: the rest is still worth checking
+	value   cty.Value // of an inner block, once it was asked for
+	failed  bool      // something in it was reported: the rest is still worth checking
 }
 
 // filled is an argument's value: known, not null, of the argument's type, without marks.

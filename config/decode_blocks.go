@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 // decodeInner fills the forms of one sort of inner block.
@@ -36,7 +38,7 @@ func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Bo
 		f.blocks[n.name] = append(f.blocks[n.name], &form{spec: &spec{}, label: labels[0], at: at})
 		return
 	}
-	inner := r.decode(f.address, body, at, n.spec, ctx)
+	inner := r.decodeBlock(f.address, body, at, n, ctx)
 	if n.label != "" {
 		if len(labels) != 1 {
 			f.failed = true
@@ -57,6 +59,23 @@ func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Bo
 	}
 	f.failed = f.failed || inner.failed
 	f.blocks[n.name] = append(f.blocks[n.name], inner)
+}
+
+// decodeBlock is decode for an inner block. One that is the same in every repetition has one form.
+func (r *reader) decodeBlock(addr resource.Address, body *hclsyntax.Body, at hcl.Range, n nested, ctx *hcl.EvalContext) *form {
+	if shared := r.forms[body]; shared != nil {
+		return shared
+	}
+	f := r.decode(addr, body, at, n.spec, ctx)
+	for _, attr := range body.Attributes {
+		if !sameInEach(attr.Expr, ctx) {
+			return f
+		}
+	}
+	if len(body.Blocks) == 0 && n.label == "" { // the label of a dynamic block may differ
+		r.forms[body] = f
+	}
+	return f
 }
 
 // checkDynamic checks the shape of a dynamic block: for_each, iterator, labels and one content block.

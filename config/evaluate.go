@@ -157,20 +157,27 @@ func (f *form) attributes() map[string]cty.Value {
 }
 
 func (f *form) blockValue(n nested) cty.Value {
-	ty := n.spec.valueType("", false)
+	ty := blockTypes[n.spec]
 	list := f.blocks[n.name]
 	if !n.many {
 		if len(list) == 0 {
 			return cty.NullVal(ty)
 		}
-		return cty.ObjectVal(list[0].attributes())
+		return list[0].object()
 	}
 	if len(list) == 0 {
 		return cty.MapValEmpty(ty)
 	}
 	out := map[string]cty.Value{}
 	for _, inner := range list { // only labelled blocks may repeat and be referred to
-		out[inner.label] = cty.ObjectVal(inner.attributes())
+		out[inner.label] = inner.object()
 	}
 	return cty.MapVal(out)
+}
+
+func (f *form) object() cty.Value {
+	if f.value == cty.NilVal {
+		f.value = cty.ObjectVal(f.attributes())
+	}
+	return f.value
 }

@@ -128,6 +128,9 @@ func (a argument) valueType(world bool) cty.Type {
 	return a.typ
 }
 
+// blockTypes are the types of the inner blocks of kinds.
+var blockTypes = map[*spec]cty.Type{}
+
 // kindTypes are the types of resources; true: with computed attributes.
 var kindTypes = map[bool]map[resource.Kind]cty.Type{false: {}, true: {}}
 
@@ -135,6 +138,13 @@ func init() {
 	for _, world := range []bool{false, true} {
 		for _, kind := range resource.Kinds { // each after those it refers to
 			kindTypes[world][kind] = kindSpecs[kind].valueType(kind, world)
+		}
+	}
+	for _, kind := range resource.Kinds {
+		for _, b := range kindSpecs[kind].blocks {
+			if b.spec != nil {
+				blockTypes[b.spec] = b.spec.valueType("", false)
+			}
 		}
 	}
 }
