@@ -19,12 +19,13 @@ type node struct {
 	kind   resource.Kind
 	name   string
 	refs   []reference
-	extra  []reference // depends_on
-	before []condition // preconditions
-	after  []condition // postconditions
-	turns  []turn      // kept for postconditions only
-	named  bool        // something refers to it, so that its value is needed
-	failed bool        // part of a cycle, or its name is taken: not evaluated
+	extra  []reference      // depends_on, of whole blocks
+	single []hcl.Expression // depends_on, of one of a repeated block each
+	before []condition      // preconditions
+	after  []condition      // postconditions
+	turns  []turn           // kept for postconditions only
+	named  bool             // something refers to it, so that its value is needed
+	failed bool             // part of a cycle, or its name is taken: not evaluated
 }
 
 // reference is one place that names a node.

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -38,7 +36,7 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 	if len(n.after) > 0 {
 		n.turns = turns
 	}
-	depends := r.dependsOn(n)
+	depends := r.wholeDepends(n, len(turns))
 	ranges := map[string]diag.Range{}
 	byKey, list := map[string]cty.Value{}, []cty.Value{}
 	for _, t := range turns {
@@ -89,7 +87,7 @@ func (r *reader) evaluateTurn(n *node, addr resource.Address, ctx *hcl.EvalConte
 	if n.named {
 		value = r.valueOf(f, n.kind, b.overrides)
 	}
-	res := &resource.Resource{Address: addr, Body: body, DependsOn: depends, Range: place(n.block.DefRange()), Ranges: b.ranges}
+	res := &resource.Resource{Address: addr, Body: body, DependsOn: r.dependsOn(n, ctx, depends), Range: place(n.block.DefRange()), Ranges: b.ranges}
 	if n.block.Body.Blocks != nil {
 		if l := r.decode(addr, n.block.Body, n.block.DefRange(), lifecycleSpec, ctx).one("lifecycle"); l != nil {
 			res.Protect = l.truth("protect", false)
@@ -105,16 +103,6 @@ func (r *reader) evaluateTurn(n *node, addr resource.Address, ctx *hcl.EvalConte
 }
 
 var lifecycleSpec = &spec{blocks: metaSpec.blocks}
-
-// dependsOn lists the addresses of every repetition of the blocks in depends_on.
-func (r *reader) dependsOn(n *node) []resource.Address {
-	var out []resource.Address
-	for _, ref := range n.extra {
-		out = append(out, r.turnsOf[ref.id]...)
-	}
-	slices.SortFunc(out, resource.Address.Compare)
-	return slices.Compact(out)
-}
 
 // valueOf is the object that references to a resource see.
 func (r *reader) valueOf(f *form, kind resource.Kind, overrides map[string]cty.Value) cty.Value {

@@ -26,7 +26,7 @@ var metaSpec = &spec{
 	args: []argument{
 		{name: "count", typ: cty.Number, doc: "Repeats the block: 0, 1, 2, ... as count.index."},
 		{name: "for_each", free: true, doc: "Repeats the block for each element of a map or a set of strings, as each.key and each.value."},
-		{name: "depends_on", free: true, doc: "Resources that must be there first, beside those that are referred to."},
+		{name: "depends_on", free: true, doc: "Resources that must be there first, beside those that are referred to: whole blocks, or one of a repeated block by its key, which may be each.key."},
 	},
 	blocks: []nested{{
 		name: "lifecycle", hidden: true, doc: "How the resource is treated.",

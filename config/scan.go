@@ -98,7 +98,7 @@ func (r *reader) scanKind(n *node) {
 	r.walk(n.block.Body, s, func(attr *hclsyntax.Attribute, inner scope) {
 		switch attr {
 		case attrs["depends_on"]:
-			n.extra = r.scanDependsOn(attr)
+			r.scanDependsOn(n, attr, inner)
 		case attrs["for_each"], attrs["count"]:
 			n.refs = append(n.refs, r.scan(attr, scope{})...)
 		default:

@@ -14,32 +14,6 @@ import (
 	"github.com/trovectl/trovectl/config/resource"
 )
 
-// scanDependsOn reads depends_on, a list of whole blocks or of single ones of a repeated block.
-func (r *reader) scanDependsOn(attr *hclsyntax.Attribute) []reference {
-	exprs, found := hcl.ExprList(attr.Expr)
-	if found.HasErrors() {
-		r.bad[attr] = true
-		r.fail(attr.Expr.Range(), "Wrong type", "Write `depends_on = [instance.orders]`.", "depends_on is a list of resources.")
-		return nil
-	}
-	var refs []reference
-	for _, expr := range exprs {
-		t, found := hcl.AbsTraversalForExpr(expr)
-		if found.HasErrors() || !resource.Kind(t.RootName()).Known() {
-			r.bad[attr] = true
-			r.fail(expr.Range(), "Not a resource", "Write `depends_on = [instance.orders]`.", "depends_on lists resources by their addresses.")
-			continue
-		}
-		id, ok := r.resolve(t, scope{})
-		if !ok {
-			r.bad[attr] = true
-			continue
-		}
-		refs = append(refs, reference{id: id, at: t.SourceRange()})
-	}
-	return refs
-}
-
 // strangeRoot explains a name that means nothing here.
 func (r *reader) strangeRoot(t hcl.Traversal) {
 	root := t.RootName()
