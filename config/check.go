@@ -152,7 +152,7 @@ func (c *Config) Checks(computed map[resource.Address]map[string]any) ([]resourc
 		return nil, nil
 	}
 	verdicts, w := c.reader.judgeAll(computed)
-	sums, replace := map[subject]resource.Check{}, w.scrubber()
+	sums, veil := map[subject]resource.Check{}, w.veil()
 	for addr, sum := range c.reader.judged {
 		sums[subject{address: addr}] = sum
 	}
@@ -160,11 +160,14 @@ func (c *Config) Checks(computed map[resource.Address]map[string]any) ([]resourc
 		if v.status == resource.CheckFail {
 			w.tellFailed(v)
 		}
+		if veil != nil {
+			v.problem = veil.Replace(v.problem)
+		}
 		sum, there := sums[v.of]
 		if !there {
 			sum = resource.Check{Address: v.of.address, Name: v.of.check}
 		}
-		sum.Add(v.status, replace.Replace(v.problem))
+		sum.Add(v.status, v.problem)
 		sums[v.of] = sum
 	}
 	out := slices.SortedFunc(maps.Values(sums), func(a, b resource.Check) int {

@@ -58,18 +58,8 @@ func (r *reader) secretList() []resource.Secret {
 // shortSecret is the length from which secrets are scrubbed: shorter ones would tear ordinary words apart.
 const shortSecret = 3
 
-// scrub takes every secret out of what is told. Messages of functions may quote their arguments.
-func (r *reader) scrub(list diag.List) diag.List {
-	replace := r.scrubber()
-	for i := range list {
-		list[i].Summary = replace.Replace(list[i].Summary)
-		list[i].Detail = replace.Replace(list[i].Detail)
-		list[i].Hint = replace.Replace(list[i].Hint)
-	}
-	return list
-}
-
-func (r *reader) scrubber() *strings.Replacer {
+// veil replaces every secret that was seen so far, in one pass over a text; nil: there is none.
+func (r *reader) veil() *strings.Replacer {
 	var pairs []string
 	longest := slices.SortedFunc(maps.Keys(r.secrets), func(a, b string) int { return len(b) - len(a) })
 	for _, s := range longest {
@@ -77,7 +67,24 @@ func (r *reader) scrubber() *strings.Replacer {
 			pairs = append(pairs, s, resource.Hidden)
 		}
 	}
+	if len(pairs) == 0 {
+		return nil
+	}
 	return strings.NewReplacer(pairs...)
+}
+
+// scrub takes every secret out of what is told. Messages of functions may quote their arguments.
+func (r *reader) scrub(list diag.List) diag.List {
+	replace := r.veil()
+	if replace == nil {
+		return list
+	}
+	for i := range list {
+		list[i].Summary = replace.Replace(list[i].Summary)
+		list[i].Detail = replace.Replace(list[i].Detail)
+		list[i].Hint = replace.Replace(list[i].Hint)
+	}
+	return list
 }
 
 // mask notes that an argument's value is a secret that stands in a file.
