@@ -36,11 +36,18 @@ var libraryFunctions = map[string]function.Function{
 	"tolist": toList, "tomap": toMap, "toset": toSet,
 }
 
-// refusedFunctions are Terraform's that give another value each time, and what to do instead.
-var refusedFunctions = map[string]string{
-	"timestamp": "Give the time by a variable.", "plantimestamp": "Give the time by a variable.",
-	"uuid": "Use uuidv5, or give it by a variable.", "bcrypt": "Give the hash by a variable.",
-	"ephemeralasnull": "Use sensitive variables: no secret is ever kept in the state.",
+// refused is why a function of Terraform is not here, and what to do instead.
+type refused struct{ why, instead string }
+
+const sameEachTime = "the same files and variables give the same plan"
+
+var refusedFunctions = map[string]refused{
+	"timestamp":       {sameEachTime, "Give the time by a variable."},
+	"plantimestamp":   {sameEachTime, "Give the time by a variable."},
+	"uuid":            {sameEachTime, "Use uuidv5, or give it by a variable."},
+	"bcrypt":          {sameEachTime, "Give the hash by a variable."},
+	"rsadecrypt":      {"its padding (PKCS #1 v1.5) is broken", "Give the secret by a variable with sensitive = true."},
+	"ephemeralasnull": {"no value is ephemeral", "Leave it out: what is sensitive is never kept."},
 }
 
 // functionTable is every function of the language. None of them depends on the time, on chance or on the network.
@@ -50,7 +57,7 @@ func (r *reader) functionTable() map[string]function.Function {
 		"alltrue": allTrue, "anytrue": anyTrue, "base64decode": base64Decode, "base64encode": base64Encode, "base64gzip": base64Gzip,
 		"cidrhost": cidrHost, "cidrnetmask": cidrNetmask, "cidrsubnet": cidrSubnet, "cidrsubnets": cidrSubnets, "endswith": endsWith,
 		"index": indexOf, "issensitive": isSensitive, "jsonencode": jsonEncode, "length": length, "matchkeys": matchKeys,
-		"nonsensitive": nonsensitive, "one": one, "replace": replace, "rsadecrypt": rsaDecrypt, "sensitive": sensitive,
+		"nonsensitive": nonsensitive, "one": one, "replace": replace, "sensitive": sensitive,
 		"startswith": startsWith, "strcontains": contains, "sum": sum, "textdecodebase64": textDecodeBase64,
 		"textencodebase64": textEncodeBase64, "timecmp": timeCompare, "transpose": transpose, "urlencode": urlEncode,
 		"uuidv5": uuidv5, "yamldecode": yamlDecode, "yamlencode": yamlEncode,

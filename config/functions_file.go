@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -185,7 +186,7 @@ func (r *reader) fillTemplate(text string, vars map[string]cty.Value) (cty.Value
 			return convert.Convert(v, cty.String)
 		}
 	}
-	d := found.Errs()[0].(*hcl.Diagnostic)
+	d := found[slices.IndexFunc(found, func(d *hcl.Diagnostic) bool { return d.Severity == hcl.DiagError })]
 	at := ""
 	if d.Subject != nil {
 		at = fmt.Sprintf("line %d of ", d.Subject.Start.Line)

@@ -2,14 +2,11 @@ package config
 
 import (
 	"crypto/md5"
-	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 
 	"github.com/zclconf/go-cty/cty"
@@ -72,39 +69,3 @@ var uuidv5 = function.New(&function.Spec{
 		return cty.StringVal(fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])), nil
 	},
 })
-
-// rsaDecrypt undoes PKCS #1 v1.5. What it gives is hidden, and errors do not quote the arguments.
-var rsaDecrypt = function.New(&function.Spec{
-	Description: "the text behind an RSA ciphertext in Base64 (PKCS #1 v1.5), by a private key in PEM; hidden",
-	Params:      []function.Parameter{{Name: "ciphertext", Type: cty.String}, {Name: "privatekey", Type: cty.String}},
-	Type:        function.StaticReturnType(cty.String),
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		cipher, err := base64.StdEncoding.DecodeString(args[0].AsString())
-		if err != nil {
-			return cty.NilVal, function.NewArgErrorf(0, "it is not Base64")
-		}
-		key := rsaKey([]byte(args[1].AsString()))
-		if key == nil {
-			return cty.NilVal, function.NewArgErrorf(1, "it is not a private RSA key in PEM without a passphrase")
-		}
-		text, err := rsa.DecryptPKCS1v15(nil, key, cipher)
-		if err != nil {
-			return cty.NilVal, function.NewArgErrorf(0, "the key does not decrypt it")
-		}
-		return cty.StringVal(string(text)).Mark(sensitiveMark), nil
-	},
-})
-
-// rsaKey reads a private key in PEM (PKCS #1 or PKCS #8); nil: it is none.
-func rsaKey(text []byte) *rsa.PrivateKey {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key
-	}
-	parsed, _ := x509.ParsePKCS8PrivateKey(block.Bytes) // nil when it is none
-	key, _ := parsed.(*rsa.PrivateKey)
-	return key
-}

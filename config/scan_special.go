@@ -69,9 +69,9 @@ func explainFunction(d diag.Diagnostic) diag.Diagnostic {
 	_, rest, _ := strings.Cut(d.Detail, `"`)
 	name, _, _ := strings.Cut(rest, `"`)
 	d.Detail = fmt.Sprintf("There is no function %q.", name)
-	if hint, refused := refusedFunctions[name]; refused {
-		d.Summary, d.Hint = "Function that cannot be called", hint
-		d.Detail = fmt.Sprintf("%s is not here: the same files and variables give the same plan.", name)
+	if f, ok := refusedFunctions[name]; ok {
+		d.Summary, d.Hint = "Function that cannot be called", f.instead
+		d.Detail = fmt.Sprintf("%s is not here: %s.", name, f.why)
 		return d
 	}
 	d.Hint = didYouMean(name, functionNames, "")
