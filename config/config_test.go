@@ -277,7 +277,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(data, &documents); err != nil {
 		t.Fatal(err)
 	}
-	if len(documents) != 3+len(resource.Kinds) {
+	if len(documents) != 5+len(resource.Kinds) {
 		t.Errorf("%d documents", len(documents))
 	}
 	var walk func(path string, d Document)

@@ -49,7 +49,7 @@ func (r *reader) addOutput(b *hclsyntax.Block) {
 		r.known(attr, []string{"value", "description", "sensitive"}, "an output")
 	}
 	for _, inner := range b.Body.Blocks {
-		r.fail(inner.TypeRange, "Unexpected block", "", "An output holds no blocks.")
+		r.fail(inner.TypeRange, "Unexpected block", "Write conditions in a check block.", "An output holds no blocks.")
 	}
 	o.described = r.literalText(b.Body.Attributes["description"])
 	o.hidden = r.literalBool(b.Body.Attributes["sensitive"], false)
@@ -97,22 +97,13 @@ func (c *Config) Outputs(computed map[resource.Address]map[string]any, final boo
 	return outs, list
 }
 
-// evaluateOutputs runs in a world of its own, in which resources have their computed attributes too.
+// evaluateOutputs evaluates the outputs with what is known of computed attributes.
 func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) ([]Output, diag.List) {
-	w := *r
-	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
-	w.given = computed
-	needed := r.neededByOutputs()
-	for _, n := range r.sorted {
-		if !needed[n.id] {
-			continue
-		}
-		if n.attr != nil {
-			w.evaluateNode(n)
-		} else {
-			w.values[n.id] = w.withComputed(n, r.values[n.id])
-		}
+	var refs []reference
+	for _, o := range r.outputs {
+		refs = append(refs, o.refs...)
 	}
+	w := r.world(computed, refs)
 	var outs []Output
 	for _, o := range r.outputList() {
 		if o.value == nil {
@@ -125,23 +116,36 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 	return outs, w.diags
 }
 
-func (r *reader) neededByOutputs() map[string]bool {
+// world is a reader of its own, in which the resources that refs need have their computed attributes too.
+func (r *reader) world(computed map[resource.Address]map[string]any, refs []reference) *reader {
+	w := *r
+	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
+	w.given, w.completed = computed, map[resource.Address]cty.Value{}
 	needed := map[string]bool{}
-	var add func(refs []reference)
-	add = func(refs []reference) {
-		for _, ref := range refs {
-			if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
-				needed[ref.id] = true
-				if n.attr != nil {
-					add(n.refs)
-				}
+	r.addNeeded(needed, refs)
+	for _, n := range r.sorted {
+		if !needed[n.id] {
+			continue
+		}
+		if n.attr != nil {
+			w.evaluateNode(n)
+		} else {
+			w.values[n.id] = w.withComputed(n, r.values[n.id])
+		}
+	}
+	return &w
+}
+
+// addNeeded collects the nodes that refs name, directly or through local values.
+func (r *reader) addNeeded(needed map[string]bool, refs []reference) {
+	for _, ref := range refs {
+		if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
+			needed[ref.id] = true
+			if n.attr != nil {
+				r.addNeeded(needed, n.refs)
 			}
 		}
 	}
-	for _, o := range r.outputs {
-		add(o.refs)
-	}
-	return needed
 }
 
 func (r *reader) evaluateOutput(o *output) (Output, bool) {
@@ -221,8 +225,14 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	if !v.IsKnown() {
 		return cty.UnknownVal(ty)
 	}
-	attrs := v.AsValueMap()
+	if ty.Equals(kindTypes[false][kind]) {
+		return v
+	}
 	addr, _ := identityOf(v)
+	if done, ok := r.completed[addr]; ok {
+		return done
+	}
+	attrs := v.AsValueMap()
 	s := kindSpecs[kind]
 	for _, a := range s.args {
 		if len(a.refs) > 0 {
@@ -237,7 +247,8 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 			}
 		}
 	}
-	return cty.ObjectVal(attrs)
+	r.completed[addr] = cty.ObjectVal(attrs)
+	return r.completed[addr]
 }
 
 func computedValue(raw any, want cty.Type) (cty.Value, error) {

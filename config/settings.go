@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -93,9 +95,8 @@ var troveSpec = &spec{
 }
 
 var providerSpec = &spec{
-	doc: "How to reach an OpenStack. What is not given comes from OS_* and clouds.yaml.",
+	doc: "How to reach an OpenStack. What is not given comes from OS_* and clouds.yaml. A second label is an alias, for instances that say provider = openstack.ALIAS.",
 	args: []argument{
-		{name: "alias", later: true, doc: "A second provider."},
 		{name: "cloud", typ: cty.String, doc: "The entry of clouds.yaml."},
 		{name: "region", typ: cty.String, doc: "The region."},
 		{name: "auth_url", typ: cty.String, doc: "The address of Keystone."},
@@ -154,9 +155,10 @@ func (r *reader) settings() {
 	for _, b := range r.blocks.providers {
 		r.readProvider(b)
 	}
-	if len(r.providers) == 0 {
-		r.providers = []Provider{{Args: map[string]string{}}}
+	if !slices.ContainsFunc(r.providers, func(p Provider) bool { return p.Alias == "" }) {
+		r.providers = append(r.providers, Provider{Args: map[string]string{}})
 	}
+	slices.SortFunc(r.providers, func(a, b Provider) int { return cmp.Compare(a.Alias, b.Alias) })
 	if b := r.blocks.guest; b != nil {
 		r.readGuest(b)
 	}
@@ -193,16 +195,11 @@ func (r *reader) checkVersion(f *form) {
 }
 
 func (r *reader) readProvider(b *hclsyntax.Block) {
-	if b.Labels[0] != "openstack" {
-		r.fail(b.LabelRanges[0], "Unknown provider", "Write provider \"openstack\".", "There is no provider %q.", b.Labels[0])
-		return
-	}
-	if len(r.providers) > 0 {
-		r.duplicate(b.DefRange(), r.blocks.providers[0].DefRange(), "a provider block")
-		return
-	}
 	f := r.fill(b, providerSpec)
 	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Range: place(b.DefRange())}
+	if len(b.Labels) > 1 {
+		p.Alias = b.Labels[1]
+	}
 	for _, a := range providerSpec.args {
 		if a.later || !f.has(a.name) {
 			continue

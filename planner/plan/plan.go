@@ -43,7 +43,9 @@ type Plan struct {
 	Orphans    []Object    `json:"orphans,omitempty"`
 	Conditions []Condition `json:"conditions,omitempty"`
 	Outputs    []Output    `json:"outputs,omitempty"`
-	Unchanged  int         `json:"unchanged"` // resources with nothing to do
+	// Checks is what the conditions of the configuration came to, sorted by address, check blocks last.
+	Checks    []resource.Check `json:"checks,omitempty"`
+	Unchanged int              `json:"unchanged"` // resources with nothing to do
 }
 
 // Cloud is the first line of every plan.

@@ -178,7 +178,7 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 	op.prior, op.seen.Seen = e.Session.Snapshot(), nil // what was seen before the apply is no longer so
 	outputs, list := op.finalOutputs()
 	op.view.Applied(p.Mode, result, outputs)
-	return op.report(list)
+	return op.report(append(list, op.finalChecks()...))
 }
 
 // failures turns the error of an apply, perhaps of a saved plan, into one diagnostic for each step that failed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trovectl/trovectl/config"
@@ -198,6 +199,7 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		return p, list
 	}
 	outputs, more := op.outputChanges()
-	p.Outputs = outputs
-	return p, append(list, more...)
+	checks, failed := op.plannedChecks(p)
+	p.Outputs, p.Checks = outputs, checks
+	return p, slices.Concat(list, more, failed)
 }

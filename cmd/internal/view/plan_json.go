@@ -17,7 +17,7 @@ type planJSON struct {
 	ResourceChanges []resourceJSON        `json:"resource_changes"`
 	OutputChanges   map[string]changeJSON `json:"output_changes"`
 	PriorState      map[string]any        `json:"prior_state"`
-	Checks          []any                 `json:"checks"`
+	Checks          []conditionsJSON      `json:"checks"`
 	Applyable       bool                  `json:"applyable"`
 	Complete        bool                  `json:"complete"`
 	Errored         bool                  `json:"errored"`
@@ -75,7 +75,7 @@ func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 	out := planJSON{
 		FormatVersion: "1.2", ResourceDrift: driftsOf(p), ResourceChanges: changesOf(p), OutputChanges: map[string]changeJSON{},
 		PriorState: map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": priorOf(p)}},
-		Checks:     []any{}, Applyable: !p.Empty(), Complete: true,
+		Checks:     checksOf(p.Checks), Applyable: !p.Empty(), Complete: true,
 		Ours: oursJSON{
 			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
