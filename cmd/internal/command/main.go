@@ -43,6 +43,7 @@ func Main(args []string, streams Streams, environ []string) int {
 		return complain(streams, err)
 	}
 	m := newMeta(streams, env, dir)
+	defer m.close()
 	app := &cli.CLI{
 		Name: "trovectl", Args: args, Version: "trovectl " + Version, Commands: m.commands(),
 		HelpWriter: streams.Out, ErrorWriter: streams.Err, HelpFunc: help,

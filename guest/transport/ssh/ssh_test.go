@@ -20,11 +20,20 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
+	transporttest.Run(t, reachedBy(func(*testing.T) *ssh.Dialer { return &ssh.Dialer{} }))
+}
+
+func TestContractThroughBastion(t *testing.T) {
+	transporttest.Run(t, reachedBy(func(t *testing.T) *ssh.Dialer { return startBastion(t).dialer(t) }))
+}
+
+// reachedBy starts guests of the contract that are reached by a dialer of their own.
+func reachedBy(newDialer func(*testing.T) *ssh.Dialer) transporttest.Start {
+	return func(t *testing.T, handler guest.Handler) transporttest.Guest {
 		host, client := newKey(t, 1), newKey(t, 2)
 		stream := transporttest.NewStreamServer(t, handler)
 		server := startSSHD(t, host, client.PublicKey(), servedBy(stream))
-		dialer := &ssh.Dialer{}
+		dialer := newDialer(t)
 		return transporttest.Guest{
 			Dial: func(ctx context.Context) (guest.Carrier, error) {
 				carrier, err := dialer.Dial(ctx, targetOf(server, client, host.PublicKey()))
@@ -39,7 +48,7 @@ func TestContract(t *testing.T) {
 			},
 			Garble: stream.Garble,
 		}
-	})
+	}
 }
 
 func wantUnreachable(t *testing.T, err error, words ...string) {
@@ -221,61 +230,4 @@ func TestKeepAliveNoticesASilentPeer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	wantUnreachable(t, ping(ctx, carrier, "a"), "dropped")
-}
-
-func TestBastion(t *testing.T) {
-	host, client, jumpHost, jumpClient := newKey(t, 1), newKey(t, 2), newKey(t, 3), newKey(t, 4)
-	server := startSSHD(t, host, client.PublicKey(), serving(t, &transporttest.Recorder{}))
-	jump := startSSHD(t, jumpHost, jumpClient.PublicKey(), nil)
-	jump.jumps = true
-	newDialer := func() *ssh.Dialer {
-		d := &ssh.Dialer{Timeout: 2 * time.Second, Bastion: &ssh.Bastion{
-			Address: jump.address, User: "ci", HostKey: jumpHost.PublicKey(), Signers: []xssh.Signer{jumpClient},
-		}}
-		t.Cleanup(func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return d
-	}
-	target := targetOf(server, client, host.PublicKey())
-
-	t.Run("guests share one connection", func(t *testing.T) {
-		dialer, before := newDialer(), jump.accepted.Load()
-		for i := range 3 {
-			carrier, err := dialTo(t, dialer, target)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := ping(t.Context(), carrier, fmt.Sprint("a", i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := jump.accepted.Load() - before; n != 1 {
-			t.Errorf("%d connections to the bastion, want 1", n)
-		}
-	})
-	t.Run("a lost bastion is found again", func(t *testing.T) {
-		carrier, err := dialTo(t, newDialer(), target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		jump.dropAll()
-		if err := ping(t.Context(), carrier, "b"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Run("its host key is pinned", func(t *testing.T) {
-		dialer := newDialer()
-		dialer.Bastion.HostKey = host.PublicKey()
-		_, err := dialTo(t, dialer, target)
-		wantUnreachable(t, err, target.Address, jump.address, "host key mismatch")
-	})
-	t.Run("a guest that is away is named", func(t *testing.T) {
-		away := target
-		away.Address = "127.0.0.1:1"
-		_, err := dialTo(t, newDialer(), away)
-		wantUnreachable(t, err, away.Address, jump.address, "refused")
-	})
 }
