@@ -15,28 +15,27 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
+	"github.com/trovectl/trovectl/guest/transport/ssh/sshtest"
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
 )
 
 // A bastion forwards connections for the holder of one key.
 type bastion struct {
-	*sshd
+	*sshtest.Server
 	key xssh.Signer
 }
 
 func startBastion(t *testing.T) *bastion {
 	t.Helper()
 	key := newKey(t, 4)
-	server := startSSHD(t, newKey(t, 3), key.PublicKey(), nil)
-	server.jumps = true
-	return &bastion{server, key}
+	return &bastion{start(t, sshtest.Options{HostKey: newKey(t, 3), Allowed: key.PublicKey(), Jumps: true}), key}
 }
 
 // dialer reaches guests over the bastion.
 func (b *bastion) dialer(t *testing.T) *ssh.Dialer {
 	t.Helper()
 	d := &ssh.Dialer{Timeout: 2 * time.Second, Bastion: &ssh.Bastion{
-		Address: b.address, User: "ci", HostKey: (*b.hostKey.Load()).PublicKey(),
+		Address: b.Address, User: "ci", HostKey: b.HostKey().PublicKey(),
 		Signers: func() ([]xssh.Signer, error) { return []xssh.Signer{b.key}, nil },
 	}}
 	t.Cleanup(func() {
@@ -67,7 +66,7 @@ func TestBastionIsSharedByGuests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := jump.accepted.Load(); n != 1 {
+	if n := jump.Accepted(); n != 1 {
 		t.Errorf("%d connections to the bastion, want 1", n)
 	}
 }
@@ -83,7 +82,7 @@ func TestBastionThatWasLostIsFoundAgain(t *testing.T) {
 		}
 		carriers = append(carriers, carrier)
 	}
-	jump.dropAll()
+	jump.DropAll()
 	done := make(chan error, len(carriers))
 	for i, carrier := range carriers {
 		go func() { done <- ping(t.Context(), carrier, fmt.Sprint("b", i)) }()
@@ -93,7 +92,7 @@ func TestBastionThatWasLostIsFoundAgain(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := jump.accepted.Load(); n != 2 {
+	if n := jump.Accepted(); n != 2 {
 		t.Errorf("%d connections to the bastion, want 2", n)
 	}
 	if err := dialer.Close(); err != nil {
@@ -122,7 +121,7 @@ func TestBastionHostKeysOfEveryType(t *testing.T) {
 				t.Fatal(err)
 			}
 			jump := startBastion(t)
-			jump.hostKey.Store(&signer)
+			jump.SetHostKey(signer)
 			carrier, err := dialTo(t, jump.dialer(t), target)
 			if err != nil {
 				t.Fatal(err)
@@ -136,9 +135,9 @@ func TestBastionHostKeysOfEveryType(t *testing.T) {
 
 func TestBastionThatCannotBeReached(t *testing.T) {
 	jump, target := startBastion(t), startGuest(t)
-	stage := "connecting to the bastion " + jump.address + ", which is on the way to the guest at " + target.Address
+	stage := "connecting to the bastion " + jump.Address + ", which is on the way to the guest at " + target.Address
 	gone := startBastion(t)
-	gone.stop()
+	gone.Stop()
 	for name, test := range map[string]struct {
 		change func(*ssh.Bastion)
 		words  []string
@@ -160,7 +159,7 @@ func TestBastionThatCannotBeReached(t *testing.T) {
 			},
 			[]string{stage, "the ssh agent went home"},
 		},
-		"nobody there": {func(b *ssh.Bastion) { b.Address = gone.address }, []string{"bastion " + gone.address, "refused"}},
+		"nobody there": {func(b *ssh.Bastion) { b.Address = gone.Address }, []string{"bastion " + gone.Address, "refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dialer := jump.dialer(t)
@@ -175,7 +174,7 @@ func TestGuestBehindBastionThatIsAway(t *testing.T) {
 	jump, target := startBastion(t), startGuest(t)
 	target.Address = "127.0.0.1:1"
 	_, err := dialTo(t, jump.dialer(t), target)
-	wantUnreachable(t, err, "connecting to the guest at 127.0.0.1:1 by way of the bastion "+jump.address, "refused")
+	wantUnreachable(t, err, "connecting to the guest at 127.0.0.1:1 by way of the bastion "+jump.Address, "refused")
 }
 
 func TestSilentBastionIsNoticed(t *testing.T) {
@@ -186,11 +185,11 @@ func TestSilentBastionIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jump.mute.Store(true)
+	jump.Mute()
 	// The bastion answers no sign of life any more: its connection is given up, and made again.
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for call := 0; jump.accepted.Load() < 2; call++ {
+	for call := 0; jump.Accepted() < 2; call++ {
 		var unreachable *guest.Error
 		if err := ping(ctx, carrier, fmt.Sprint(call)); err != nil && !errors.As(err, &unreachable) {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
+	"github.com/trovectl/trovectl/guest/transport/ssh/sshtest"
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
 )
 
@@ -43,7 +44,7 @@ func reachedBy(newDialer func(*testing.T) *ssh.Dialer) transporttest.Start {
 				return carrier, nil
 			},
 			Kill: func() {
-				server.stop()
+				server.Stop()
 				stream.Kill()
 			},
 			Garble: stream.Garble,
@@ -75,7 +76,7 @@ func TestHostKeyGenerations(t *testing.T) {
 	if got := carrier.HostKey(); got != 1 {
 		t.Errorf("host key %d was seen, want 1", got)
 	}
-	server.hostKey.Store(&second)
+	server.SetHostKey(second)
 	if err := ping(t.Context(), carrier, "a"); err != nil {
 		t.Errorf("the old connection ended with the rotation: %v", err)
 	}
@@ -97,7 +98,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	defer func() { _ = silent.Close() }()
 	gone := startSSHD(t, host, client.PublicKey(), nil)
-	gone.stop()
+	gone.Stop()
 
 	good := targetOf(server, client, host.PublicKey())
 	for name, test := range map[string]struct {
@@ -106,15 +107,15 @@ func TestUnreachable(t *testing.T) {
 	}{
 		"another host key": {
 			func(g *ssh.Target) { g.HostKeys = []xssh.PublicKey{stranger.PublicKey()} },
-			[]string{server.address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
+			[]string{server.Address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
 				xssh.FingerprintSHA256(stranger.PublicKey())},
 		},
 		"our key is refused": {
 			func(g *ssh.Target) { g.Signers = []xssh.Signer{stranger} },
-			[]string{server.address, "refuses every key"},
+			[]string{server.Address, "refuses every key"},
 		},
-		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.address, "no host key"}},
-		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.address }, []string{gone.address, "refused"}},
+		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.Address, "no host key"}},
+		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.Address }, []string{gone.Address, "refused"}},
 		"no greeting": {
 			func(g *ssh.Target) { g.Address = silent.Addr().String() },
 			[]string{silent.Addr().String(), "no answer in time", "300ms"},
@@ -135,12 +136,12 @@ func TestUnreachable(t *testing.T) {
 
 func TestDroppedCallIsSentAgainOnce(t *testing.T) {
 	host, client := newKey(t, 1), newKey(t, 2)
-	var server *sshd
+	var server *sshtest.Server
 	var drops atomic.Int32
 	recorder := &transporttest.Recorder{}
 	recorder.Do = func(_ context.Context, r guest.Request) (any, error) {
 		if drops.Add(-1) >= 0 {
-			server.dropAll() // after the effect, before the reply
+			server.DropAll() // after the effect, before the reply
 		}
 		return r.ID, nil
 	}
@@ -156,11 +157,11 @@ func TestDroppedCallIsSentAgainOnce(t *testing.T) {
 	if n := recorder.Effects("once"); n != 1 {
 		t.Errorf("%d effects, want 1", n)
 	}
-	if n := server.accepted.Load(); n != 2 {
+	if n := server.Accepted(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
-	server.stop()
-	wantUnreachable(t, ping(t.Context(), carrier, "late"), server.address, "dropped")
+	server.Stop()
+	wantUnreachable(t, ping(t.Context(), carrier, "late"), server.Address, "dropped")
 }
 
 func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
@@ -169,12 +170,12 @@ func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
 	var together sync.WaitGroup
 	together.Add(calls)
 	recorder := &transporttest.Recorder{}
-	var server *sshd
+	var server *sshtest.Server
 	var once sync.Once
 	recorder.Do = func(context.Context, guest.Request) (any, error) {
 		together.Done()
 		together.Wait()
-		once.Do(server.dropAll)
+		once.Do(server.DropAll)
 		return 1, nil
 	}
 	server = startSSHD(t, host, client.PublicKey(), serving(t, recorder))
@@ -191,7 +192,7 @@ func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
 		})
 	}
 	work.Wait()
-	if n := server.accepted.Load(); n != 2 {
+	if n := server.Accepted(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
 }
@@ -206,7 +207,7 @@ func TestCommandThatFailsSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantUnreachable(t, ping(t.Context(), carrier, "a"), server.address, "127", "trove-guestagent: not found")
+	wantUnreachable(t, ping(t.Context(), carrier, "a"), server.Address, "127", "trove-guestagent: not found")
 }
 
 func TestKeepAliveNoticesASilentPeer(t *testing.T) {
@@ -224,8 +225,8 @@ func TestKeepAliveNoticesASilentPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() {
-		server.mute.Store(true)
-		_ = server.listener.Close()
+		server.Mute()
+		server.StopListening()
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
