@@ -31,6 +31,7 @@ type Server struct {
 	listener net.Listener
 	hostKey  atomic.Pointer[ssh.Signer]
 	accepted atomic.Int32
+	jumped   atomic.Int32
 	mute     atomic.Bool
 
 	mu    sync.Mutex
@@ -58,6 +59,11 @@ func (s *Server) SetHostKey(key ssh.Signer) { s.hostKey.Store(&key) }
 
 // Accepted counts the connections that proved their key.
 func (s *Server) Accepted() int { return int(s.accepted.Load()) }
+
+// Counted tells how many connections proved their key since the last time, and how many were made from here.
+func (s *Server) Counted() (accepted, jumped int) {
+	return int(s.accepted.Swap(0)), int(s.jumped.Swap(0))
+}
 
 // Mute leaves every sign of life unanswered from now on.
 func (s *Server) Mute() { s.mute.Store(true) }
@@ -174,6 +180,7 @@ func (s *Server) forward(asked ssh.NewChannel) {
 		_ = conn.Close()
 		return
 	}
+	s.jumped.Add(1)
 	go ssh.DiscardRequests(requests)
 	s.work.Go(func() {
 		_, _ = io.Copy(conn, channel)
