@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
 
@@ -143,6 +145,7 @@ type Document struct {
 	Label     string             `json:"label,omitempty"`
 	Repeats   bool               `json:"repeats,omitempty"`
 	Required  bool               `json:"required,omitempty"`
+	Later     bool               `json:"not_available_yet,omitempty"`
 	Doc       string             `json:"doc"`
 	Arguments []DocumentArgument `json:"arguments"`
 	Blocks    []Document         `json:"blocks,omitempty"`
@@ -160,6 +163,9 @@ type DocumentArgument struct {
 	Effect    string `json:"effect,omitempty"`
 	Doc       string `json:"doc"`
 }
+
+// FunctionNames lists the functions of expressions, sorted.
+func FunctionNames() []string { return slices.Clone(functionNames) }
 
 // Schema lists every block that holds arguments: trove, provider, guest, then the kinds. It encodes to JSON.
 func Schema() any {
@@ -194,7 +200,7 @@ func describeNested(b nested) Document {
 		s = &spec{}
 	}
 	d := document(b.name, b.label, s)
-	d.Repeats, d.Required = b.many, b.required
+	d.Repeats, d.Required, d.Later = b.many, b.required, b.later
 	if b.doc != "" {
 		d.Doc = b.doc
 	}

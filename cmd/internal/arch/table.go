@@ -66,6 +66,8 @@ var rooms = []row{
 
 	{"cmd/internal/view", with(floor0, "planner/plan", "executor", "state"), "views show data"},
 	{"cmd/internal/arch", nil, "the rules rest on nothing that they judge"},
+	{"cmd/internal/reference", with(floor0, "config", "cmd/internal/command"), "reference pages are written from the code"},
+	{"cmd/internal/reference/generate", []string{"cmd/internal/reference"}, "a main decides nothing"},
 	{"cmd/internal/command", []string{"..."}, "the place where implementations are chosen"},
 	{"cmd/trovectl", []string{"cmd/internal/command"}, "a main chooses nothing"},
 	{

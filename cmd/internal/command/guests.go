@@ -22,6 +22,9 @@ type guests struct {
 }
 
 func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, error) {
+	if settings.SSH != nil && settings.SSH.User != guest.AgentUser {
+		return nil, fmt.Errorf("user = %q in transport \"ssh\": the account in a guest is always %q; leave user out (the one for the bastion stands in its own block)", settings.SSH.User, guest.AgentUser)
+	}
 	dialer := &ssh.Dialer{}
 	if settings.SSH != nil && settings.SSH.Bastion != nil {
 		bastion, err := m.newBastion(settings.SSH)
