@@ -24,7 +24,9 @@ func (p *page) heading(level int, format string, args ...any) {
 	p.line("")
 }
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *page) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p, format+"\n", args...) // a builder takes everything
+}
 
 // table writes rows below a head, without the columns that are empty; nothing when there are no rows.
 func (p *page) table(head []string, rows [][]string) {
