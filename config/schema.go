@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
 
@@ -163,9 +161,6 @@ type DocumentArgument struct {
 	Effect    string `json:"effect,omitempty"`
 	Doc       string `json:"doc"`
 }
-
-// FunctionNames lists the functions of expressions, sorted.
-func FunctionNames() []string { return slices.Clone(functionNames) }
 
 // Schema lists every block that holds arguments: trove, provider, guest, then the kinds. It encodes to JSON.
 func Schema() any {

@@ -66,14 +66,14 @@ var rooms = []row{
 
 	{"cmd/internal/view", with(floor0, "planner/plan", "executor", "state"), "views show data"},
 	{"cmd/internal/arch", nil, "the rules rest on nothing that they judge"},
-	{"cmd/internal/reference", with(floor0, "config", "cmd/internal/command"), "reference pages are written from the code"},
-	{"cmd/internal/reference/generate", []string{"cmd/internal/reference"}, "a main decides nothing"},
 	{"cmd/internal/command", []string{"..."}, "the place where implementations are chosen"},
 	{"cmd/trovectl", []string{"cmd/internal/command"}, "a main chooses nothing"},
 	{
 		"cmd/trove-guestagent", []string{"guest", "guest/agent", "guest/engine/all", "guest/transport/*"},
 		"the agent's binary is the guest and nothing else",
 	},
+	{"cmd/internal/reference", with(floor0, "config", "cmd/internal/command"), "reference pages are written from the code"},
+	{"cmd/internal/reference/generate", []string{"cmd/internal/reference"}, "a main decides nothing"},
 }
 
 // theirs says which packages may import a module or package of others, and why no more. A dependency without a row is a

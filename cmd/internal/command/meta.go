@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/term"
@@ -35,18 +34,6 @@ func newMeta(streams Streams, e env, dir string) *Meta {
 	return &Meta{
 		streams: streams, env: e, dir: dir, log: newLogger(e, streams.Err),
 		view: &view.Human{Out: streams.Out, Err: streams.Err, Color: colorful(streams.Out, e), Width: width(streams.Out)},
-	}
-}
-
-// atEnd names what is closed when the command is over.
-func (m *Meta) atEnd(closer func() error) { m.closers = append(m.closers, closer) }
-
-// close ends what is still open, the latest first. Nothing rests on how it goes: the command has said what it did.
-func (m *Meta) close() {
-	for _, closer := range slices.Backward(m.closers) {
-		if err := closer(); err != nil {
-			m.log.Debug("closing at the end", "error", err)
-		}
 	}
 }
 
