@@ -20,7 +20,7 @@ func commands(p *page) {
 		p.heading(2, "%s", c.Words)
 		p.line("%s.", c.Synopsis)
 		p.line("")
-		p.line("    %s", c.Usage)
+		p.line("```\n%s\n```", c.Usage)
 		rows := [][]string{}
 		for _, o := range c.Options {
 			rows = append(rows, []string{code("-" + o.Name), code(o.Default), o.Doc})

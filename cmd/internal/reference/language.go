@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 func language(p *page) {
@@ -33,7 +34,7 @@ func language(p *page) {
 func split(all []config.Document) (documents []config.Document, everywhere config.Document) {
 	kinds, arguments, blocks := 0, map[string]int{}, map[string]int{}
 	for _, d := range all {
-		if d.Label != "NAME" {
+		if !isKind(d) {
 			continue
 		}
 		kinds++
@@ -47,7 +48,7 @@ func split(all []config.Document) (documents []config.Document, everywhere confi
 	common := func(a config.DocumentArgument) bool { return arguments[a.Name] == kinds }
 	commonBlock := func(b config.Document) bool { return blocks[b.Name] == kinds }
 	for _, d := range all {
-		if d.Label == "NAME" {
+		if isKind(d) {
 			everywhere = config.Document{
 				Doc: "Beside the arguments of its own.", Arguments: only(d.Arguments, common), Blocks: only(d.Blocks, commonBlock),
 			}
@@ -58,6 +59,8 @@ func split(all []config.Document) (documents []config.Document, everywhere confi
 	}
 	return documents, everywhere
 }
+
+func isKind(d config.Document) bool { return resource.Kind(d.Name).Known() }
 
 func only[T any](all []T, keep func(T) bool) (out []T) {
 	for _, one := range all {
