@@ -56,6 +56,28 @@ func TestVariablesAreDocumented(t *testing.T) {
 	}
 }
 
+// TestCodesAreExplained: whoever looks for the code of a diagnostic finds it in the page on troubles.
+func TestCodesAreExplained(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "website/troubleshooting.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, found := regexp.MustCompile(`(?:Code: |\b[Ww]arnf?\(|code, detail :?= |Code = diag\.\w+, )"([a-z]+(?:-[a-z]+)*)"`), 0
+	for _, room := range []string{"cmd/internal/command", "config", "planner"} {
+		for _, text := range sources(t, room) {
+			for _, one := range given.FindAllStringSubmatch(text, -1) {
+				found++
+				if !strings.Contains(string(page), "`"+one[1]+"`") {
+					t.Errorf("website/troubleshooting.md does not explain the code %s", one[1])
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d codes were found", found)
+	}
+}
+
 // sources are the texts of a room's files but its tests and what documents the names.
 func sources(t *testing.T, room string) (out []string) {
 	t.Helper()
