@@ -137,8 +137,8 @@ var guestSpec = &spec{
 	},
 	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{
-			{name: "private_key_file", typ: cty.String, doc: "The key. Default: an agent, or TROVE_SSH_KEY."},
-			{name: "user", typ: cty.String, doc: "Who logs in. Default \"" + defaultSSHUser + "\"."},
+			{name: "private_key_file", typ: cty.String, doc: "The caller's key for the bastion. TROVE_SSH_KEY wins over it; without both an ssh agent is asked. Keys for the guests are derived."},
+			{name: "user", typ: cty.String, doc: "The account in the guests: always \"" + defaultSSHUser + "\"."},
 			{name: "port", typ: cty.Number, doc: "Where the guests' SSH listens. Default 22."},
 			{name: "source_cidrs", typ: texts, doc: "Networks that may reach the agents; required for instances."},
 		},

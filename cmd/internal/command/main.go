@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -43,6 +44,7 @@ func Main(args []string, streams Streams, environ []string) int {
 		return complain(streams, err)
 	}
 	m := newMeta(streams, env, dir)
+	defer m.close()
 	app := &cli.CLI{
 		Name: "trovectl", Args: args, Version: "trovectl " + Version, Commands: m.commands(),
 		HelpWriter: streams.Out, ErrorWriter: streams.Err, HelpFunc: help,
@@ -164,5 +166,17 @@ func interruptible(warn func(string)) (soft, hard context.Context, stop func()) 
 		close(done)
 		cancelSoft()
 		cancelHard()
+	}
+}
+
+// atEnd names what is closed when the command is over.
+func (m *Meta) atEnd(closer func() error) { m.closers = append(m.closers, closer) }
+
+// close ends what is still open, the latest first. Nothing rests on how it goes: the command has said what it did.
+func (m *Meta) close() {
+	for _, closer := range slices.Backward(m.closers) {
+		if err := closer(); err != nil {
+			m.log.Debug("closing at the end", "error", err)
+		}
 	}
 }

@@ -25,6 +25,7 @@ type Meta struct {
 
 	answers *bufio.Reader // what was typed and not read yet
 	clouds  []connection  // that were opened
+	closers []func() error
 
 	compactWarnings bool
 }

@@ -60,7 +60,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 		return nil, append(list, cloudDiagnostic(err))
 	}
 	op.cloud = cloud
-	if op.guests, err = newGuests(op.ring, loaded.Guest, m.env); err != nil {
+	if op.guests, err = m.newGuests(op.ring, loaded.Guest); err != nil {
 		return nil, append(list, diag.Diagnostic{Severity: diag.Error, Summary: "The guests cannot be reached", Detail: err.Error()})
 	}
 	return op, nil
