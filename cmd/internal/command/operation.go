@@ -97,7 +97,7 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
 	}
 	if master.Created() {
-		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+		op.tell.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
 	}
 	op.ring = master.Ring(op.prior.Lineage)
 	if op.prior.KeyCheck == "" && f.saved != nil && f.saved.plan.Lineage == op.prior.Lineage {

@@ -35,7 +35,7 @@ func (op *operation) save(p *plan.Plan, f *flags) error {
 	}
 	text := fmt.Sprintf("\nSaved the plan to: %s\nIts digest: %s\n\nTo do exactly what it says: trovectl apply %s\n", f.out, plan.Digest(p), f.out)
 	if f.json { // standard output belongs to the JSON
-		op.view.Note(text)
+		op.tell.Note(strings.TrimSpace(text))
 		return nil
 	}
 	_, err = fmt.Fprint(op.streams.Out, text)
@@ -168,7 +168,7 @@ func (op *operation) consentSaved(ctx context.Context, saved *savedPlan, f *flag
 	if f.autoApprove || !op.interactive(f) {
 		return op.report(missing), false
 	}
-	op.view.Plan(saved.plan)
+	op.tell.Plan(saved.plan)
 	if !op.ask(ctx, saved.plan.Mode) {
 		return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(saved.plan.Mode)), false
 	}

@@ -91,20 +91,6 @@ func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 	return data, nil
 }
 
-// DriftJSON is the look at reality: drift in the form of a plan's resource_drift, and everything under "trovectl".
-func DriftJSON(p *plan.Plan) ([]byte, error) {
-	changes, gone := driftCounts(p)
-	return encode(map[string]any{
-		"format_version": "1.0",
-		"resource_drift": some(driftsOf(p)),
-		"summary":        map[string]int{"changed": changes, "gone": gone, "unknown": len(p.Unknown)},
-		"trovectl": map[string]any{
-			"cloud": p.Cloud, "state": p.State, "lineage": p.Lineage, "serial": p.Serial,
-			"unknown": some(p.Unknown), "unmanaged": some(p.Unmanaged), "orphans": some(p.Orphans), "conditions": some(p.Conditions),
-		},
-	})
-}
-
 // some makes an empty list of none, because consumers expect lists.
 func some[T any](all []T) []T {
 	if all == nil {

@@ -1,0 +1,203 @@
+package view
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner/plan"
+)
+
+// reportWidth is the columns of the texts in a report.
+const reportWidth = 100
+
+// maxMarkdown is how many bytes of steps a comment holds: forges refuse more than 64 KiB.
+const maxMarkdown = 56 << 10
+
+// PlanMarkdown is a plan for a comment in a review, in the dialect of GitHub and GitLab: the summary, and each step to be
+// opened, those that destroy first. What a comment has no room for is counted.
+func PlanMarkdown(p *plan.Plan) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "### trovectl %s: %s\n\n%s\n", planWord(p.Mode), markdown(headline(p)), markdown(where(p)))
+	destructive, rest := destructiveFirst(p.Steps)
+	if n := len(destructive); n > 0 {
+		fmt.Fprintf(&b, "\n**%s destructive.**\n", count(n, "step")+verbBe(n))
+	}
+	left := 0
+	for _, s := range append(destructive, rest...) {
+		if left > 0 || b.Len() > maxMarkdown {
+			left++
+			continue
+		}
+		fmt.Fprintf(&b, "\n<details><summary>%s %s</summary>\n\n%s\n</details>\n", code(string(signOf(s.Action))), summaryOf(s), fenced(diffText(s)))
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "\n... and %s that this comment has no room for.\n", count(left, "more step"))
+	}
+	if notes := notesText(p); notes != "" && left == 0 {
+		fmt.Fprintf(&b, "\n<details><summary>What else was found</summary>\n\n%s\n</details>\n", fenced(notes))
+	}
+	return b.Bytes()
+}
+
+func verbBe(n int) string {
+	if n == 1 {
+		return " is"
+	}
+	return " are"
+}
+
+func planWord(mode plan.Mode) string {
+	if mode == plan.ModeDestroy {
+		return "destroy"
+	}
+	return "plan"
+}
+
+// headline is the summary of a plan, on one line.
+func headline(p *plan.Plan) string {
+	out := newPage(false, 10000)
+	summary(out, p)
+	return strings.TrimSpace(out.text.String())
+}
+
+// summaryOf is the title of a step, with what clients feel.
+func summaryOf(s plan.Step) string {
+	name, happens, _ := strings.Cut(strings.TrimPrefix(titleText(s), "# "), " will be ")
+	return code(name) + " will be " + markdown(happens) + ", " + markdown(string(s.Impact))
+}
+
+func titleText(s plan.Step) string {
+	out := newPage(false, reportWidth)
+	title(out, s)
+	return strings.TrimSpace(out.text.String())
+}
+
+// stepText is a step as a terminal shows it, without its title.
+func stepText(s plan.Step) string {
+	out := newPage(false, reportWidth)
+	step(out, s)
+	_, text, _ := strings.Cut(out.text.String(), "\n")
+	return text
+}
+
+// diffText is a step in the form of a diff: the sign of a line at its beginning, where forges colour it.
+func diffText(s plan.Step) string {
+	var b strings.Builder
+	for line := range strings.Lines(stepText(s)) {
+		blank := len(line) - len(strings.TrimLeft(line, " "))
+		rest := line[blank:]
+		switch {
+		case blank > 0 && (strings.HasPrefix(rest, "+ ") || strings.HasPrefix(rest, "- ")):
+			line = rest[:1] + line[:blank] + rest[2:]
+		case blank > 0 && strings.HasPrefix(rest, "~ "):
+			line = "!" + line[:blank] + rest[2:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// notesText is what the look found besides the steps, and the outputs that change.
+func notesText(p *plan.Plan) string {
+	out := newPage(false, reportWidth)
+	driftNote(out, p)
+	findings(out, p)
+	outputChanges(out, p.Outputs)
+	return strings.TrimLeft(out.text.String(), "\n")
+}
+
+// fenced puts text into a block that nothing in it can end.
+func fenced(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "diff\n" + text + fence + "\n"
+}
+
+//go:embed plan.html
+var planPage string
+
+var planTemplate = template.Must(template.New("plan").Parse(planPage))
+
+type htmlPlan struct {
+	Title, Where, Headline string
+	Signs                  []htmlCount
+	Impacts                []htmlCount
+	Steps                  []htmlStep
+	Notes                  []htmlLine
+}
+
+type htmlCount struct {
+	Word, Class string
+	Count       int
+}
+
+type htmlStep struct {
+	Title, Impact, Sign, Class string
+	Lines                      []htmlLine
+}
+
+type htmlLine struct{ Class, Text string }
+
+// PlanHTML is a plan as one page that needs nothing besides itself: no script, no font, no picture.
+func PlanHTML(p *plan.Plan) ([]byte, error) {
+	add, change, destroy := p.Counts()
+	page := htmlPlan{
+		Title: "trovectl " + planWord(p.Mode), Where: where(p), Headline: headline(p), Notes: htmlLines(notesText(p)),
+		Signs: []htmlCount{{"to add", "added", add}, {"to change", "changed", change}, {"to destroy", "removed", destroy}},
+	}
+	impacts := map[resource.Impact]int{}
+	destructive, rest := destructiveFirst(p.Steps)
+	for _, s := range append(destructive, rest...) {
+		impacts[s.Impact]++
+		page.Steps = append(page.Steps, htmlStep{
+			Title: strings.TrimPrefix(titleText(s), "# "), Impact: string(s.Impact), Sign: string(signOf(s.Action)), Class: classOf(signOf(s.Action)),
+			Lines: htmlLines(stepText(s)),
+		})
+	}
+	for _, impact := range []resource.Impact{resource.DataCopy, resource.Failover, resource.Restart, resource.Reload, resource.Online} {
+		if n := impacts[impact]; n > 0 {
+			page.Impacts = append(page.Impacts, htmlCount{Word: string(impact), Count: n})
+		}
+	}
+	var b bytes.Buffer
+	if err := planTemplate.Execute(&b, page); err != nil {
+		return nil, fmt.Errorf("writing the page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func classOf(s sign) string {
+	switch s {
+	case added:
+		return "added"
+	case removed:
+		return "removed"
+	case changed:
+		return "changed"
+	default:
+		return ""
+	}
+}
+
+// htmlLines gives each line of a text the class of its sign.
+func htmlLines(text string) []htmlLine {
+	var out []htmlLine
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		class, rest := "", strings.TrimLeft(line, " ")
+		if len(rest) > 1 && rest[1] == ' ' {
+			class = classOf(sign(rest[:1]))
+		}
+		if strings.HasPrefix(rest, "# ") {
+			class = "note"
+		}
+		out = append(out, htmlLine{class, line})
+	}
+	return out
+}
