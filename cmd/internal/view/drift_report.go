@@ -156,7 +156,7 @@ func label(s string) string {
 func (r DriftReport) Markdown() []byte {
 	var b bytes.Buffer
 	all := Findings(r.Plan)
-	fmt.Fprintf(&b, "### trovectl drift: %s\n\n%s\n\n", markdown(driftSummary(r.Plan)), markdown(where(r.Plan)))
+	fmt.Fprintf(&b, "### trovectl drift: %s\n\n%s\n\n", markdown(driftSummary(r.Plan)), code(where(r.Plan)))
 	if len(all) == 0 {
 		fmt.Fprintf(&b, "%s compared.\n", count(len(r.Recorded), "resource"))
 		return b.Bytes()
@@ -167,7 +167,7 @@ func (r DriftReport) Markdown() []byte {
 		if r.counts(f) {
 			kind = "**" + kind + "**"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", kind, code(f.subject()), markdown(f.Text))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", kind, code(f.subject()), code(f.Text))
 	}
 	fmt.Fprintf(&b, "\n%s compared. What is bold counts as drift.\n", count(len(r.Recorded), "resource"))
 	return b.Bytes()
@@ -191,8 +191,6 @@ func markdown(s string) string {
 			b.WriteString("&gt;")
 		case r == '&':
 			b.WriteString("&amp;")
-		case r == '@': // a mention would tell people
-			b.WriteString("&#64;")
 		case strings.ContainsRune("\\`*_{}[]|#~!$:", r):
 			fmt.Fprintf(&b, "&#%d;", r)
 		default:
@@ -202,5 +200,5 @@ func markdown(s string) string {
 	return b.String()
 }
 
-// code writes text in the type of a program.
+// code writes text in the type of a program, where forges neither link nor mention anybody.
 func code(s string) string { return "<code>" + markdown(s) + "</code>" }

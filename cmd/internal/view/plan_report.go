@@ -21,7 +21,7 @@ const maxMarkdown = 56 << 10
 // opened, those that destroy first. What a comment has no room for is counted.
 func PlanMarkdown(p *plan.Plan) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "### trovectl %s: %s\n\n%s\n", planWord(p.Mode), markdown(headline(p)), markdown(where(p)))
+	fmt.Fprintf(&b, "### trovectl %s: %s\n\n%s\n", planWord(p.Mode), markdown(headline(p)), code(where(p)))
 	destructive, rest := destructiveFirst(p.Steps)
 	if n := len(destructive); n > 0 {
 		fmt.Fprintf(&b, "\n**%s destructive.**\n", count(n, "step")+verbBe(n))
@@ -32,7 +32,7 @@ func PlanMarkdown(p *plan.Plan) []byte {
 			left++
 			continue
 		}
-		fmt.Fprintf(&b, "\n<details><summary>%s %s</summary>\n\n%s\n</details>\n", code(string(signOf(s.Action))), summaryOf(s), fenced(diffText(s)))
+		fmt.Fprintf(&b, "\n<details><summary>%s %s</summary>\n\n%s\n</details>\n", code(string(signOf(s.Action))), summaryOf(s), fenced(stepText(s)))
 	}
 	if left > 0 {
 		fmt.Fprintf(&b, "\n... and %s that this comment has no room for.\n", count(left, "more step"))
@@ -84,21 +84,27 @@ func stepText(s plan.Step) string {
 	return text
 }
 
-// diffText is a step in the form of a diff: the sign of a line at its beginning, where forges colour it.
-func diffText(s plan.Step) string {
+// fenced puts text into a block that nothing in it can end, in the form of a diff: the sign of a line at its beginning,
+// where forges colour it.
+func fenced(text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
 	var b strings.Builder
-	for line := range strings.Lines(stepText(s)) {
-		blank := len(line) - len(strings.TrimLeft(line, " "))
-		rest := line[blank:]
+	b.WriteString(fence + "diff\n")
+	for line := range strings.Lines(text) {
+		rest := strings.TrimLeft(line, " ")
+		blank := line[:len(line)-len(rest)]
 		switch {
-		case blank > 0 && (strings.HasPrefix(rest, "+ ") || strings.HasPrefix(rest, "- ")):
-			line = rest[:1] + line[:blank] + rest[2:]
-		case blank > 0 && strings.HasPrefix(rest, "~ "):
-			line = "!" + line[:blank] + rest[2:]
+		case blank != "" && (strings.HasPrefix(rest, "+ ") || strings.HasPrefix(rest, "- ")):
+			line = rest[:1] + blank + rest[1:]
+		case blank != "" && strings.HasPrefix(rest, "~ "):
+			line = "!" + blank + rest[1:]
 		}
 		b.WriteString(line)
 	}
-	return b.String()
+	return b.String() + fence + "\n"
 }
 
 // notesText is what the look found besides the steps, and the outputs that change.
@@ -108,15 +114,6 @@ func notesText(p *plan.Plan) string {
 	findings(out, p)
 	outputChanges(out, p.Outputs)
 	return strings.TrimLeft(out.text.String(), "\n")
-}
-
-// fenced puts text into a block that nothing in it can end.
-func fenced(text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fence + "diff\n" + text + fence + "\n"
 }
 
 //go:embed plan.html
