@@ -224,6 +224,13 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	attrs := v.AsValueMap()
 	addr, _ := identityOf(v)
 	s := kindSpecs[kind]
+	if r.recorded != nil {
+		was, known := r.recorded[addr]
+		if !known {
+			return cty.UnknownVal(ty)
+		}
+		s.asRecorded(attrs, was.Attributes, "")
+	}
 	for _, a := range s.args {
 		if len(a.refs) > 0 {
 			attrs[a.name] = r.complete(a.refs[0], attrs[a.name])

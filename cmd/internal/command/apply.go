@@ -182,7 +182,7 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 		op.tell.Applied(p.Mode, result, nil)
 		return exitOK
 	}
-	op.prior, op.seen.Seen = e.Session.Snapshot(), nil // what was seen before the apply is no longer so
+	op.prior = e.Session.Snapshot()
 	outputs, list := op.finalOutputs()
 	op.tell.Applied(p.Mode, result, outputs)
 	return op.report(list)

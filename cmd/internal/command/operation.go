@@ -188,10 +188,10 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		Mode: mode, DeleteOrphans: f.deleteOrphans, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
-	if list.HasErrors() || mode != plan.ModeApply {
+	if list.HasErrors() || mode == plan.ModeRefresh {
 		return p, list
 	}
-	outputs, more := op.outputChanges()
+	outputs, more := op.outputChanges(p)
 	p.Outputs = outputs
 	return p, append(list, more...)
 }

@@ -25,7 +25,7 @@ type savedPlan struct {
 // save writes a plan for a later apply. The file appears whole or not at all, readable by its owner alone: it holds no
 // secret, but it tells what there is.
 func (op *operation) save(p *plan.Plan, f *flags) error {
-	p.KeyCheck = op.ring.KeyCheck()
+	p.KeyCheck, p.Prior, p.Variables = op.ring.KeyCheck(), recordedIn(op.prior), op.config.Variables()
 	data, err := plan.Encode(p)
 	if err != nil {
 		return err
@@ -40,6 +40,14 @@ func (op *operation) save(p *plan.Plan, f *flags) error {
 	}
 	_, err = fmt.Fprint(op.streams.Out, text)
 	return err
+}
+
+func recordedIn(s *state.Snapshot) []plan.Recorded {
+	var out []plan.Recorded
+	for _, r := range s.Sorted() {
+		out = append(out, plan.Recorded{Address: r.Address, Body: plan.Body{Body: r.Body}, Computed: r.Computed})
+	}
+	return out
 }
 
 func writeWhole(path string, data []byte) (err error) {
@@ -87,7 +95,7 @@ func (m *Meta) showSaved(f *flags) int {
 		return m.report(list)
 	}
 	if f.json {
-		return m.printJSON(view.SavedPlanJSON(saved.plan, saved.digest))
+		return m.printJSON(view.PlanJSON(saved.plan, saved.digest))
 	}
 	m.view.Plan(saved.plan)
 	_, _ = fmt.Fprintf(m.streams.Out, "\nThe digest of this plan: %s\n", saved.digest)

@@ -96,7 +96,7 @@ func TestPlanGolden(t *testing.T) {
 				"color-80": text(true, 80, write),
 			}
 			made["drift"] = text(false, 80, func(h *Human) { h.Drift(p) })
-			made["json"] = indented(t)(PlanJSON(p))
+			made["json"] = indented(t)(PlanJSON(p, ""))
 			var lines bytes.Buffer
 			machine := &Machine{Out: &lines}
 			machine.Plan(p)
