@@ -171,7 +171,7 @@ func (r *reader) evaluateOutput(o *output) (Output, bool) {
 		r.fail(o.value.Expr.Range(), "Invalid value", "", "The output %q cannot be shown: %s.", o.name, err)
 		return out, false
 	}
-	out.Known = true
+	out.Known, out.Sensitive = true, out.Sensitive || r.holdsSecret(v)
 	return out, true
 }
 

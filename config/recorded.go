@@ -54,14 +54,15 @@ func (s *spec) asRecorded(attrs map[string]cty.Value, was resource.Attributes, p
 	}
 }
 
-// Variables are the values of the variables that are not sensitive, as encoding/json decodes them, by name.
+// Variables are the values of the variables that are not sensitive, as encoding/json decodes them, by name. One that is used
+// as a password is left out, whatever its block says.
 func (c *Config) Variables() map[string]any {
 	out := map[string]any{}
 	if c.reader == nil {
 		return out
 	}
 	for name, v := range c.reader.variables {
-		if v.sensitive || v.value == cty.NilVal || !v.value.IsWhollyKnown() || v.value.ContainsMarked() {
+		if v.sensitive || v.value == cty.NilVal || !v.value.IsWhollyKnown() || v.value.ContainsMarked() || c.reader.holdsSecret(v.value) {
 			continue
 		}
 		if value, err := toGo(v.value); err == nil {

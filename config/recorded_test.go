@@ -60,3 +60,30 @@ database "d" { instance = instance.later }
 		t.Errorf("%d outputs before, %d after", len(outs), len(after))
 	}
 }
+
+// TestVariablesAndOutputsKeepSecrets: what is used as a password is a secret, also where nobody said so.
+func TestVariablesAndOutputsKeepSecrets(t *testing.T) {
+	c := mustLoad(t, map[string]string{"a.trove.hcl": base + `
+variable "zones" { default = ["az1", 2] }
+variable "pw" { type = string }
+variable "hidden" {
+  type      = string
+  sensitive = true
+}
+user "u" {
+  instance = instance.orders
+  password = var.pw
+}
+output "leak" { value = "mysql://u:${var.pw}@${instance.orders.name}" }
+output "fine" { value = var.zones }
+`}, Input{Environ: []string{"TROVE_VAR_pw=hunter22", "TROVE_VAR_hidden=x"}})
+	if diff := cmp.Diff(map[string]any{"zones": []any{"az1", json.Number("2")}}, c.Variables()); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	outs, _ := c.Outputs(nil, false)
+	for _, o := range outs {
+		if want := o.Name == "leak"; o.Sensitive != want {
+			t.Errorf("the output %s is sensitive: %v", o.Name, o.Sensitive)
+		}
+	}
+}

@@ -49,18 +49,18 @@ func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 	for address, record := range op.prior.Records {
 		recorded[address] = config.Recorded{Attributes: record.Body.Attributes(), Computed: facts(record.Computed)}
 	}
-	before := map[string]any{}
+	before := map[string]config.Output{}
 	if op.prior.Serial > 0 {
 		for _, o := range op.config.OutputsBefore(recorded) {
 			if o.Known {
-				before[o.Name] = o.Value
+				before[o.Name] = o
 			}
 		}
 	}
 	var out []plan.Output
 	if p.Mode == plan.ModeDestroy {
 		for _, name := range slices.Sorted(maps.Keys(before)) {
-			out = append(out, plan.Output{Name: name, Action: "delete", Before: before[name], Known: true})
+			out = append(out, removedOutput(before[name], len(p.Steps) > 0))
 		}
 		return out, nil
 	}
@@ -91,23 +91,35 @@ func computedAfter(s *state.Snapshot, p *plan.Plan) map[resource.Address]map[str
 }
 
 // outputChange is what becomes of one output. Where nothing is done, nothing becomes known.
-func outputChange(v config.Output, before map[string]any, active bool) plan.Output {
-	o := plan.Output{Name: v.Name, Action: "update", Known: v.Known, Sensitive: v.Sensitive}
+func outputChange(v config.Output, before map[string]config.Output, active bool) plan.Output {
 	was, known := before[v.Name]
+	o := plan.Output{Name: v.Name, Action: "update", Known: v.Known, Sensitive: v.Sensitive || was.Sensitive}
 	switch {
-	case !known && !active || known && v.Known && reflect.DeepEqual(was, v.Value):
+	case !known && !active || known && v.Known && reflect.DeepEqual(was.Value, v.Value):
 		o.Action = "no-op"
 	case !known:
 		o.Action = "create"
 	}
-	if v.Sensitive {
+	if o.Sensitive {
 		return o
 	}
-	if o.Before = was; o.Action == "no-op" {
+	if o.Before = was.Value; o.Action == "no-op" {
 		o.Before = v.Value
 	}
 	if v.Known {
 		o.After = v.Value
+	}
+	return o
+}
+
+// removedOutput is an output of which nothing remains; where nothing is removed, it stays.
+func removedOutput(was config.Output, active bool) plan.Output {
+	o := plan.Output{Name: was.Name, Action: "no-op", Known: true, Sensitive: was.Sensitive}
+	if !was.Sensitive {
+		o.Before, o.After = was.Value, was.Value
+	}
+	if active {
+		o.Action, o.After = "delete", nil
 	}
 	return o
 }
