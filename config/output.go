@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -113,12 +114,12 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 			w.values[n.id] = w.withComputed(n, r.values[n.id])
 		}
 	}
-	var outs []Output
+	outs, veil := []Output(nil), r.veil()
 	for _, o := range r.outputList() {
 		if o.value == nil {
 			continue
 		}
-		if out, ok := w.evaluateOutput(o); ok {
+		if out, ok := w.evaluateOutput(o, veil); ok {
 			outs = append(outs, out)
 		}
 	}
@@ -144,7 +145,7 @@ func (r *reader) neededByOutputs() map[string]bool {
 	return needed
 }
 
-func (r *reader) evaluateOutput(o *output) (Output, bool) {
+func (r *reader) evaluateOutput(o *output, veil *strings.Replacer) (Output, bool) {
 	out := Output{Name: o.name, Description: o.described, Sensitive: o.hidden, Range: place(o.at)}
 	v, ok := r.eval(o.value, r.context(o.refs))
 	if !ok {
@@ -171,7 +172,7 @@ func (r *reader) evaluateOutput(o *output) (Output, bool) {
 		r.fail(o.value.Expr.Range(), "Invalid value", "", "The output %q cannot be shown: %s.", o.name, err)
 		return out, false
 	}
-	out.Known, out.Sensitive = true, out.Sensitive || r.holdsSecret(v)
+	out.Known, out.Sensitive = true, out.Sensitive || r.holdsSecret(v, veil)
 	return out, true
 }
 

@@ -61,8 +61,9 @@ func (c *Config) Variables() map[string]any {
 	if c.reader == nil {
 		return out
 	}
+	veil := c.reader.veil()
 	for name, v := range c.reader.variables {
-		if v.sensitive || v.value == cty.NilVal || !v.value.IsWhollyKnown() || v.value.ContainsMarked() || c.reader.holdsSecret(v.value) {
+		if v.sensitive || v.value == cty.NilVal || !v.value.IsWhollyKnown() || v.value.ContainsMarked() || c.reader.holdsSecret(v.value, veil) {
 			continue
 		}
 		if value, err := toGo(v.value); err == nil {
