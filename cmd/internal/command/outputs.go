@@ -45,13 +45,9 @@ func facts(in map[string]string) map[string]any {
 // outputChanges compares the outputs over what is recorded with those after the plan. One that needs something which is
 // still to be made is known after the apply.
 func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
-	recorded := map[resource.Address]config.Recorded{}
-	for address, record := range op.prior.Records {
-		recorded[address] = config.Recorded{Attributes: record.Body.Attributes(), Computed: facts(record.Computed)}
-	}
 	before := map[string]config.Output{}
 	if op.prior.Serial > 0 {
-		for _, o := range op.config.OutputsBefore(recorded) {
+		for _, o := range op.config.OutputsBefore(factsIn(op.prior)) {
 			if o.Known {
 				before[o.Name] = o
 			}
@@ -69,6 +65,15 @@ func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 		out = append(out, outputChange(v, before, len(p.Steps) > 0))
 	}
 	return out, list
+}
+
+// factsIn is everything that is recorded of each resource.
+func factsIn(s *state.Snapshot) map[resource.Address]config.Recorded {
+	all := map[resource.Address]config.Recorded{}
+	for address, record := range s.Records {
+		all[address] = config.Recorded{Attributes: record.Body.Attributes(), Computed: facts(record.Computed)}
+	}
+	return all
 }
 
 // computedAfter leaves out what the steps of a plan make anew.
@@ -200,17 +205,12 @@ func (m *Meta) oneOutput(o config.Output, f *flags) int {
 	return exitOK
 }
 
-// outputsIn are the outputs over a state; none where the configuration, which a state does not need, cannot be read.
+// outputsIn are the outputs over what a state records; none where the configuration, which a state does not need, cannot be read.
 func (m *Meta) outputsIn(f *flags, s *state.Snapshot) []view.Output {
 	loaded, list := m.load(context.Background(), f, config.Load)
 	if list.HasErrors() {
 		m.warn("The configuration cannot be read as it is, so that no output is shown. `trovectl validate` tells why.")
 		return nil
 	}
-	values, list := loaded.Outputs(computedIn(s), false)
-	if list.HasErrors() {
-		m.report(list)
-		return nil
-	}
-	return viewOutputs(values)
+	return viewOutputs(loaded.OutputsBefore(factsIn(s)))
 }
