@@ -65,7 +65,7 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	}
 	soft, hard, stop := interruptible(m.warn)
 	defer stop()
-	op, list := m.open(soft, f, false, false)
+	op, list := m.open(soft, f, mode == plan.ModeRotate, false)
 	if list.HasErrors() {
 		return m.report(list)
 	}
@@ -178,7 +178,7 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 		op.tell.Incomplete(result)
 		return op.report(failures(err, e.First.BeginRun != nil))
 	}
-	if p.Mode == plan.ModeDestroy {
+	if p.Mode != plan.ModeApply { // outputs are of the configuration
 		op.tell.Applied(p.Mode, result, nil)
 		return exitOK
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 // flags are the options of a command line. Which of them a command takes is decided by the methods it calls.
@@ -37,12 +38,13 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	rotate           []resource.Address
 	out              string
 	markdown         string
 	html             string
 	junit            string
 	prometheus       string
-	failOn           []view.FindingKind
+	failOn           []view.DriftKind
 	expectDigest     string
 	supersede        bool
 	saved            *savedPlan // of apply PLAN

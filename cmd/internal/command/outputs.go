@@ -17,11 +17,11 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// computedIn is what outputs may use of each recorded resource. What a look saw is left out: computed facts change by the
+// computed is what outputs may use of each recorded resource. What a look saw is left out: computed facts change by the
 // minute, and an output changes when something is applied.
-func computedIn(s *state.Snapshot) map[resource.Address]map[string]any {
+func (op *operation) computed() map[resource.Address]map[string]any {
 	all := map[resource.Address]map[string]any{}
-	for address, record := range s.Records {
+	for address, record := range op.prior.Records {
 		all[address] = facts(record.Computed)
 	}
 	return all
@@ -60,7 +60,7 @@ func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 		}
 		return out, nil
 	}
-	values, list := op.config.Outputs(computedAfter(op.prior, p), false)
+	values, list := op.config.Outputs(op.computedAfter(p), false)
 	for _, v := range values {
 		out = append(out, outputChange(v, before, len(p.Steps) > 0))
 	}
@@ -77,8 +77,8 @@ func factsIn(s *state.Snapshot) map[resource.Address]config.Recorded {
 }
 
 // computedAfter leaves out what the steps of a plan make anew.
-func computedAfter(s *state.Snapshot, p *plan.Plan) map[resource.Address]map[string]any {
-	all := computedIn(s)
+func (op *operation) computedAfter(p *plan.Plan) map[resource.Address]map[string]any {
+	all := op.computed()
 	for _, step := range p.Steps {
 		if step.Action != plan.Update {
 			delete(all, step.Address)
@@ -134,7 +134,7 @@ func (op *operation) finalOutputs() ([]view.Output, diag.List) {
 	if op.config.Set == nil {
 		return nil, nil
 	}
-	values, list := op.config.Outputs(computedIn(op.prior), true)
+	values, list := op.config.Outputs(op.computed(), true)
 	return viewOutputs(values), list
 }
 
@@ -168,7 +168,7 @@ func runOutput(m *Meta, f *flags) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
-	values, list := op.config.Outputs(computedIn(op.prior), true)
+	values, list := op.config.Outputs(op.computed(), true)
 	if list.HasErrors() {
 		return m.report(list)
 	}

@@ -54,18 +54,18 @@ func sure(text func() []byte) func() ([]byte, error) {
 }
 
 // kindsFlag reads -fail-on.
-type kindsFlag struct{ to *[]view.FindingKind }
+type kindsFlag struct{ to *[]view.DriftKind }
 
 func (k kindsFlag) String() string { return "" }
 
 func (k kindsFlag) Set(text string) error {
-	if !slices.Contains(view.FindingKinds, view.FindingKind(text)) {
+	if !slices.Contains(view.DriftKinds, view.DriftKind(text)) {
 		var names []string
-		for _, kind := range view.FindingKinds {
+		for _, kind := range view.DriftKinds {
 			names = append(names, string(kind))
 		}
 		return fmt.Errorf("there is no such kind; the kinds are %s", strings.Join(names, ", "))
 	}
-	*k.to = append(*k.to, view.FindingKind(text))
+	*k.to = append(*k.to, view.DriftKind(text))
 	return nil
 }

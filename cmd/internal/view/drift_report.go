@@ -15,13 +15,13 @@ import (
 type DriftReport struct {
 	Plan     *plan.Plan
 	Recorded []resource.Address // everything that was compared, sorted
-	FailOn   []FindingKind      // what counts as drift
+	FailOn   []DriftKind        // what counts as drift
 }
 
 // Fails tells whether something was found that counts as drift.
-func (r DriftReport) Fails() bool { return slices.ContainsFunc(Findings(r.Plan), r.counts) }
+func (r DriftReport) Fails() bool { return slices.ContainsFunc(DriftFindings(r.Plan), r.counts) }
 
-func (r DriftReport) counts(f Finding) bool { return slices.Contains(r.FailOn, f.Kind) }
+func (r DriftReport) counts(f DriftFinding) bool { return slices.Contains(r.FailOn, f.Kind) }
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -57,13 +57,13 @@ type junitProblem struct {
 // could not be looked at an error; everything else that was found is output.
 func (r DriftReport) JUnit() ([]byte, error) {
 	suite := junitSuite{Name: "trovectl drift"}
-	byName := map[string][]Finding{}
+	byName := map[string][]DriftFinding{}
 	var names []string
 	for _, a := range r.Recorded {
 		names = append(names, a.String())
 		byName[a.String()] = nil
 	}
-	for _, f := range Findings(r.Plan) {
+	for _, f := range DriftFindings(r.Plan) {
 		name := f.Address
 		if name == "" {
 			name = f.Object
@@ -96,7 +96,7 @@ func (s *junitSuite) add(c junitCase) {
 }
 
 // junitCase tells the worst finding as the result, for readers expect one, and all of them in its text.
-func (r DriftReport) junitCase(name string, found []Finding) junitCase {
+func (r DriftReport) junitCase(name string, found []DriftFinding) junitCase {
 	class, _, _ := strings.Cut(name, ".")
 	class, _, _ = strings.Cut(class, " ")
 	out := junitCase{Name: visible(name), Class: visible(class)}
@@ -125,12 +125,12 @@ func (r DriftReport) Prometheus() []byte {
 	var b bytes.Buffer
 	labels := fmt.Sprintf(`cloud="%s",project="%s",region="%s",state="%s"`, label(first(r.Plan.Cloud.Name, r.Plan.Cloud.AuthURL)),
 		label(first(r.Plan.Cloud.ProjectName, r.Plan.Cloud.ProjectID)), label(r.Plan.Cloud.Region), label(r.Plan.State))
-	all := Findings(r.Plan)
+	all := DriftFindings(r.Plan)
 	b.WriteString("# HELP trovectl_drift_resources Resources that the state records and that were compared with reality.\n# TYPE trovectl_drift_resources gauge\n")
 	fmt.Fprintf(&b, "trovectl_drift_resources{%s} %d\n", labels, len(r.Recorded))
 	b.WriteString("# HELP trovectl_drift_findings What was found, by kind.\n# TYPE trovectl_drift_findings gauge\n")
 	counts := countKinds(all)
-	for _, kind := range FindingKinds {
+	for _, kind := range DriftKinds {
 		fmt.Fprintf(&b, "trovectl_drift_findings{%s,kind=\"%s\"} %d\n", labels, kind, counts[kind])
 	}
 	b.WriteString("# HELP trovectl_drift_finding Something that was found; its value is how often.\n# TYPE trovectl_drift_finding gauge\n")
@@ -155,7 +155,7 @@ func label(s string) string {
 // Markdown is the report in the dialect of GitHub and GitLab.
 func (r DriftReport) Markdown() []byte {
 	var b bytes.Buffer
-	all := Findings(r.Plan)
+	all := DriftFindings(r.Plan)
 	fmt.Fprintf(&b, "### trovectl drift: %s\n\n%s\n\n", markdown(driftSummary(r.Plan)), code(where(r.Plan)))
 	if len(all) == 0 {
 		fmt.Fprintf(&b, "%s compared.\n", count(len(r.Recorded), "resource"))

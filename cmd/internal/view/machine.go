@@ -90,7 +90,7 @@ func (m *Machine) Drift(p *plan.Plan) {
 	m.drifts(p)
 	m.findings(p)
 	line := newMessage("info", "drift_summary", driftSummary(p), m.now())
-	line["findings"] = countKinds(Findings(p))
+	line["findings"] = countKinds(DriftFindings(p))
 	m.write(line)
 }
 
@@ -105,7 +105,7 @@ func (m *Machine) drifts(p *plan.Plan) {
 
 // findings writes what the look found besides drift.
 func (m *Machine) findings(p *plan.Plan) {
-	for _, f := range Findings(p) {
+	for _, f := range DriftFindings(p) {
 		if f.Kind == Changed || f.Kind == Gone {
 			continue
 		}
