@@ -91,9 +91,13 @@ func width(out io.Writer) int {
 	return 80
 }
 
-// screen asks for the columns and rows of a terminal that can be drawn on; nil: there is none, or nobody watches it.
+// screen asks for the columns and rows of a terminal that can be drawn on; nil: there is none, nobody watches it, or a log
+// is written to it.
 func screen(out io.Writer, e env) func() (int, int) {
 	if e["TERM"] == "" || e["TERM"] == "dumb" || e["CI"] != "" || e["TROVE_IN_AUTOMATION"] != "" {
+		return nil
+	}
+	if hclog.LevelFromString(e["TROVE_LOG"]) != hclog.NoLevel && e["TROVE_LOG_PATH"] == "" {
 		return nil
 	}
 	file, ok := out.(*os.File)

@@ -18,7 +18,7 @@ func TestScreen(t *testing.T) {
 	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 132}); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []env{{}, {"TERM": "dumb"}, {"TERM": "xterm", "CI": "true"}, {"TERM": "xterm", "TROVE_IN_AUTOMATION": "1"}} {
+	for _, e := range []env{{}, {"TERM": "dumb"}, {"TERM": "xterm", "CI": "true"}, {"TERM": "xterm", "TROVE_IN_AUTOMATION": "1"}, {"TERM": "xterm", "TROVE_LOG": "debug"}} {
 		if screen(terminal, e) != nil {
 			t.Errorf("with %v something would be drawn", e)
 		}

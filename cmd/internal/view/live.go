@@ -21,7 +21,7 @@ const frame = 125 * time.Millisecond
 //
 // The cursor is never hidden and stays below the area, so that a killed run leaves the terminal as it was.
 func (h *Human) Follow(clock executor.Clock, steps int) (watch func(executor.Event), stop func()) {
-	if h.Screen == nil {
+	if h.Screen == nil || steps == 0 {
 		return follow(clock, steps, h.Event, func(b *board, now time.Time) { b.overdue(now, h.still) })
 	}
 	h.mu.Lock()

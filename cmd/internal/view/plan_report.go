@@ -66,14 +66,14 @@ func headline(p *plan.Plan) string {
 
 // summaryOf is the title of a step, with what clients feel.
 func summaryOf(s plan.Step) string {
-	name, happens, _ := strings.Cut(strings.TrimPrefix(titleText(s), "# "), " will be ")
-	return code(name) + " will be " + markdown(happens) + ", " + markdown(string(s.Impact))
+	name := stepName(s)
+	return code(name) + markdown(strings.TrimPrefix(titleText(s), name)) + ", " + markdown(string(s.Impact))
 }
 
 func titleText(s plan.Step) string {
 	out := newPage(false, reportWidth)
 	title(out, s)
-	return strings.TrimSpace(out.text.String())
+	return strings.TrimPrefix(strings.TrimSpace(out.text.String()), "# ")
 }
 
 // stepText is a step as a terminal shows it, without its title.
@@ -94,15 +94,16 @@ func fenced(text string) string {
 	var b strings.Builder
 	b.WriteString(fence + "diff\n")
 	for line := range strings.Lines(text) {
-		rest := strings.TrimLeft(line, " ")
-		blank := line[:len(line)-len(rest)]
+		s, rest := signed(line)
+		blank := line[:len(line)-len(rest)-len(s)]
 		switch {
-		case blank != "" && (strings.HasPrefix(rest, "+ ") || strings.HasPrefix(rest, "- ")):
-			line = rest[:1] + blank + rest[1:]
-		case blank != "" && strings.HasPrefix(rest, "~ "):
-			line = "!" + blank + rest[1:]
+		case s == "" || blank == "":
+			b.WriteString(line)
+		case s == changed:
+			b.WriteString("!" + blank + rest)
+		default:
+			b.WriteString(string(s[:1]) + blank + string(s[1:]) + rest)
 		}
-		b.WriteString(line)
 	}
 	return b.String() + fence + "\n"
 }
@@ -153,7 +154,7 @@ func PlanHTML(p *plan.Plan) ([]byte, error) {
 	for _, s := range append(destructive, rest...) {
 		impacts[s.Impact]++
 		page.Steps = append(page.Steps, htmlStep{
-			Title: strings.TrimPrefix(titleText(s), "# "), Impact: string(s.Impact), Sign: string(signOf(s.Action)), Class: classOf(signOf(s.Action)),
+			Title: titleText(s), Impact: string(s.Impact), Sign: string(signOf(s.Action)), Class: classOf(signOf(s.Action)),
 			Lines: htmlLines(stepText(s)),
 		})
 	}
@@ -169,16 +170,26 @@ func PlanHTML(p *plan.Plan) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// signed parts a line at its sign; there is none in most lines.
+func signed(line string) (s sign, rest string) {
+	line = strings.TrimLeft(line, " ")
+	word, _, _ := strings.Cut(line, " ")
+	if word == "" || strings.Trim(word, "+-~/") != "" {
+		return "", line
+	}
+	return sign(word), line[len(word):]
+}
+
 func classOf(s sign) string {
 	switch s {
+	case "", same:
+		return ""
 	case added:
 		return "added"
-	case removed:
-		return "removed"
 	case changed:
 		return "changed"
-	default:
-		return ""
+	default: // removed, also as a part of a replacement
+		return "removed"
 	}
 }
 
@@ -187,10 +198,8 @@ func htmlLines(text string) []htmlLine {
 	var out []htmlLine
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		class, rest := "", strings.TrimLeft(line, " ")
-		if len(rest) > 1 && rest[1] == ' ' {
-			class = classOf(sign(rest[:1]))
-		}
+		s, rest := signed(line)
+		class := classOf(s)
 		if strings.HasPrefix(rest, "# ") {
 			class = "note"
 		}
