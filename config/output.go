@@ -230,7 +230,7 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 		if !known {
 			return cty.UnknownVal(ty)
 		}
-		s.asRecorded(attrs, was.Attributes, "")
+		s.asRecorded(attrs, was.Body.Attributes(), "")
 	}
 	for _, a := range s.args {
 		if len(a.refs) > 0 {

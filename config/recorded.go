@@ -6,10 +6,10 @@ import (
 	"github.com/trovectl/trovectl/config/resource"
 )
 
-// Recorded is what is recorded of a resource: its arguments by path, and its computed attributes by name.
+// Recorded is what is recorded of a resource: its arguments, and its computed attributes by name.
 type Recorded struct {
-	Attributes resource.Attributes
-	Computed   map[string]any
+	Body     resource.Body
+	Computed map[string]any
 }
 
 // OutputsBefore evaluates the outputs over what is recorded instead of what the configuration asks for. One that needs a

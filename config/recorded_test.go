@@ -38,8 +38,8 @@ database "d" { instance = instance.later }
 	recorded := map[resource.Address]Recorded{}
 	for name, size := range map[string]int{"orders": 3, "later": 4} {
 		recorded[resource.Address{Kind: resource.KindInstance, Name: name}] = Recorded{
-			Attributes: (&resource.Instance{Name: "was-" + name, Flavor: "db.tiny", Volume: &resource.Volume{Size: size}}).Attributes(),
-			Computed:   map[string]any{"address": "10.0.0.9"},
+			Body:     &resource.Instance{Name: "was-" + name, Flavor: "db.tiny", Volume: &resource.Volume{Size: size}},
+			Computed: map[string]any{"address": "10.0.0.9"},
 		}
 	}
 	outs := c.OutputsBefore(recorded)

@@ -191,7 +191,7 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
-	if list.HasErrors() || mode == plan.ModeRefresh {
+	if list.HasErrors() || mode != plan.ModeApply && mode != plan.ModeDestroy { // outputs are of the configuration
 		return p, list
 	}
 	outputs, more := op.outputChanges(p)

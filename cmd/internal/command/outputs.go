@@ -71,7 +71,7 @@ func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 func factsIn(s *state.Snapshot) map[resource.Address]config.Recorded {
 	all := map[resource.Address]config.Recorded{}
 	for address, record := range s.Records {
-		all[address] = config.Recorded{Attributes: record.Body.Attributes(), Computed: facts(record.Computed)}
+		all[address] = config.Recorded{Body: record.Body, Computed: facts(record.Computed)}
 	}
 	return all
 }
