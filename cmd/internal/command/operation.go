@@ -104,7 +104,7 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
 	}
 	if master.Created() {
-		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+		op.tell.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
 	}
 	op.ring = master.Ring(op.prior.Lineage)
 	if op.prior.KeyCheck == "" && f.saved != nil && f.saved.plan.Lineage == op.prior.Lineage {
@@ -195,10 +195,10 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
-	if list.HasErrors() || mode != plan.ModeApply {
+	if list.HasErrors() || mode != plan.ModeApply && mode != plan.ModeDestroy { // outputs are of the configuration
 		return p, list
 	}
-	outputs, more := op.outputChanges()
+	outputs, more := op.outputChanges(p)
 	checks, failed := op.plannedChecks(p)
 	p.Outputs, p.Checks = outputs, checks
 	return p, slices.Concat(list, more, failed)

@@ -150,7 +150,7 @@ var showSpec = spec{
 		}
 		return withState(m, f, func(s *state.Snapshot) int {
 			if f.json {
-				return m.printJSON(view.StateJSON(s))
+				return m.printJSON(view.StateJSON(s, m.outputsIn(f, s)))
 			}
 			for _, r := range s.Sorted() {
 				m.view.Record(s, r)
