@@ -94,7 +94,7 @@ func whole() map[resource.Kind]resource.Body {
 		},
 		resource.KindInstance: &resource.Instance{
 			Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "i", ImageTags: []string{"a"}, Flavor: "f",
-			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r",
+			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r", Provider: "west",
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}},
 			Restart: "if_required", Metadata: map[string]string{"team": "a"},

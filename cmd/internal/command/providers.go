@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 var providersSchemaSpec = spec{
@@ -60,13 +61,13 @@ func providerSchemas() map[string]any {
 	kinds, settings := map[string]versionedSchema{}, map[string]versionedSchema{}
 	for _, d := range documents {
 		s := versionedSchema{Block: blockOf(d)}
-		switch d.Name {
-		case "provider":
-			provider = s
-		case "trove", "guest":
-			settings[d.Name] = s
-		default:
+		switch {
+		case resource.Kind(d.Name).Known():
 			kinds[d.Name] = s
+		case d.Name == "provider":
+			provider = s
+		default:
+			settings[d.Name] = s
 		}
 	}
 	return map[string]any{
