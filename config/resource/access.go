@@ -34,24 +34,17 @@ func (i *Instance) Openings() []Opening {
 	for _, cidr := range i.Guest.SourceCIDRs {
 		all = append(all, Opening{i.Guest.SSHPort(), cidr})
 	}
-	slices.SortFunc(all, compareOpenings)
+	slices.SortFunc(all, func(a, b Opening) int { return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.CIDR, b.CIDR)) })
 	return slices.Compact(all)
 }
 
-// AccessKey is the key of the security group that the instance shares with all that let in the same.
-func (i *Instance) AccessKey() string { return AccessKey(i.Provider, i.Openings()) }
-
-// AccessKey is a digest of a cloud's alias and of what a security group in it lets in. 24 characters of lower-case hex.
-func AccessKey(provider string, openings []Opening) string {
-	sorted := slices.SortedFunc(slices.Values(openings), compareOpenings)
+// AccessKey is a digest of what the instance lets in and of the cloud it is in: instances with the same key share one
+// security group. 24 characters of lower-case hex.
+func (i *Instance) AccessKey() string {
 	hash := sha256.New()
-	_, _ = fmt.Fprintf(hash, "%q", provider) // a hash takes everything
-	for _, o := range slices.Compact(sorted) {
+	_, _ = fmt.Fprintf(hash, "%q", i.Provider) // a hash takes everything
+	for _, o := range i.Openings() {
 		_, _ = fmt.Fprintf(hash, "\n%d %q", o.Port, o.CIDR)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:12])
-}
-
-func compareOpenings(a, b Opening) int {
-	return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.CIDR, b.CIDR))
 }

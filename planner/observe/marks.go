@@ -23,8 +23,7 @@ type Machine struct {
 	// Member has the objects that bear its mark, and, of several in a slot, the one that the server uses. The server tells the
 	// newest generation of keys that may be in force: that is Rotating, and the one before is Generation.
 	Member state.Member
-	// Group is the security group that its port has and shares with others, with the key of what it lets in; without an id: the
-	// port has none that bears a mark of the lineage.
+	// Group is the security group of the port, as the member that its mark names; without an id: it has none of this lineage.
 	Group state.Member
 	// NetworkID and SubnetIDs are those of the port, ImageID that of the server.
 	NetworkID string
@@ -46,7 +45,6 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 		return nil, fmt.Errorf("looking for marks: %w", err)
 	}
 	m := marked{
-		cloud,
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
 		l.lists.groups.byID,
@@ -72,12 +70,11 @@ type owner struct{ lineage8, member string }
 
 func ownerOf(m providers.Mark) owner { return owner{m.Lineage, m.Member} }
 
-// marked is what the lists have, by whose it is.
+// marked is what the lists have: by whose it is, and groups, which machines share, by id.
 type marked struct {
-	cloud   *providers.Cloud
 	volumes map[owner][]providers.Volume
 	ports   map[owner][]providers.Port
-	groups  map[string]providers.SecurityGroup // by id
+	groups  map[string]providers.SecurityGroup
 }
 
 func byOwner[T any](all []T, mark func(T) providers.Mark) map[owner][]T {
@@ -119,27 +116,15 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 			m.Member.Address = port.Addresses[0]
 		}
 	}
-	m.Group = all.shared(o.lineage8, port)
-	return m
-}
-
-// shared is the first security group of a port that bears a mark of the lineage.
-func (all marked) shared(lineage8 string, port providers.Port) state.Member {
 	for _, id := range port.SecurityGroups {
-		g := all.groups[id]
-		if g.Mark.Lineage != lineage8 {
-			continue
-		}
-		var openings []resource.Opening
-		for _, rule := range g.Rules {
-			openings = append(openings, resource.Opening{Port: rule.Port, CIDR: cidr(rule.CIDR)})
-		}
-		return state.Member{
-			ID: state.MemberID(g.Mark.Member), Key: resource.AccessKey(all.cloud.ProviderOf(id), openings),
-			Objects: map[state.Slot]state.Object{state.SlotSecurityGroup: {ID: id, Intent: state.IntentID(g.Mark.Intent)}},
+		if g := all.groups[id]; g.Mark.Lineage == o.lineage8 {
+			m.Group = state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
+				state.SlotSecurityGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
+			}}
+			break
 		}
 	}
-	return state.Member{}
+	return m
 }
 
 // pick takes the one that is used, else any.

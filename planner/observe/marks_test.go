@@ -36,9 +36,8 @@ func TestMachines(t *testing.T) {
 			continue
 		}
 		m := got[id]
-		group := w.prior.Members[recorded.Groups[0]]
-		if diff := cmp.Diff(group.Objects, m.Group.Objects); diff != "" || m.Group.ID != group.ID || m.Group.Key == "" {
-			t.Errorf("the security group is %+v, (-want +got):\n%s", m.Group, diff)
+		if group, _ := w.prior.Object(id, state.SlotSecurityGroup); m.Group.Objects[state.SlotSecurityGroup] != group {
+			t.Errorf("the security group is %+v, want %+v", m.Group, group)
 		}
 		if diff := cmp.Diff(recorded.Objects, m.Member.Objects); diff != "" {
 			t.Errorf("objects (-want +got):\n%s", diff)

@@ -99,9 +99,8 @@ func (w *world) build(name string) *resource.Instance {
 		return providers.Mark{Lineage: lineage[:8], Member: strings.ReplaceAll(string(id), " ", "a"), Intent: "int" + strings.ReplaceAll(string(slot), "_", "")}
 	}
 	id = state.MemberID(mark("").Member)
-	shared := "group" + id
 	group := must[providers.SecurityGroup](t)(c.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
-		Mark: providers.Mark{Lineage: lineage[:8], Member: string(shared), Intent: "intsecuritygroup"}, Name: name,
+		Mark: mark(state.SlotSecurityGroup), Name: name,
 		Rules: []providers.Rule{{Port: engine, CIDR: "10.20.0.0/16"}, {Port: 22, CIDR: "10.0.9.10/32"}},
 	}))
 	networks := must[[]providers.Network](t)(c.Networks.List(ctx))
@@ -121,6 +120,7 @@ func (w *world) build(name string) *resource.Instance {
 	for server.Status != "ACTIVE" {
 		server = must[providers.Server](t)(c.Servers.Get(ctx, server.ID))
 	}
+	shared := "group" + id
 	w.prior.Members[shared] = state.Member{ID: shared, Key: name, Objects: map[state.Slot]state.Object{
 		state.SlotSecurityGroup: {ID: group.ID, Intent: "intsecuritygroup"},
 	}}

@@ -268,7 +268,8 @@ func (a *adoption) importInside(r *resource.Resource, id existing) diag.List {
 				fmt.Sprintf("To give it another address: trovectl state mv '%s' '%s'", other.Address, r.Address))
 		}
 	}
-	a.snapshot.Members[member.ID], a.snapshot.Roles[host.Role] = member, a.prior.Roles[host.Role]
+	a.enroll(member)
+	a.snapshot.Roles[host.Role] = a.prior.Roles[host.Role]
 	a.snapshot.Records[at] = host
 	a.record(r, record)
 	return nil
@@ -316,7 +317,6 @@ func sentence(text string) string {
 // batch is the transaction that records what is there, and what it records, by address.
 func (a *adoption) batch() (state.Batch, []state.Record) {
 	var b state.Batch
-	var shared []state.MemberID
 	for _, record := range a.snapshot.Sorted() {
 		found, there := a.found(record.Address)
 		if _, before := a.prior.Records[record.Address]; before || !there {
@@ -324,14 +324,10 @@ func (a *adoption) batch() (state.Batch, []state.Record) {
 		}
 		if found.Member != "" {
 			b.PutMembers = append(b.PutMembers, a.machine(found.Member))
-			shared = append(shared, a.snapshot.Members[found.Member].Groups...)
 			b.PutRoles = append(b.PutRoles, a.snapshot.Roles[found.Role])
 		}
 		b.PutRecords = append(b.PutRecords, found)
 	}
-	slices.Sort(shared)
-	for _, id := range slices.Compact(shared) {
-		b.PutMembers = append(b.PutMembers, a.snapshot.Members[id])
-	}
+	b.PutMembers = append(b.PutMembers, a.groups(b.PutRecords)...)
 	return b, b.PutRecords
 }
