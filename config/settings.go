@@ -172,6 +172,7 @@ func (r *reader) fill(b *hclsyntax.Block, s *spec) *form {
 func (r *reader) readTrove(b *hclsyntax.Block) {
 	f := r.fill(b, troveSpec)
 	r.trove = Trove{RequiredVersion: f.text("required_version"), NamePrefix: f.text("name_prefix")}
+	r.set.NamePrefix = r.trove.NamePrefix
 	if f.has("required_version") {
 		r.checkVersion(f)
 	}

@@ -37,9 +37,11 @@ type shape struct {
 	password string
 	grant    []string
 	noUser   bool
-	name     string // of the server; empty: "orders"
-	login    string // of user.app; empty: "app"
-	second   string // the login of another user; empty: there is none
+	name     string   // of the server; empty: "orders"
+	login    string   // of user.app; empty: "app"
+	second   string   // the login of another user; empty: there is none
+	twin     []string // the CIDRs of a second instance, without anything in it; nil: there is none
+	alone    bool     // the first instance is not there
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -48,7 +50,7 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		s.size = 1
 	}
 	if s.cidrs == nil {
-		s.cidrs = []string{"10.0.0.0/8"}
+		s.cidrs = ten
 	}
 	if s.grant == nil {
 		s.grant = []string{"SELECT"}
@@ -82,7 +84,18 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		engine, _ := catalog.Lookup("mariadb")
 		secrets[two] = resource.NewSecret(engine.Verifier("second"))
 	}
-	if !s.noUser {
+	if s.twin != nil {
+		other := *set.Resources[orders].Body.(*resource.Instance)
+		other.Name, other.Access.AllowedCIDRs = "twin", s.twin
+		put(address("instance.twin"), &other)
+	}
+	if s.alone {
+		for _, a := range []resource.Address{orders, shop} {
+			delete(set.Resources, a)
+			delete(set.Blocks, a)
+		}
+	}
+	if !s.noUser && !s.alone {
 		put(app, &resource.User{
 			Instance: orders, Name: s.login, Host: "%", Password: &resource.Password{Digest: "digest of " + s.password},
 			Grants: []resource.Grant{{Database: "shop", Privileges: s.grant, Of: shop}},
@@ -188,7 +201,30 @@ var stories = []story{
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{limit: "200", noUser: true}, plan.ModeApply, 3},
+	{"a twin joins", func(w *world) {
+		w.ask(shape{noUser: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: ten}, plan.ModeApply, 15},
+	{"a twin parts", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: []string{"192.0.2.0/24"}}, plan.ModeApply, 8},
+	{"twins meet", func(w *world) {
+		w.ask(shape{noUser: true, twin: []string{"192.0.2.0/24"}})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: ten}, plan.ModeApply, 8},
+	{"twins move", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: []string{"192.0.2.0/24"}, cidrs: []string{"192.0.2.0/24"}}, plan.ModeApply, 15},
+	{"a twin is left", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{alone: true, twin: ten}, plan.ModeApply, 12},
 }
+
+// ten is what instances let in unless they are told otherwise.
+var ten = []string{"10.0.0.0/8"}
 
 func (s story) begin(t *testing.T) *world {
 	w := newWorld(t)

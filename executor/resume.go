@@ -17,7 +17,7 @@ import (
 func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snapshot) (*run, error) {
 	r := &run{
 		Executor: e, lineage: p.Lineage, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now),
-		removed: map[resource.Address]state.MemberID{},
+		removed: map[resource.Address]state.MemberID{}, prefix: p.NamePrefix,
 	}
 	for _, step := range p.Steps {
 		if step.Action == plan.Delete && step.Member != "" {

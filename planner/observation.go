@@ -25,6 +25,8 @@ type Observation struct {
 	Marked []Marked
 	// Choices is what the cloud offers; nil lists are unknown (the service did not answer), empty ones are empty.
 	Choices Choices
+	// Limits are what the project may have. What is not in it is not known, or was not asked because nothing is to be made.
+	Limits map[Limited]Limit
 }
 
 // Presence of a subject. The set is closed.
@@ -68,6 +70,15 @@ type Marked struct {
 	CreatedAt time.Time // zero: the service did not tell
 }
 
+// Limited is what a limit is about.
+type Limited struct {
+	Provider string // alias of the cloud; empty: the default one
+	Resource string // "servers", "gigabytes", "gigabytes_ssd", ... as package providers has it
+}
+
+// Limit is what a project may have, and what it has. A negative Max is none.
+type Limit struct{ Max, Used int }
+
 // Choices is what the cloud offers, by name and id.
 type Choices struct {
 	Flavors     []Flavor
@@ -80,10 +91,10 @@ type Choices struct {
 // Choice is a name and an id.
 type Choice struct{ ID, Name string }
 
-// Flavor is a flavor with its memory.
+// Flavor is a flavor with its size.
 type Flavor struct {
 	Choice
-	RAMMiB int
+	RAMMiB, VCPUs int
 }
 
 // Image is an image with its tags and birth, so that tags select the newest.

@@ -31,6 +31,7 @@ func (p *planning) order() {
 	}
 	p.removalsLast()
 	p.names()
+	p.headroom()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
 		all = append(all, p.steps[address])

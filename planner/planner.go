@@ -28,7 +28,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 		released: released(prior, seen),
 		out: &plan.Plan{
 			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
-			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State,
+			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State, NamePrefix: desired.NamePrefix,
 		},
 	}
 	if !p.sameCloud() {

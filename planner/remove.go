@@ -134,7 +134,8 @@ func (p *planning) remains() {
 		recorded[r.Member] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.prior.Members)) {
-		if recorded[id] || p.prior.Members[id].Released {
+		m := p.prior.Members[id]
+		if recorded[id] || m.Released || m.Key != "" { // a shared security group goes with the last machine that uses it
 			continue
 		}
 		s := &plan.Step{

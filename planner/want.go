@@ -170,7 +170,7 @@ func (p *planning) lostSlots(record state.Record, member state.Member) []state.S
 	s := p.seen.Seen[record.Address]
 	var lost []state.Slot
 	for _, slot := range state.Slots {
-		_, filled := member.Objects[slot]
+		_, filled := p.prior.Object(member.ID, slot)
 		if filled && (s.Presence == Absent || slices.Contains(s.Missing, slot)) {
 			lost = append(lost, slot)
 		}

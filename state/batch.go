@@ -36,12 +36,21 @@ func (t *transaction) putMember(m Member) error {
 	if len(m.Objects) == 0 {
 		m.Objects = nil
 	}
+	if len(m.Groups) == 0 {
+		m.Groups = nil
+	}
+	if m.Key != "" && len(m.Groups) > 0 {
+		return fmt.Errorf("a shared security group is in no other")
+	}
 	for slot, o := range m.Objects {
 		if !slices.Contains(Slots, slot) {
 			return fmt.Errorf("there is no slot %q", slot)
 		}
 		if o.ID == "" {
 			return fmt.Errorf("the object in %s has no id", slot)
+		}
+		if m.Key != "" && slot != SlotSecurityGroup {
+			return fmt.Errorf("a shared security group has no %s", slot)
 		}
 	}
 	member, data, err := normal(m)
@@ -51,6 +60,7 @@ func (t *transaction) putMember(m Member) error {
 	if m.ID == "" || member.ID != m.ID {
 		return fmt.Errorf("this is not an id")
 	}
+	t.touch(m.ID, m.Groups)
 	change(t, t.s.Members, member.ID, &member, t.weighMember)
 	t.note(ChangeMember, resource.Address{}, string(member.ID))
 	t.write(Members, string(member.ID), data)
@@ -154,6 +164,7 @@ func (t *transaction) drops(b Batch) error {
 		if _, there := t.s.Members[id]; !there {
 			return fmt.Errorf("dropping member %q: there is none", id)
 		}
+		t.touch(id, nil)
 		change(t, t.s.Members, id, nil, t.weighMember)
 		t.note(ChangeNoMember, resource.Address{}, string(id))
 		t.write(Members, string(id), nil)
@@ -197,7 +208,7 @@ func (t *transaction) settle(b Batch) error {
 			return fmt.Errorf("dropping member %s: a role, a record or an open intent names it", id)
 		}
 	}
-	return nil
+	return t.settleGroups()
 }
 
 // named tells whether a role, a record or an open intent names a member.
@@ -215,6 +226,28 @@ func (t *transaction) settleObjects(id MemberID) error {
 	for slot, o := range t.s.Members[id].Objects {
 		if t.objects[objectKey{slot, o.ID}] > 1 {
 			return fmt.Errorf("recording member %s: its %s %s belongs to another member", id, slot, o.ID)
+		}
+	}
+	return nil
+}
+
+// touch remembers the shared security groups that a change of a member may leave without a user, or its users without them.
+func (t *transaction) touch(id MemberID, next []MemberID) {
+	t.touched = append(t.touched, id)
+	t.touched = append(append(t.touched, t.s.Members[id].Groups...), next...)
+}
+
+// settleGroups looks at what members share: a group that is named is there, one that nobody names any more is not, and
+// there is one of each key.
+func (t *transaction) settleGroups() error {
+	for _, id := range t.touched {
+		switch m, there := t.s.Members[id]; {
+		case t.users[id] > 0 && m.Key == "":
+			return fmt.Errorf("a member uses the shared security group %s, and there is none", id)
+		case there && m.Key != "" && t.users[id] == 0:
+			return fmt.Errorf("no member uses the shared security group %s: it goes with the last one", id)
+		case t.keys[m.Key] > 1:
+			return fmt.Errorf("the shared security group %s has the key of another", id)
 		}
 	}
 	return nil

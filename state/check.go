@@ -16,6 +16,7 @@ func Check(s *Snapshot) []error {
 	for _, id := range slices.Sorted(maps.Keys(s.Members)) {
 		c.member(id, s.Members[id])
 	}
+	c.groups()
 	for _, id := range slices.Sorted(maps.Keys(s.Roles)) {
 		c.role(id, s.Roles[id])
 	}
@@ -87,6 +88,37 @@ func (c *checker) serves(what string, id MemberID) {
 		c.report("%s: there is no member %q", what, id)
 	case m.Released:
 		c.report("%s: member %s was released", what, id)
+	}
+}
+
+// groups looks at the security groups that members share.
+func (c *checker) groups() {
+	users, keys := map[MemberID]int{}, map[string]MemberID{}
+	for _, id := range slices.Sorted(maps.Keys(c.s.Members)) {
+		m := c.s.Members[id]
+		for _, group := range m.Groups {
+			users[group]++
+			if c.s.Members[group].Key == "" {
+				c.report("member %s: there is no shared security group %q", id, group)
+			}
+		}
+		if m.Key == "" {
+			continue
+		}
+		if other, taken := keys[m.Key]; taken {
+			c.report("the security groups %s and %s have the same key", other, id)
+		}
+		keys[m.Key] = id
+		for slot := range m.Objects {
+			if slot != SlotSecurityGroup {
+				c.report("the shared security group %s has a %s", id, slot)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Values(keys)) {
+		if users[id] == 0 {
+			c.report("no member uses the shared security group %s", id)
+		}
 	}
 }
 

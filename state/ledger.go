@@ -20,6 +20,8 @@ type Ledger struct {
 	owners  map[MemberID]int // instance records among them
 	served  map[RoleID]int   // records that name the role
 	objects map[objectKey]int
+	keys    map[string]int   // shared security groups with the key
+	users   map[MemberID]int // members that share the group
 }
 
 type objectKey struct {
@@ -33,6 +35,7 @@ func NewLedger(s *Snapshot) *Ledger {
 	l := &Ledger{
 		s: s, places: map[Place]IntentID{}, intents: map[MemberID]int{}, roles: map[MemberID]int{},
 		records: map[MemberID]int{}, owners: map[MemberID]int{}, served: map[RoleID]int{}, objects: map[objectKey]int{},
+		keys: map[string]int{}, users: map[MemberID]int{},
 	}
 	for _, m := range s.Members {
 		l.weighMember(m, 1)
@@ -74,7 +77,8 @@ func (a *Applied) Undo() {
 // Apply applies a batch, all or nothing, and raises the serial by one. Its cost grows with the batch alone. What is put
 // is copied in the form in which it would be read back: without secrets, times in UTC, dependencies sorted. After an
 // error the ledger is as it was. It refuses what would leave a name without its thing: a record without its member or
-// role, a role without its member, an intent without its member, a machine with two instances, an object with two owners.
+// role, a role without its member, an intent without its member, a machine with two instances, an object with two owners,
+// a member without the security group that it shares, such a group without a member.
 func (l *Ledger) Apply(b Batch) (*Applied, error) {
 	t := &transaction{Ledger: l, applied: &Applied{}}
 	steps := []func(Batch) error{t.meta, t.puts, t.ends, t.begins, t.drops, t.settle}
@@ -98,6 +102,7 @@ func Apply(s *Snapshot, b Batch) error {
 type transaction struct {
 	*Ledger
 	applied *Applied
+	touched []MemberID // what may be a shared security group and was put, dropped, joined or left
 }
 
 func (t *transaction) write(table Table, key string, value []byte) {
@@ -189,6 +194,12 @@ func add[K comparable](counts map[K]int, key K, n int) {
 func (l *Ledger) weighMember(m Member, n int) {
 	for slot, o := range m.Objects {
 		add(l.objects, objectKey{slot, o.ID}, n)
+	}
+	for _, group := range m.Groups {
+		add(l.users, group, n)
+	}
+	if m.Key != "" {
+		add(l.keys, m.Key, n)
 	}
 }
 

@@ -141,11 +141,19 @@ func TestCheckFinds(t *testing.T) {
 			m.Released = true
 			s.Members[m.ID] = m
 		},
-		"belongs to member":     func(s *state.Snapshot) { shareObject(s) },
-		"has two open intents":  func(s *state.Snapshot) { open(s, ids, "server"); open(s, ids, "server") },
-		"there is no operation": func(s *state.Snapshot) { in := open(s, ids, "x"); in.Operation = ""; s.Intents[in.ID] = in },
-		"there is no direction": func(s *state.Snapshot) { in := open(s, ids, "x"); in.Direction = ""; s.Intents[in.ID] = in },
-		"has no slot":           func(s *state.Snapshot) { open(s, ids, "") },
+		"there is no shared security group": func(s *state.Snapshot) {
+			m := s.Members[slices.Sorted(maps.Keys(s.Members))[0]]
+			m.Groups = []state.MemberID{ids.Member()}
+			s.Members[m.ID] = m
+		},
+		"no member uses the shared": func(s *state.Snapshot) { group(s, ids, "k") },
+		"have the same key":         func(s *state.Snapshot) { group(s, ids, "k"); group(s, ids, "k") },
+		"has a server":              func(s *state.Snapshot) { group(s, ids, "k").Objects[state.SlotServer] = state.Object{ID: "x"} },
+		"belongs to member":         func(s *state.Snapshot) { shareObject(s) },
+		"has two open intents":      func(s *state.Snapshot) { open(s, ids, "server"); open(s, ids, "server") },
+		"there is no operation":     func(s *state.Snapshot) { in := open(s, ids, "x"); in.Operation = ""; s.Intents[in.ID] = in },
+		"there is no direction":     func(s *state.Snapshot) { in := open(s, ids, "x"); in.Direction = ""; s.Intents[in.ID] = in },
+		"has no slot":               func(s *state.Snapshot) { open(s, ids, "") },
 		"role " + string(statetest.IDs(8).Role()): func(s *state.Snapshot) {
 			role := statetest.IDs(8).Role()
 			s.Roles[role] = state.Role{ID: role, Member: "gone"}
@@ -166,6 +174,12 @@ func TestCheckFinds(t *testing.T) {
 	if errs := state.Check(s); errs != nil {
 		t.Errorf("a failed record: %v", errs)
 	}
+}
+
+func group(s *state.Snapshot, ids *state.IDs, key string) state.Member {
+	m := state.Member{ID: ids.Member(), Key: key, Objects: map[state.Slot]state.Object{}}
+	s.Members[m.ID] = m
+	return m
 }
 
 func shareObject(s *state.Snapshot) {
@@ -247,7 +261,7 @@ type world struct {
 func (w *world) batch(s *state.Snapshot) (b state.Batch) {
 	members := slices.Sorted(maps.Keys(s.Members))
 	for range rapid.IntRange(1, 3).Draw(w.t, "parts") {
-		what := rapid.IntRange(0, 6).Draw(w.t, "part")
+		what := rapid.IntRange(0, 8).Draw(w.t, "part")
 		if what == 0 || len(members) == 0 {
 			one := w.instance(s)
 			b.PutMembers = append(b.PutMembers, one.PutMembers...)
@@ -268,6 +282,8 @@ func (w *world) batch(s *state.Snapshot) (b state.Batch) {
 			b.DropMembers = append(b.DropMembers, member)
 		case 4:
 			w.swapRoles(s, &b)
+		case 5, 6:
+			w.share(s, member, &b)
 		default:
 			w.remove(s, member, &b)
 		}
@@ -298,6 +314,34 @@ func (w *world) swapRoles(s *state.Snapshot, b *state.Batch) {
 	b.PutRoles = append(b.PutRoles, a, z)
 }
 
+// share gives a machine a shared security group, and takes away the one that it leaves last.
+func (w *world) share(s *state.Snapshot, member state.MemberID, b *state.Batch) {
+	m, group := s.Members[member].Clone(), state.Member{ID: w.ids.Member(), Key: rapid.SampledFrom([]string{"k", "l"}).Draw(w.t, "key")}
+	for id, other := range s.Members {
+		if other.Key == group.Key {
+			group.ID = id
+		}
+	}
+	w.leave(s, m, b)
+	m.Groups = []state.MemberID{group.ID}
+	b.PutMembers = append(b.PutMembers, m, group)
+}
+
+// leave takes away the groups that nobody but one machine uses; sometimes they are forgotten.
+func (w *world) leave(s *state.Snapshot, m state.Member, b *state.Batch) {
+	users := map[state.MemberID]int{}
+	for _, other := range s.Members {
+		for _, id := range other.Groups {
+			users[id]++
+		}
+	}
+	for _, id := range m.Groups {
+		if users[id] == 1 && rapid.IntRange(0, 9).Draw(w.t, "keep group") > 0 {
+			b.DropMembers = append(b.DropMembers, id)
+		}
+	}
+}
+
 // remove takes a machine away with all that names it; sometimes something is forgotten.
 func (w *world) remove(s *state.Snapshot, member state.MemberID, b *state.Batch) {
 	gone := map[state.RoleID]bool{}
@@ -325,6 +369,7 @@ func (w *world) remove(s *state.Snapshot, member state.MemberID, b *state.Batch)
 		}
 	}
 	b.DropMembers = append(b.DropMembers, member)
+	w.leave(s, s.Members[member], b)
 }
 
 func references(r state.Record) (resource.Address, bool) {

@@ -74,6 +74,18 @@ func TestLook_changesInTheCloud(t *testing.T) {
 			_, err := c.SecurityGroups.AddRule(ctx, w.object(state.SlotSecurityGroup), somebody, providers.Rule{Port: 22, CIDR: "0.0.0.0/0"})
 			return err
 		}, []string{"instance.orders guest.source_cidrs: [10.0.9.10/32] -> [0.0.0.0/0 10.0.9.10/32]"}},
+		{"taken out of its group", func(w *world, c *providers.Cloud) error {
+			return c.Ports.SetSecurityGroups(ctx, w.object(state.SlotPort), nil)
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> <nil>", "instance.orders guest.source_cidrs: [10.0.9.10/32] -> <nil>"}},
+		{"put into another group too", func(w *world, c *providers.Cloud) error {
+			other, err := c.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
+				Mark: somebody, Name: "theirs", Rules: []providers.Rule{{Port: engine, CIDR: "0.0.0.0/0"}},
+			})
+			if err != nil {
+				return err
+			}
+			return c.Ports.SetSecurityGroups(ctx, w.object(state.SlotPort), []string{w.object(state.SlotSecurityGroup), other.ID})
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> [0.0.0.0/0 10.20.0.0/16]"}},
 		{"server deleted", func(w *world, c *providers.Cloud) error { return c.Servers.Delete(ctx, w.object(state.SlotServer)) },
 			[]string{"instance.orders missing server"}},
 	} {
@@ -279,9 +291,10 @@ func TestLook_errors(t *testing.T) {
 func TestLook_goneAltogether(t *testing.T) {
 	w := newWorld(t)
 	w.build("orders")
-	m := w.prior.Members[w.member("orders")]
-	for slot := range m.Objects {
-		m.Objects[slot] = state.Object{ID: "nowhere-" + string(slot)}
+	for _, m := range w.prior.Members {
+		for slot := range m.Objects {
+			m.Objects[slot] = state.Object{ID: "nowhere-" + string(slot)}
+		}
 	}
 	if s := w.seen().Seen[orders]; s.Presence != planner.Absent {
 		t.Errorf("the instance is %+v", s)
@@ -370,4 +383,48 @@ type expired struct{ providers.Servers }
 
 func (expired) List(context.Context) ([]providers.Server, error) {
 	return nil, &providers.Error{Kind: providers.KindDenied, Call: "list servers", Status: 401}
+}
+
+// TestLook_limits: the limits are asked for where more is wanted than there is, each service once; what does not answer is
+// not known.
+func TestLook_limits(t *testing.T) {
+	wider := func(i *resource.Instance) { i.Access.AllowedCIDRs = []string{"10.20.0.0/16", "192.0.2.0/24"} }
+	for name, c := range map[string]struct {
+		want  func(*resource.Instance)
+		asked int
+	}{
+		"nothing more":    {func(*resource.Instance) {}, 0},
+		"another setting": {func(i *resource.Instance) { i.Settings = nil }, 0},
+		"a larger volume": {func(i *resource.Instance) { i.Volume = &resource.Volume{Size: 20} }, 3},
+		"wider access":    {wider, 3},
+		"a new instance":  {nil, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			body := *w.build("orders")
+			where := orders
+			if c.want == nil {
+				where = at("instance.other")
+			} else {
+				c.want(&body)
+			}
+			w.cloud.SetQuota(memory.Quota{Servers: 7})
+			w.cloud.Deny("list volume limits")
+			desired := &resource.Set{Resources: map[resource.Address]*resource.Resource{where: {Address: where, Body: &body}}}
+			seen := must[planner.Observation](t)(observe.Look(context.Background(), w.look, w.prior, desired))
+			asked := 0
+			for call, n := range w.cloud.Calls() {
+				if strings.HasSuffix(call, "limits") {
+					asked += n
+				}
+			}
+			limit, known := seen.Limits[planner.Limited{Resource: "servers"}]
+			if asked != c.asked || known != (c.asked > 0) || known && limit != (planner.Limit{Max: 7, Used: 1}) {
+				t.Errorf("asked %d times: %+v", asked, seen.Limits)
+			}
+			if _, known := seen.Limits[planner.Limited{Resource: "volumes"}]; known {
+				t.Error("limits that were not told are known")
+			}
+		})
+	}
 }

@@ -23,6 +23,8 @@ type Machine struct {
 	// Member has the objects that bear its mark, and, of several in a slot, the one that the server uses. The server tells the
 	// newest generation of keys that may be in force: that is Rotating, and the one before is Generation.
 	Member state.Member
+	// Group is the security group of the port, as the member that its mark names; without an id: it has none of this lineage.
+	Group state.Member
 	// NetworkID and SubnetIDs are those of the port, ImageID that of the server.
 	NetworkID string
 	SubnetIDs []string
@@ -45,7 +47,7 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 	m := marked{
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
-		byOwner(l.lists.groups.all, func(g providers.SecurityGroup) providers.Mark { return g.Mark }),
+		l.lists.groups.byID,
 	}
 	all := map[owner]Machine{}
 	for _, s := range l.lists.servers.all {
@@ -68,11 +70,11 @@ type owner struct{ lineage8, member string }
 
 func ownerOf(m providers.Mark) owner { return owner{m.Lineage, m.Member} }
 
-// marked is what the lists have, by whose it is.
+// marked is what the lists have: by whose it is, and groups, which machines share, by id.
 type marked struct {
 	volumes map[owner][]providers.Volume
 	ports   map[owner][]providers.Port
-	groups  map[owner][]providers.SecurityGroup
+	groups  map[string]providers.SecurityGroup
 }
 
 func byOwner[T any](all []T, mark func(T) providers.Mark) map[owner][]T {
@@ -114,8 +116,13 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 			m.Member.Address = port.Addresses[0]
 		}
 	}
-	if g, ok := pick(all.groups[o], func(g providers.SecurityGroup) bool { return slices.Contains(port.SecurityGroups, g.ID) }); ok {
-		put(state.SlotSecurityGroup, g.ID, g.Mark)
+	for _, id := range port.SecurityGroups {
+		if g := all.groups[id]; g.Mark.Lineage == o.lineage8 {
+			m.Group = state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
+				state.SlotSecurityGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
+			}}
+			break
+		}
 	}
 	return m
 }

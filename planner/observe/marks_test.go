@@ -32,7 +32,13 @@ func TestMachines(t *testing.T) {
 		t.Fatalf("%d machines, want 2", len(got))
 	}
 	for id, recorded := range w.prior.Members {
+		if recorded.Key != "" {
+			continue
+		}
 		m := got[id]
+		if group, _ := w.prior.Object(id, state.SlotSecurityGroup); m.Group.Objects[state.SlotSecurityGroup] != group {
+			t.Errorf("the security group is %+v, want %+v", m.Group, group)
+		}
 		if diff := cmp.Diff(recorded.Objects, m.Member.Objects); diff != "" {
 			t.Errorf("objects (-want +got):\n%s", diff)
 		}

@@ -33,8 +33,9 @@ type Plan struct {
 	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
 	KeyCheck   string      `json:"key_check,omitempty"`
 	Cloud      Cloud       `json:"cloud"`
-	State      string      `json:"state"`           // the store's location
-	Moves      []Move      `json:"moves,omitempty"` // records that get another address before the first step, sorted by From
+	State      string      `json:"state"`                 // the store's location
+	NamePrefix string      `json:"name_prefix,omitempty"` // in front of the names of cloud objects that several resources share
+	Moves      []Move      `json:"moves,omitempty"`       // records that get another address before the first step, sorted by From
 	Steps      []Step      `json:"steps,omitempty"`
 	Drift      []Drift     `json:"drift,omitempty"`
 	Unmanaged  []Unmanaged `json:"unmanaged,omitempty"`

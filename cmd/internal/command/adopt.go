@@ -48,7 +48,8 @@ func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
 	member := a.member(&body, machine)
 	role := newIDs().Role()
 	a.machines[r.Address] = machine
-	a.snapshot.Members[member.ID], a.snapshot.Roles[role] = member, state.Role{ID: role, Member: member.ID}
+	a.enroll(member)
+	a.snapshot.Roles[role] = state.Role{ID: role, Member: member.ID}
 	a.record(r, state.Record{Body: &body, Member: member.ID, Role: role})
 	for _, inside := range a.config.Set.Sorted() {
 		_, recorded := a.prior.Records[inside.Address]
@@ -68,13 +69,50 @@ func (a *adoption) member(body *resource.Instance, machine observe.Machine) stat
 		member.Objects, member.Released = objects, false
 	}
 	if member.SSHPort == 0 {
-		member.SSHPort = body.Guest.Port
+		member.SSHPort = body.Guest.SSHPort()
 	}
-	if member.SSHPort == 0 {
-		member.SSHPort = 22
+	if group := machine.Group; len(member.Groups) == 0 && group.ID != "" {
+		member.Groups = []state.MemberID{group.ID}
+		if a.prior.Members[group.ID].Key == "" {
+			group.Key = string(group.ID) // until what it lets in was seen
+			a.snapshot.Members[group.ID] = group
+		}
 	}
 	member.MayHoldData = true
 	return member
+}
+
+// enroll adds a machine, with the recorded security groups that it shares.
+func (a *adoption) enroll(member state.Member) {
+	a.snapshot.Members[member.ID] = member
+	for _, group := range member.Groups {
+		if recorded, known := a.prior.Members[group]; known {
+			a.snapshot.Members[group] = recorded
+		}
+	}
+}
+
+// groups are the shared security groups of adopted machines that no state records: by what they let in, or, where another
+// one has that key, by their id, which fits nobody else.
+func (a *adoption) groups(records []state.Record) (groups []state.Member) {
+	taken, put := map[string]bool{}, map[state.MemberID]bool{}
+	for _, member := range a.prior.Members {
+		taken[member.Key] = true
+	}
+	for _, record := range records {
+		for _, id := range a.snapshot.Members[record.Member].Groups {
+			group := a.snapshot.Members[id]
+			if _, known := a.prior.Members[id]; known || put[id] {
+				continue
+			}
+			if key := record.Body.(*resource.Instance).AccessKey(); !taken[key] {
+				group.Key = key
+			}
+			taken[group.Key], put[id] = true, true
+			groups = append(groups, group)
+		}
+	}
+	return groups
 }
 
 // record adds what would be recorded of a declared resource.

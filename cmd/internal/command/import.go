@@ -277,7 +277,8 @@ func (a *adoption) importInside(r *resource.Resource, id existing) diag.List {
 				fmt.Sprintf("To give it another address: trovectl state mv '%s' '%s'", other.Address, r.Address))
 		}
 	}
-	a.snapshot.Members[member.ID], a.snapshot.Roles[host.Role] = member, a.prior.Roles[host.Role]
+	a.enroll(member)
+	a.snapshot.Roles[host.Role] = a.prior.Roles[host.Role]
 	a.snapshot.Records[at] = host
 	a.record(r, record)
 	return nil
@@ -336,5 +337,6 @@ func (a *adoption) batch() (state.Batch, []state.Record) {
 		}
 		b.PutRecords = append(b.PutRecords, found)
 	}
+	b.PutMembers = append(b.PutMembers, a.groups(b.PutRecords)...)
 	return b, b.PutRecords
 }
