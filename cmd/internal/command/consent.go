@@ -48,9 +48,10 @@ func appendAddress(all []resource.Address, list diag.List, text string) ([]resou
 
 // missing lists what an unattended run may not do without its flag.
 func (c consents) missing(p *plan.Plan) diag.List {
-	list := c.unmatched(p)
+	list, told := c.unmatched(p), map[resource.Address]bool{}
 	for _, s := range p.Steps {
-		if len(s.Destroys) > 0 && !c.everything && !slices.Contains(c.destroy, consentAddress(s)) && !slices.Contains(c.destroy, s.With) {
+		if len(s.Destroys) > 0 && !told[consentAddress(s)] && !c.everything && !slices.Contains(c.destroy, consentAddress(s)) && !slices.Contains(c.destroy, s.With) {
+			told[consentAddress(s)] = true // once, where more than one orphan was of the same machine
 			list = append(list, destroyRefusal(s, p.Mode))
 		}
 		if s.Action == plan.Update && interrupts(s.Impact) && !slices.Contains(c.downtime, s.Address) {
