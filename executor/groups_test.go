@@ -152,3 +152,27 @@ func TestGroups_changedBeforeItWasMade(t *testing.T) {
 		t.Errorf("%d groups are recorded", shared)
 	}
 }
+
+// TestGroups_ofItsOwn: a machine that an early version gave a group of its own keeps it, changes to a shared one with its
+// access, and takes both along.
+func TestGroups_ofItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.ask(shape{noUser: true})
+	w.apply(plan.ModeApply)
+	ctx, m := context.Background(), w.member(orders)
+	group := w.snapshot().Members[m.Groups[0]]
+	m.Groups, m.Objects[state.SlotSecurityGroup] = nil, group.Objects[state.SlotSecurityGroup]
+	session, err := w.store.Lock(ctx, state.LockRequest{Holder: state.Holder{ID: "early"}})
+	must(t, err)
+	must(t, session.Commit(ctx, state.Batch{PutMembers: []state.Member{m}, DropMembers: []state.MemberID{group.ID}}))
+	must(t, session.Close())
+	w.ended(plan.ModeApply)
+	w.ask(shape{noUser: true, name: "renamed"})
+	w.done(plan.ModeApply, "update "+orders)
+	w.ask(shape{noUser: true, name: "renamed", cidrs: []string{"192.0.2.0/24"}})
+	w.done(plan.ModeApply, "update "+orders)
+	wantTexts(t, w.allowed(3306), "192.0.2.0/24")
+	wantTexts(t, w.groupsOf(orders), w.object(orders, state.SlotSecurityGroup))
+	w.apply(plan.ModeDestroy)
+	w.ended(plan.ModeDestroy)
+}

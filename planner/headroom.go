@@ -57,13 +57,9 @@ func (a amounts) group(body *resource.Instance) {
 
 // headroom refuses a plan that the limits of the project would stop half-way. What it removes makes room where the steps
 // that need that room can wait for it, and then they do.
-func (p *planning) headroom() {
+func (p *planning) headroom(steps []*plan.Step) {
 	if len(p.seen.Limits) == 0 {
 		return
-	}
-	steps := slices.Clone(p.extra)
-	for _, address := range sortedAddresses(p.steps) {
-		steps = append(steps, p.steps[address])
 	}
 	needed, takers := p.taken(steps)
 	if lacking := p.lacking(needed, nil); len(lacking) == 0 {
@@ -87,7 +83,7 @@ func (p *planning) lacking(needed, freed amounts) []Limited {
 	var out []Limited
 	for what, n := range needed {
 		limit, known := p.seen.Limits[what]
-		if known && limit.Max >= 0 && n-freed[what] > max(0, limit.Max-limit.Used) {
+		if known && limit.Max >= 0 && n-freed[what] > limit.Max-limit.Used {
 			out = append(out, what)
 		}
 	}

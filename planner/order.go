@@ -31,11 +31,11 @@ func (p *planning) order() {
 	}
 	p.removalsLast()
 	p.names()
-	p.headroom()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
 		all = append(all, p.steps[address])
 	}
+	p.headroom(all)
 	byID, g := make(map[string]*plan.Step, len(all)), graph.New[string]()
 	for _, s := range all {
 		slices.Sort(s.Needs)

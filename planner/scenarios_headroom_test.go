@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -98,4 +100,59 @@ var headroom = []scenario{
 		w.allows(map[string][2]int{"gigabytes": {40, 10}, "security_groups": {2, 2}, "security_group_rules": {100, 8}})
 		return w
 	}},
+}
+
+// use is how much of what is limited there is.
+func (r *reality) use() map[string]int {
+	out := map[string]int{"servers": 0, "gigabytes": 0}
+	for _, m := range r.machines {
+		if m.objects[state.SlotServer] != "" {
+			out["servers"]++
+		}
+		if m.objects[state.SlotVolume] != "" {
+			out["gigabytes"] += m.body.Volume.Size
+		}
+	}
+	return out
+}
+
+// TestPlan_headroom: a plan that is not refused never exceeds a limit on its way, and one that is refused would in the end.
+func TestPlan_headroom(t *testing.T) {
+	refused := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := empty()
+		w.declare(t)
+		w.converge(t)
+		w.declare(t)
+		most := map[string][2]int{}
+		for name, used := range w.real.use() {
+			most[name] = [2]int{used + rapid.IntRange(0, 12).Draw(t, name), used}
+		}
+		most["servers"] = [2]int{most["servers"][1] + rapid.IntRange(0, 1).Draw(t, "more servers"), most["servers"][1]}
+		w.allows(most)
+		exceeds := func() string {
+			for name, n := range w.real.use() {
+				if n > most[name][0] {
+					return fmt.Sprintf("%d of %d %s", n, most[name][0], name)
+				}
+			}
+			return ""
+		}
+		p, list := w.plan()
+		if list.HasErrors() {
+			refused++
+		}
+		for _, s := range p.Steps {
+			w.step(t, s)
+			if what := exceeds(); what != "" && !list.HasErrors() {
+				t.Fatalf("%s leads to %s:\n%s", s.ID, what, compact(p))
+			}
+		}
+		if list.HasErrors() && exceeds() == "" {
+			t.Fatalf("refused, and fits:\n%s%s", tell(list), compact(p))
+		}
+	})
+	if refused == 0 {
+		t.Error("no plan was refused")
+	}
 }
