@@ -21,8 +21,9 @@ import (
 // and what was seen is recorded.
 type adoption struct {
 	*operation
-	snapshot *state.Snapshot // what would be recorded, with the instance that it is in
-	wanted   *resource.Set   // what the configuration says of that
+	snapshot *state.Snapshot                           // what would be recorded, with the instance that it is in
+	wanted   *resource.Set                             // what the configuration says of that
+	inside   map[resource.Address][]*resource.Resource // what is declared in an instance and not recorded
 	machines map[resource.Address]observe.Machine
 	guests   *newcomers
 	seen     planner.Observation
@@ -31,8 +32,14 @@ type adoption struct {
 func (op *operation) newAdoption() *adoption {
 	a := &adoption{
 		operation: op, snapshot: state.Empty(op.prior.Lineage), machines: map[resource.Address]observe.Machine{},
-		wanted: &resource.Set{Resources: map[resource.Address]*resource.Resource{}},
+		wanted: &resource.Set{Resources: map[resource.Address]*resource.Resource{}}, inside: map[resource.Address][]*resource.Resource{},
 		guests: &newcomers{guests: op.guests, met: map[state.MemberID]guest.Inspection{}},
+	}
+	for address, r := range op.config.Set.Resources {
+		_, recorded := op.prior.Records[address]
+		if host, lives := r.Body.References()["instance"]; lives && !recorded {
+			a.inside[host] = append(a.inside[host], r)
+		}
 	}
 	return a
 }
@@ -51,11 +58,8 @@ func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
 	a.enroll(member)
 	a.snapshot.Roles[role] = state.Role{ID: role, Member: member.ID}
 	a.record(r, state.Record{Body: &body, Member: member.ID, Role: role})
-	for _, inside := range a.config.Set.Sorted() {
-		_, recorded := a.prior.Records[inside.Address]
-		if host, lives := inside.Body.References()["instance"]; lives && host == r.Address && !recorded {
-			a.record(inside, state.Record{Body: inside.Body, Role: role})
-		}
+	for _, inside := range a.inside[r.Address] {
+		a.record(inside, state.Record{Body: inside.Body, Role: role})
 	}
 }
 
