@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -104,12 +105,12 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 		refs = append(refs, o.refs...)
 	}
 	w := r.world(computed, refs)
-	var outs []Output
+	outs, veil := []Output(nil), r.veil()
 	for _, o := range r.outputList() {
 		if o.value == nil {
 			continue
 		}
-		if out, ok := w.evaluateOutput(o); ok {
+		if out, ok := w.evaluateOutput(o, veil); ok {
 			outs = append(outs, out)
 		}
 	}
@@ -148,7 +149,7 @@ func (r *reader) addNeeded(needed map[string]bool, refs []reference) {
 	}
 }
 
-func (r *reader) evaluateOutput(o *output) (Output, bool) {
+func (r *reader) evaluateOutput(o *output, veil *strings.Replacer) (Output, bool) {
 	out := Output{Name: o.name, Description: o.described, Sensitive: o.hidden, Range: place(o.at)}
 	v, ok := r.eval(o.value, r.context(o.refs))
 	if !ok {
@@ -175,7 +176,7 @@ func (r *reader) evaluateOutput(o *output) (Output, bool) {
 		r.fail(o.value.Expr.Range(), "Invalid value", "", "The output %q cannot be shown: %s.", o.name, err)
 		return out, false
 	}
-	out.Known = true
+	out.Known, out.Sensitive = true, out.Sensitive || r.holdsSecret(v, veil)
 	return out, true
 }
 
@@ -225,7 +226,7 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	if !v.IsKnown() {
 		return cty.UnknownVal(ty)
 	}
-	if ty.Equals(kindTypes[false][kind]) {
+	if r.recorded == nil && ty.Equals(kindTypes[false][kind]) {
 		return v
 	}
 	addr, _ := identityOf(v)
@@ -234,6 +235,13 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	}
 	attrs := v.AsValueMap()
 	s := kindSpecs[kind]
+	if r.recorded != nil {
+		was, known := r.recorded[addr]
+		if !known {
+			return cty.UnknownVal(ty)
+		}
+		s.asRecorded(attrs, was.Attributes, "")
+	}
 	for _, a := range s.args {
 		if len(a.refs) > 0 {
 			attrs[a.name] = r.complete(a.refs[0], attrs[a.name])

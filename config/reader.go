@@ -47,6 +47,7 @@ type reader struct {
 	values    map[string]cty.Value                // of nodes, by id
 	given     map[resource.Address]map[string]any // computed attributes, in outputs only
 	completed map[resource.Address]cty.Value      // with computed attributes, in outputs only
+	recorded  map[resource.Address]Recorded       // in place of what is asked for, in OutputsBefore only
 	turnsOf   map[string][]resource.Address       // by node
 	refs      map[resource.Address]*identity
 	set       *resource.Set

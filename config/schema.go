@@ -155,6 +155,7 @@ type Document struct {
 	Label     string             `json:"label,omitempty"`
 	Repeats   bool               `json:"repeats,omitempty"`
 	Required  bool               `json:"required,omitempty"`
+	Later     bool               `json:"not_available_yet,omitempty"`
 	Doc       string             `json:"doc"`
 	Arguments []DocumentArgument `json:"arguments"`
 	Blocks    []Document         `json:"blocks,omitempty"`
@@ -206,7 +207,7 @@ func describeNested(b nested) Document {
 		s = &spec{}
 	}
 	d := document(b.name, b.label, s)
-	d.Repeats, d.Required = b.many, b.required
+	d.Repeats, d.Required, d.Later = b.many, b.required, b.later
 	if b.doc != "" {
 		d.Doc = b.doc
 	}

@@ -131,6 +131,20 @@ func blank(part []byte) {
 }
 
 // remember keeps every text in a sensitive value, so that it can be scrubbed from whatever is told.
+// holdsSecret tells whether a text in a value is a secret that was seen, or holds one that the veil knows.
+func (r *reader) holdsSecret(v cty.Value, veil *strings.Replacer) bool {
+	found := false
+	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails
+		if !leaf.IsKnown() || leaf.IsNull() || leaf.Type() != cty.String {
+			return true, nil
+		}
+		text := leaf.AsString()
+		found = found || r.secrets[text] || veil != nil && veil.Replace(text) != text
+		return true, nil
+	})
+	return found
+}
+
 func (r *reader) remember(v cty.Value) {
 	v, _ = v.UnmarkDeep()
 	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails

@@ -45,6 +45,16 @@ type Plan struct {
 	// Checks is what the conditions of the configuration came to, sorted by address, check blocks last.
 	Checks    []resource.Check `json:"checks,omitempty"`
 	Unchanged int              `json:"unchanged"` // resources with nothing to do
+	// Prior and Variables are in saved plans only, so that one tells by itself what it was made from.
+	Prior     []Recorded     `json:"prior,omitempty"`     // what was recorded, sorted by address
+	Variables map[string]any `json:"variables,omitempty"` // JSON values of those that are not sensitive
+}
+
+// Recorded is what was recorded of a resource.
+type Recorded struct {
+	Address  resource.Address  `json:"address"`
+	Body     Body              `json:"body"`
+	Computed map[string]string `json:"computed,omitempty"`
 }
 
 // Cloud is the first line of every plan.

@@ -57,6 +57,9 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
+	if !f.autoApprove && f.json {
+		return m.fail("-json cannot ask: give -auto-approve, or a saved plan (trovectl apply PLAN). Nothing was changed.")
+	}
 	if !f.autoApprove && !m.interactive(f) {
 		return m.fail("there is nobody to ask: give -auto-approve, or run it in a terminal. Nothing was changed.")
 	}
@@ -101,7 +104,7 @@ func (op *operation) decide(ctx context.Context, f *flags, mode plan.Mode, given
 	if list.HasErrors() {
 		return nil, op.report(list)
 	}
-	op.view.Plan(p)
+	op.tell.Plan(p)
 	op.report(list)
 	if len(p.Steps) > 0 {
 		if code, ok := op.consent(ctx, p, f, given); !ok {
@@ -161,23 +164,27 @@ func (op *operation) executor(session state.Session, f *flags, first state.Batch
 		Cloud: op.cloud, Guests: op.guests, Identities: op.guests,
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
-		Watch: op.view.Event, Timeouts: executor.DefaultTimeouts, First: first,
+		Timeouts: executor.DefaultTimeouts, First: first,
 	}
 }
 
 func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p *plan.Plan) int {
+	watch, stop := op.tell.Follow(e.Clock, len(p.Steps))
+	defer stop()
+	e.Watch = watch
 	result, err := e.Apply(soft, hard, p)
+	stop()
 	if err != nil {
-		op.view.Incomplete(result)
+		op.tell.Incomplete(result)
 		return op.report(failures(err, e.First.BeginRun != nil))
 	}
 	if p.Mode != plan.ModeApply { // outputs are of the configuration
-		op.view.Applied(p.Mode, result, nil)
+		op.tell.Applied(p.Mode, result, nil)
 		return exitOK
 	}
-	op.prior, op.seen.Seen = e.Session.Snapshot(), nil // what was seen before the apply is no longer so
+	op.prior = e.Session.Snapshot()
 	outputs, list := op.finalOutputs()
-	op.view.Applied(p.Mode, result, outputs)
+	op.tell.Applied(p.Mode, result, outputs)
 	return op.report(append(list, op.finalChecks()...))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/resource"
 )
@@ -19,6 +20,7 @@ type flags struct {
 	noColor         bool
 	compactWarnings bool
 	json            bool
+	streams         bool // -json means a line for each thing that happens
 	input           bool
 	assignments     []config.Assignment
 	lock            bool
@@ -38,6 +40,11 @@ type flags struct {
 	deleteOrphans    bool
 	rotate           []resource.Address
 	out              string
+	markdown         string
+	html             string
+	junit            string
+	prometheus       string
+	failOn           []view.DriftKind
 	expectDigest     string
 	supersede        bool
 	saved            *savedPlan // of apply PLAN
@@ -67,7 +74,7 @@ func newFlags(words string) *flags {
 func (f *flags) parse(args []string) error {
 	for {
 		if err := f.set.Parse(args); err != nil {
-			for _, later := range []string{"target", "replace", "html", "md", "junit", "prometheus", "fail-on", "now"} {
+			for _, later := range []string{"target", "replace", "now"} {
 				if err.Error() == "flag provided but not defined: -"+later {
 					return fmt.Errorf("-%s is not available yet in trovectl %s", later, Version)
 				}
@@ -130,6 +137,11 @@ func (f *flags) variables() {
 
 func (f *flags) jsonOutput() { f.set.BoolVar(&f.json, "json", false, "machine-readable output") }
 
+func (f *flags) jsonLines() {
+	f.set.BoolVar(&f.json, "json", false, "machine-readable output: a JSON object on a line for each thing that happens")
+	f.streams = true
+}
+
 func (f *flags) looking() {
 	f.variables()
 	f.set.BoolVar(&f.input, "input", true, "ask for what is missing")
@@ -139,7 +151,7 @@ func (f *flags) looking() {
 
 func (f *flags) planning() {
 	f.looking()
-	f.jsonOutput()
+	f.jsonLines()
 	f.set.BoolVar(&f.lock, "lock", true, "accepted for the habit: a plan reads a snapshot and takes no lock")
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "accepted for the habit, as -lock")
 	f.set.BoolVar(&f.refresh, "refresh", true, "look at the cloud and the guests")
@@ -149,6 +161,7 @@ func (f *flags) planning() {
 
 func (f *flags) applying() {
 	f.looking()
+	f.jsonLines()
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for the lock")
 	f.set.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	f.set.Var(listFlag{&f.allowDestroy}, "allow-destroy", "ADDRESS whose data may be destroyed; may be repeated")

@@ -124,8 +124,10 @@ func (e env) insertArgs(args []string) ([]string, error) {
 		}
 	}
 	words := 1
-	if args[0] == "state" && len(args) > 1 && !strings.HasPrefix(args[1], "-") || args[0] == "dev" && len(args) > 1 {
-		words = 2
+	if len(args) > 1 {
+		if _, two := commandTree()[args[0]+" "+args[1]]; two {
+			words = 2
+		}
 	}
 	return append(append(append([]string{}, args[:words]...), extra...), args[words:]...), nil
 }

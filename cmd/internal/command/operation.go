@@ -101,7 +101,7 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
 	}
 	if master.Created() {
-		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+		op.tell.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
 	}
 	op.ring = master.Ring(op.prior.Lineage)
 	if op.prior.KeyCheck == "" && f.saved != nil && f.saved.plan.Lineage == op.prior.Lineage {
@@ -192,11 +192,15 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
-	if list.HasErrors() || mode != plan.ModeApply {
+	if list.HasErrors() || mode == plan.ModeRefresh {
 		return p, list
 	}
-	outputs, more := op.outputChanges()
+	outputs, more := op.outputChanges(p)
+	p.Outputs = outputs
+	if mode != plan.ModeApply {
+		return p, append(list, more...)
+	}
 	checks, failed := op.plannedChecks(p)
-	p.Outputs, p.Checks = outputs, checks
+	p.Checks = checks
 	return p, slices.Concat(list, more, failed)
 }

@@ -43,6 +43,8 @@ func commandTree() map[string]spec {
 		"dev down":    devDownSpec,
 		"dev status":  devStatusSpec,
 		"dev serve":   devServeSpec,
+
+		"providers schema": providersSchemaSpec,
 	}
 }
 
@@ -51,7 +53,7 @@ var notYet = map[string]string{
 	"import": "", "discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
 	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "", "root": "",
 	"connect": "", "logs": "", "backup": "", "restore": "", "image": "", "lint": "", "test": "", "undo": "", "explain": "",
-	"lsp": "", "console": "", "graph": "", "providers": "",
+	"lsp": "", "console": "", "graph": "",
 	"force-unlock": "`trovectl unlock` gives back the lock of a run that is gone",
 	"workspace":    "there are no workspaces: use one directory or one state address (TROVE_STATE) per environment",
 	"taint":        "nothing is ever replaced because it is tainted; a failed create is tried again by the next apply",
@@ -111,7 +113,7 @@ func help(commands map[string]cli.CommandFactory) string {
 	b.WriteString("Usage: trovectl [-chdir=DIR] COMMAND [options]\n\nDatabases on OpenStack, declared in *.trove.hcl files.\n\n")
 	for _, words := range slices.Sorted(maps.Keys(commandTree())) {
 		if s := commandTree()[words]; s.synopsis != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", words, s.synopsis)
+			fmt.Fprintf(&b, "  %-16s %s\n", words, s.synopsis)
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")

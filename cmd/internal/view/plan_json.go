@@ -13,10 +13,13 @@ import (
 // policy engines read it; what has no place there is under "trovectl".
 type planJSON struct {
 	FormatVersion   string                `json:"format_version"`
+	Variables       map[string]any        `json:"variables,omitempty"`
+	PlannedValues   map[string]any        `json:"planned_values"`
 	ResourceDrift   []resourceJSON        `json:"resource_drift,omitempty"`
 	ResourceChanges []resourceJSON        `json:"resource_changes"`
 	OutputChanges   map[string]changeJSON `json:"output_changes"`
 	PriorState      map[string]any        `json:"prior_state"`
+	Configuration   map[string]any        `json:"configuration"`
 	Checks          []conditionsJSON      `json:"checks"`
 	Applyable       bool                  `json:"applyable"`
 	Complete        bool                  `json:"complete"`
@@ -67,15 +70,17 @@ type stepJSON struct {
 	Orphan     *plan.Object       `json:"orphan,omitempty"`
 }
 
-// PlanJSON is a plan in Terraform's plan representation. Sensitive values are null, with a mask that says so.
-func PlanJSON(p *plan.Plan) ([]byte, error) { return SavedPlanJSON(p, "") }
-
-// SavedPlanJSON is PlanJSON of a plan that was read from a file, with its digest.
-func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
+// PlanJSON is a plan in Terraform's plan representation; its digest is that of a saved plan. Sensitive values are null,
+// with a mask that says so.
+func PlanJSON(p *plan.Plan, digest string) ([]byte, error) {
+	w := worldOf(p)
 	out := planJSON{
-		FormatVersion: "1.2", ResourceDrift: driftsOf(p), ResourceChanges: changesOf(p), OutputChanges: map[string]changeJSON{},
-		PriorState: map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": priorOf(p)}},
-		Checks:     checksOf(p.Checks), Applyable: !p.Empty(), Complete: true,
+		FormatVersion: "1.2", Variables: variablesOf(p), PlannedValues: map[string]any{"outputs": w.outputsAfter(), "root_module": module(w.after)},
+		ResourceDrift: driftsOf(p), ResourceChanges: append(changesOf(p), w.unchanged()...), OutputChanges: map[string]changeJSON{},
+		PriorState: map[string]any{
+			"format_version": "1.0", "values": map[string]any{"outputs": w.outputsBefore(), "root_module": module(w.before)},
+		},
+		Configuration: w.configuration(), Checks: checksOf(p.Checks), Applyable: !p.Empty(), Complete: true,
 		Ours: oursJSON{
 			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
@@ -89,20 +94,6 @@ func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 		return nil, fmt.Errorf("writing the plan: %w", err)
 	}
 	return data, nil
-}
-
-// DriftJSON is the look at reality: drift in the form of a plan's resource_drift, and everything under "trovectl".
-func DriftJSON(p *plan.Plan) ([]byte, error) {
-	changes, gone := driftCounts(p)
-	return encode(map[string]any{
-		"format_version": "1.0",
-		"resource_drift": some(driftsOf(p)),
-		"summary":        map[string]int{"changed": changes, "gone": gone, "unknown": len(p.Unknown)},
-		"trovectl": map[string]any{
-			"cloud": p.Cloud, "state": p.State, "lineage": p.Lineage, "serial": p.Serial,
-			"unknown": some(p.Unknown), "unmanaged": some(p.Unmanaged), "orphans": some(p.Orphans), "conditions": some(p.Conditions),
-		},
-	})
 }
 
 // some makes an empty list of none, because consumers expect lists.
@@ -237,17 +228,6 @@ func stepsOf(p *plan.Plan) []stepJSON {
 		})
 	}
 	return out
-}
-
-// priorOf is what the steps say about the record: the resources that they change or remove.
-func priorOf(p *plan.Plan) map[string]any {
-	resources := []any{}
-	for _, s := range p.Steps {
-		if o := objectOf(s.Address.Kind, s.Before); o != nil {
-			resources = append(resources, stateResource(resourceOf(s.Address), *o))
-		}
-	}
-	return map[string]any{"resources": resources}
 }
 
 // stateResource is a resource in Terraform's state representation.
