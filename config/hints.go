@@ -36,6 +36,7 @@ var habitArguments = map[string]string{
 	"backend":               "Write `state \"swift\" { ... }`.",
 	"required_providers":    "Providers are built in. Remove it.",
 	"provider":              "Write it in the instance: what lives in an instance follows it.",
+	"depends_on":            "It belongs into a resource; everything else is evaluated when all is there. Remove it.",
 	"alias":                 "Write it as a second label: provider \"openstack\" \"west\" { ... }.",
 	"provisioner":           "Machines are set up by the agent; there are no provisioners.",
 	"enabled":               "Write `count = ENABLED ? 1 : 0` in the block itself.",

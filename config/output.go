@@ -104,8 +104,8 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 	for _, o := range r.outputs {
 		refs = append(refs, o.refs...)
 	}
-	w, veil := r.world(computed, refs), r.veil()
-	var outs []Output
+	w := r.world(computed, refs)
+	outs, veil := []Output(nil), r.veil()
 	for _, o := range r.outputList() {
 		if o.value == nil {
 			continue
@@ -226,6 +226,9 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	if !v.IsKnown() {
 		return cty.UnknownVal(ty)
 	}
+	if r.recorded == nil && ty.Equals(kindTypes[false][kind]) {
+		return v
+	}
 	addr, _ := identityOf(v)
 	if done, ok := r.completed[addr]; ok {
 		return done
@@ -237,8 +240,6 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 			return cty.UnknownVal(ty)
 		}
 		s.asRecorded(attrs, was.Body.Attributes(), "")
-	} else if ty.Equals(kindTypes[false][kind]) {
-		return v
 	}
 	for _, a := range s.args {
 		if len(a.refs) > 0 {

@@ -199,7 +199,11 @@ func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 		return p, list
 	}
 	outputs, more := op.outputChanges(p)
+	p.Outputs = outputs
+	if mode != plan.ModeApply {
+		return p, append(list, more...)
+	}
 	checks, failed := op.plannedChecks(p)
-	p.Outputs, p.Checks = outputs, checks
+	p.Checks = checks
 	return p, slices.Concat(list, more, failed)
 }

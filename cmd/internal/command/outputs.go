@@ -205,12 +205,19 @@ func (m *Meta) oneOutput(o config.Output, f *flags) int {
 	return exitOK
 }
 
-// outputsIn are the outputs over what a state records; none where the configuration, which a state does not need, cannot be read.
-func (m *Meta) outputsIn(f *flags, s *state.Snapshot) []view.Output {
+// evaluatedOver is what the outputs and conditions come to over a state; nothing where the configuration, which a state does not
+// need, cannot be read.
+func (m *Meta) evaluatedOver(f *flags, s *state.Snapshot) ([]view.Output, []resource.Check) {
 	loaded, list := m.load(context.Background(), f, config.Load)
 	if list.HasErrors() {
 		m.warn("The configuration cannot be read as it is, so that no output is shown. `trovectl validate` tells why.")
-		return nil
+		return nil, nil
 	}
-	return viewOutputs(loaded.OutputsBefore(factsIn(s)))
+	recorded := factsIn(s)
+	computed := make(map[resource.Address]map[string]any, len(recorded))
+	for address, was := range recorded {
+		computed[address] = was.Computed
+	}
+	checks, _ := loaded.Checks(computed) // their status says what the diagnostics would
+	return viewOutputs(loaded.OutputsBefore(recorded)), checks
 }

@@ -150,7 +150,8 @@ var showSpec = spec{
 		}
 		return withState(m, f, func(s *state.Snapshot) int {
 			if f.json {
-				return m.printJSON(view.StateJSON(s, m.outputsIn(f, s)))
+				outputs, checks := m.evaluatedOver(f, s)
+				return m.printJSON(view.StateJSON(s, outputs, checks))
 			}
 			for _, r := range s.Sorted() {
 				m.view.Record(s, r)

@@ -11,7 +11,7 @@ import (
 
 // StateJSON is a whole state in Terraform's state representation, with what it has no place for under "trovectl". Sensitive
 // outputs are without their values.
-func StateJSON(s *state.Snapshot, outputs []Output) ([]byte, error) {
+func StateJSON(s *state.Snapshot, outputs []Output, checks []resource.Check) ([]byte, error) {
 	resources := []any{}
 	for _, r := range s.Sorted() {
 		resources = append(resources, recordOf(s, r))
@@ -24,6 +24,7 @@ func StateJSON(s *state.Snapshot, outputs []Output) ([]byte, error) {
 	})
 	return encode(map[string]any{
 		"format_version": "1.0",
+		"checks":         checksOf(checks),
 		"values":         map[string]any{"outputs": outputsOf(outputs, false), "root_module": map[string]any{"resources": resources}},
 		"trovectl": map[string]any{
 			"lineage": s.Lineage, "serial": s.Serial, "cloud": s.Cloud, "run": s.Run, "intents": some(intents), "members": s.Members, "roles": s.Roles,
