@@ -10,7 +10,7 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// Observation is what a look found. It is filled by planner/observe.
+// Observation is what a look found, by the addresses that Moved gives the records. It is filled by planner/observe.
 type Observation struct {
 	At    time.Time // the planner's only "now"
 	Cloud plan.Cloud

@@ -110,8 +110,7 @@ func (p *planning) relabelled(s, from *plan.Step) {
 		Severity: diag.Error, Code: "relabelled", Address: s.Address.String(), Subject: r.Range,
 		Summary: fmt.Sprintf("%s is what is recorded as %s", s.Address, from.Address),
 		Detail:  "Both name the same database. The plan would remove it under its old address and make an empty one under the new.",
-		Hint: fmt.Sprintf("Keep the old label. `trovectl state mv '%s' '%s'` gives the record its new address, once available.",
-			from.Address, s.Address),
+		Hint:    "Keep the old label, or give the record its new address by adding this to the configuration:" + movedHint(from.Address, s.Address),
 	})
 }
 
@@ -124,15 +123,21 @@ func renames(s *plan.Step) bool {
 	return ok && before != after
 }
 
-// inGuest is what a database or user is called where it lives.
+// inGuest is what a database or user is called, and where it lives.
 func inGuest(body resource.Body) (string, bool) {
+	host, lives := hostOf(body)
+	return host.String() + "\x00" + withoutHost(body), lives
+}
+
+// withoutHost is what a database or user is called, wherever it lives.
+func withoutHost(body resource.Body) string {
 	switch b := body.(type) {
 	case *resource.Database:
-		return strings.Join([]string{"database", b.Instance.String(), b.Name}, "\x00"), true
+		return strings.Join([]string{"database", b.Name}, "\x00")
 	case *resource.User:
-		return strings.Join([]string{"user", b.Instance.String(), b.Name, b.Host}, "\x00"), true
+		return strings.Join([]string{"user", b.Name, b.Host}, "\x00")
 	default:
-		return "", false
+		return ""
 	}
 }
 

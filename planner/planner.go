@@ -22,15 +22,16 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	if opts.Mode == "" {
 		opts.Mode = plan.ModeApply
 	}
+	prior, moves, refused := Moved(desired, prior)
 	p := &planning{
-		desired: desired, prior: prior, seen: seen, opts: opts,
+		desired: desired, prior: prior, diags: refused, seen: seen, opts: opts,
 		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
 		out: &plan.Plan{
 			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
-			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State,
+			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State, Moves: moves,
 		},
 	}
-	if !p.sameCloud() {
+	if refused.HasErrors() || !p.sameCloud() {
 		return p.out, p.diags
 	}
 	p.findings()
@@ -39,6 +40,9 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	}
 	switch opts.Mode {
 	case plan.ModeApply:
+		if p.shifted() {
+			break // compared by index, everything else that can be said is beside the point
+		}
 		p.relabels()
 		p.wanted()
 		p.unwanted()
