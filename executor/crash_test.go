@@ -40,6 +40,7 @@ type shape struct {
 	name     string // of the server; empty: "orders"
 	login    string // of user.app; empty: "app"
 	second   string // the login of another user; empty: there is none
+	moved    bool   // instance.orders and user.app have other addresses
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -60,6 +61,10 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	store, group, orders := address("datastore.mariadb"), address("config_group.oltp"), address("instance.orders")
 	shop, app := address("database.shop"), address("user.app")
 	set := &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}}
+	if s.moved {
+		set.Moves = []resource.Move{{From: orders, To: address("instance.sales[0]")}, {From: app, To: address(`user.apps["one"]`)}}
+		orders, app = set.Moves[0].To, set.Moves[1].To
+	}
 	put := func(a resource.Address, b resource.Body) {
 		set.Resources[a] = &resource.Resource{Address: a, Body: b}
 		set.Blocks[a.Block()] = resource.Repetition{Mode: "single"}
@@ -188,6 +193,21 @@ var stories = []story{
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{limit: "200", noUser: true}, plan.ModeApply, 3},
+	{"move", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{limit: "300", password: "two", name: "sales", moved: true}, plan.ModeApply, 8},
+	{"move what is under way", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+		w.ask(shape{limit: "300", password: "two", login: "api"})
+		if _, _, err := w.run(4, plan.ModeApply); err == nil {
+			w.t.Fatal("it did not die")
+		}
+		if s, err := w.store.Read(context.Background()); err != nil || len(s.Intents) == 0 {
+			w.t.Fatalf("nothing is under way (%v)", err)
+		}
+	}, shape{limit: "300", password: "two", login: "api", moved: true}, plan.ModeApply, 6},
 }
 
 func (s story) begin(t *testing.T) *world {

@@ -197,9 +197,10 @@ func (w *world) watch(e executor.Event) {
 
 func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode) (*plan.Plan, error) {
 	w.t.Helper()
+	moved, _, _ := planner.Moved(w.want, prior)
 	seen, err := observe.Look(ctx, observe.Sources{
 		Cloud: w.cloud.Cloud(), Guests: w.guests, Now: func() time.Time { return w.now },
-	}, prior, w.want)
+	}, moved, w.want)
 	if err != nil {
 		return nil, fmt.Errorf("looking: %w", err)
 	}

@@ -203,6 +203,6 @@ func (s *shift) instead() string {
 	case len(rightly) == 0:
 		return ", and " + strings.Join(byIndex, ", ") + " would be removed"
 	default:
-		return fmt.Sprintf(", and %s would be removed, while it is %s that is declared no more", strings.Join(byIndex, ", "), strings.Join(rightly, ", "))
+		return fmt.Sprintf(", and %s would be removed. What is declared no more is %s", strings.Join(byIndex, ", "), strings.Join(rightly, ", "))
 	}
 }

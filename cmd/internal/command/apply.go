@@ -103,7 +103,7 @@ func (op *operation) decide(ctx context.Context, f *flags, mode plan.Mode, given
 	}
 	op.view.Plan(p)
 	op.report(list)
-	if len(p.Steps) > 0 {
+	if len(p.Steps)+len(p.Moves) > 0 {
 		if code, ok := op.consent(ctx, p, f, given); !ok {
 			return nil, code
 		}

@@ -45,6 +45,7 @@ type flags struct {
 	diff      bool
 	recursive bool
 	write     bool
+	dryRun    bool
 
 	dir      string
 	listen   string

@@ -159,7 +159,7 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 		sources.Guests = op.guests
 	}
 	for range 3 {
-		seen, err := observe.Look(ctx, sources, op.prior, op.config.Set)
+		seen, err := observe.Look(ctx, sources, op.moved(), op.config.Set)
 		if err != nil {
 			return err
 		}
@@ -180,6 +180,12 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 		}
 	}
 	return nil
+}
+
+// moved is the state with the moves of the configuration made. What is wrong with them, the plan tells.
+func (op *operation) moved() *state.Snapshot {
+	moved, _, _ := planner.Moved(op.config.Set, op.prior)
+	return moved
 }
 
 // plan compares, and adds what the outputs would become.

@@ -18,11 +18,12 @@ import (
 // computed is what outputs may use of each recorded resource; what the look saw is fresher than the record.
 func (op *operation) computed() map[resource.Address]map[string]any {
 	all := map[resource.Address]map[string]any{}
-	for address, record := range op.prior.Records {
+	records := op.moved().Records
+	for address, record := range records {
 		all[address] = facts(record.Computed)
 	}
 	for address, subject := range op.seen.Seen {
-		if _, recorded := op.prior.Records[address]; recorded && len(subject.Computed) > 0 {
+		if _, recorded := records[address]; recorded && len(subject.Computed) > 0 {
 			for key, value := range facts(subject.Computed) {
 				all[address][key] = value
 			}

@@ -13,6 +13,7 @@ func (h *Human) Plan(p *plan.Plan) {
 	out := h.page()
 	heading(out, p)
 	driftNote(out, p)
+	moves(out, p.Moves)
 	first, rest := destructiveFirst(p.Steps)
 	if len(p.Steps) > 0 {
 		out.line()
@@ -81,6 +82,17 @@ func drifted(out *page, d plan.Drift) {
 	}
 }
 
+// moves tells which records get another address; nothing in the cloud is touched by it.
+func moves(out *page, all []plan.Move) {
+	if len(all) == 0 {
+		return
+	}
+	out.line()
+	for _, m := range all {
+		out.line("  ", out.paint(bold, "# "+visible(m.From.String())), " has moved to ", out.paint(bold, visible(m.To.String())))
+	}
+}
+
 // destructiveFirst parts the steps that destroy from the others; both keep their order.
 func destructiveFirst(steps []plan.Step) (destructive, rest []plan.Step) {
 	for _, s := range steps {
@@ -125,7 +137,7 @@ func signOf(a plan.Action) sign {
 // summary is the line that people look for.
 func summary(out *page, p *plan.Plan) {
 	out.line()
-	if len(p.Steps) > 0 {
+	if len(p.Steps)+len(p.Moves) > 0 {
 		add, change, destroy := p.Counts()
 		out.line(out.paint(bold, "Plan:"), fmt.Sprintf(" %d to add, %d to change, %d to destroy.", add, change, destroy))
 		return

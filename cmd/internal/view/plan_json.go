@@ -26,6 +26,7 @@ type planJSON struct {
 
 type resourceJSON struct {
 	Address      string     `json:"address"`
+	Previous     string     `json:"previous_address,omitempty"` // of one that moved
 	Mode         string     `json:"mode"`
 	Type         string     `json:"type"`
 	Name         string     `json:"name"`
@@ -123,14 +124,20 @@ func resourceOf(a resource.Address) resourceJSON {
 	return out
 }
 
-// changesOf is one entry for each address, in the order of the steps. Orphans have no address and are only in ours.
+// changesOf is one entry for each address, in the order of the steps, then those that only moved. Orphans have no address and are only in ours.
 func changesOf(p *plan.Plan) []resourceJSON {
 	out, seen := []resourceJSON{}, map[resource.Address]int{}
+	was := map[resource.Address]resource.Address{}
+	for _, m := range p.Moves {
+		was[m.To] = m.From
+	}
 	for _, s := range p.Steps {
 		if s.Action == plan.DeleteOrphan {
 			continue
 		}
 		next := changeOf(s)
+		next.Previous = was[s.Address].String()
+		delete(was, s.Address)
 		i, again := seen[s.Address]
 		if !again {
 			seen[s.Address] = len(out)
@@ -143,6 +150,15 @@ func changesOf(p *plan.Plan) []resourceJSON {
 			c.Before, c.BeforeSensitive = next.Change.Before, next.Change.BeforeSensitive
 		} else {
 			c.After, c.AfterSensitive, c.AfterUnknown = next.Change.After, next.Change.AfterSensitive, next.Change.AfterUnknown
+		}
+	}
+	for _, m := range p.Moves { // those that nothing else happens to
+		if from, only := was[m.To]; only {
+			r := resourceOf(m.To)
+			r.Previous, r.Change.Actions = from.String(), []string{"no-op"}
+			r.Change.setBefore(nil)
+			r.Change.setAfter(nil)
+			out = append(out, r)
 		}
 	}
 	return out
