@@ -41,6 +41,8 @@ type Identity struct {
 	ProjectName string `json:"project_name"`
 	Region      string `json:"region"`
 	Cloud       string `json:"-"` // the clouds.yaml entry, when there is one; informative
+	// Roles are the names of the token's roles; informative, for policies decide.
+	Roles []string `json:"-"`
 }
 
 // The contract of every service below, which providertest checks:
