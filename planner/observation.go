@@ -105,7 +105,11 @@ const Settle = 60 * time.Second
 
 // Options says what kind of plan is wanted.
 type Options struct {
-	Mode          plan.Mode
+	Mode plan.Mode
+	// Targets narrow the plan to what they name and what that needs; the address of a block stands for all its keys. None:
+	// everything. Sorted.
+	Targets       []resource.Address
+	Replace       []resource.Address // with ModeApply: what is removed and made anew
 	DeleteOrphans bool               // add steps that delete the orphans
 	Rotate        []resource.Address // with ModeRotate: the instances, each by its address or its block's
 	State         string

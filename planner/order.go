@@ -33,6 +33,10 @@ func (p *planning) order() {
 	p.names()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
+		if gone := p.gone[address]; gone != nil {
+			p.after(p.steps[address], gone)
+			all = append(all, gone)
+		}
 		all = append(all, p.steps[address])
 	}
 	byID, g := make(map[string]*plan.Step, len(all)), graph.New[string]()
@@ -65,16 +69,17 @@ func (p *planning) after(s, needed *plan.Step) {
 }
 
 // removalsLast lets a removal wait for the steps of everything that was recorded as resting on it: those are removed
-// first, or changed so that they rest on it no more.
+// first, or changed so that they rest on it no more. What goes on resting on what is replaced waits for it instead.
 func (p *planning) removalsLast() {
 	for _, record := range p.prior.Sorted() {
-		s := p.steps[record.Address]
-		if s == nil {
+		s := p.removal(record.Address)
+		goes := s != nil
+		if s = cmp.Or(s, p.steps[record.Address]); s == nil {
 			continue
 		}
 		rests := resource.Resource{Body: record.Body, DependsOn: record.DependsOn}
 		for _, on := range rests.Dependencies() {
-			if removal := p.steps[on]; removal != nil && removal.Action == plan.Delete {
+			if removal := p.removal(on); removal != nil && (goes || p.gone[on] == nil) {
 				p.after(removal, s)
 			}
 		}

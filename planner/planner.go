@@ -25,7 +25,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	prior, moves, refused := Moved(desired, prior)
 	p := &planning{
 		desired: desired, prior: prior, diags: refused, seen: seen, opts: opts,
-		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
+		steps: map[resource.Address]*plan.Step{}, gone: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
 		out: &plan.Plan{
 			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
 			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State, Moves: moves,
@@ -41,11 +41,12 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	switch opts.Mode {
 	case plan.ModeApply:
 		if p.shifted() {
-			break // compared by index, everything else that can be said is beside the point
+			return p.out, p.diags // compared by index, everything else that can be said is beside the point
 		}
 		p.relabels()
 		p.wanted()
 		p.unwanted()
+		p.unreplaced()
 	case plan.ModeDestroy:
 		p.everything()
 	case plan.ModeRefresh:
@@ -57,6 +58,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	p.remains()
 	p.orphans()
 	p.order()
+	p.narrow()
 	p.diags.Sort()
 	return p.out, p.diags
 }
@@ -70,6 +72,7 @@ type planning struct {
 	living  map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
 	open    map[state.MemberID][]state.Intent       // sorted by slot
 	steps   map[resource.Address]*plan.Step         // one for each resource
+	gone    map[resource.Address]*plan.Step         // the removals of what is made anew: those have two steps
 	calls   map[resource.Address][]state.Intent     // open ones, sorted by slot
 	relabel map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
 	extra   []*plan.Step                            // of remains and orphans

@@ -42,6 +42,8 @@ func (p *planning) want(r *resource.Resource) {
 	switch {
 	case !recorded:
 		p.create(r, plan.Reason{Code: plan.ReasonNew})
+	case p.replaces(r, record):
+		p.replace(r, record)
 	case record.Status == state.Deleting:
 		p.finishDelete(r, record)
 	case record.Status == state.Creating || record.Status == state.Failed:
@@ -99,7 +101,8 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 		}
 	}
-	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew {
+	host, _ := hostOf(r.Body)
+	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew && p.gone[host] == nil {
 		s.Notes = append(s.Notes, "exists already and will be adopted")
 	}
 	return s

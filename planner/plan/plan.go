@@ -43,6 +43,9 @@ type Plan struct {
 	Conditions []Condition `json:"conditions,omitempty"`
 	Outputs    []Output    `json:"outputs,omitempty"`
 	Unchanged  int         `json:"unchanged"` // resources with nothing to do
+
+	// Targets are what the plan was narrowed to, with what that needs; none: it is whole. Sorted.
+	Targets []resource.Address `json:"targets,omitempty"`
 }
 
 // Cloud is the first line of every plan.

@@ -76,7 +76,7 @@ func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 	out := planJSON{
 		FormatVersion: "1.2", ResourceDrift: driftsOf(p), ResourceChanges: changesOf(p), OutputChanges: map[string]changeJSON{},
 		PriorState: map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": priorOf(p)}},
-		Checks:     []any{}, Applyable: !p.Empty(), Complete: true,
+		Checks:     []any{}, Applyable: !p.Empty(), Complete: len(p.Targets) == 0,
 		Ours: oursJSON{
 			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
@@ -168,7 +168,7 @@ func changeOf(s plan.Step) resourceJSON {
 	kind := s.Address.Kind
 	out := resourceOf(s.Address)
 	out.Change.Actions = []string{string(s.Action)}
-	out.ActionReason = actionReason(s.Reason.Code)
+	out.ActionReason = actionReason(s)
 	out.Change.setBefore(nil)
 	out.Change.setAfter(nil)
 	if s.Action == plan.Delete || s.Action == plan.Update {
@@ -189,8 +189,13 @@ func changeOf(s plan.Step) resourceJSON {
 }
 
 // actionReason translates the reasons that Terraform has a word for.
-func actionReason(code plan.ReasonCode) string {
-	switch code {
+func actionReason(s plan.Step) string {
+	switch s.Reason.Code {
+	case plan.ReasonRequested:
+		if s.Action == plan.Update {
+			return ""
+		}
+		return "replace_by_request"
 	case plan.ReasonNoBlock:
 		return "delete_because_no_resource_config"
 	case plan.ReasonNoKey:
