@@ -210,6 +210,13 @@ var stories = []story{
 	}, shape{limit: "300", password: "two", login: "api", moved: true}, plan.ModeApply, 6},
 }
 
+// replacing has so many points that it dies at each of them once.
+var replacing = story{"replace", func(w *world) {
+	w.ask(shape{limit: "200", password: "one"})
+	w.apply(plan.ModeApply)
+	w.replace = []resource.Address{address("instance.orders")}
+}, shape{limit: "200", password: "one"}, plan.ModeApply, 50}
+
 func (s story) begin(t *testing.T) *world {
 	w := newWorld(t)
 	s.start(w)
@@ -290,7 +297,7 @@ func lastOf(trace []string) string {
 // TestCrash_everyCallFails fails each call to the cloud once in each way: before it had an effect, lost on the way, and
 // after it had its effect.
 func TestCrash_everyCallFails(t *testing.T) {
-	for _, s := range stories {
+	for _, s := range append(append([]story{}, stories...), replacing) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			tried := 0
@@ -364,6 +371,29 @@ func TestCrash_objectsThatAppearLate(t *testing.T) {
 				t.Fatalf("%d objects beside the record, %d listed as orphans, steps %v", extra, len(p.Orphans), stepIDs(p))
 			}
 		})
+	}
+}
+
+// TestCrash_replaced dies at each point of a replacement. A plain apply ends what was begun: the instance that was there, or
+// the new one, with everything that is declared in it.
+func TestCrash_replaced(t *testing.T) {
+	for p, points := 1, replacing.points(t); p <= points; p++ {
+		w := replacing.begin(t)
+		before := w.member(orders)
+		if _, _, err := w.run(p, plan.ModeApply); err == nil {
+			t.Fatalf("death at point %d had no effect", p)
+		}
+		w.apply(plan.ModeApply)
+		if err := w.settled(plan.ModeApply); err != nil {
+			t.Fatalf("died at %d: %v", p, err)
+		}
+		if _, there := w.account("app", "%"); !there {
+			t.Fatalf("died at %d: the account was not made", p)
+		}
+		if after := w.member(orders); p > 2 && after.ID == before.ID {
+			t.Fatalf("died at %d: the machine is still %s", p, after.ID)
+		}
+		w.guests.end()
 	}
 }
 

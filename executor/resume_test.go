@@ -22,6 +22,7 @@ func (w *world) saved(mode plan.Mode) *plan.Plan {
 	if err != nil {
 		w.t.Fatalf("planning: %v", err)
 	}
+	w.replace = nil
 	data, err := plan.Encode(p)
 	if err != nil {
 		w.t.Fatal(err)
@@ -57,6 +58,7 @@ var remade = []story{
 	{"server gone", func(w *world) { w.without(state.SlotServer) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
 	{"port gone", func(w *world) { w.without(state.SlotPort) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
 	{"security group gone", func(w *world) { w.without(state.SlotSecurityGroup) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
+	replacing,
 	{"names passed on", func(w *world) {
 		w.ask(shape{password: "one", login: "app", second: "two"})
 		w.apply(plan.ModeApply)

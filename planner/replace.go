@@ -9,25 +9,26 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// replaces tells whether a recorded resource is to be removed and made anew: because that was asked for, or because its
-// instance is. One whose creation or deletion did not end is made anew without it.
-func (p *planning) replaces(r *resource.Resource, record state.Record) bool {
-	if record.Status != state.Ready && record.Status != state.Failed {
-		return false
-	}
+// replaces says why a recorded resource is to be removed and made anew: because that was asked for, or because its instance
+// is.
+func (p *planning) replaces(r *resource.Resource, record state.Record) (plan.Reason, bool) {
 	host, _ := hostOf(record.Body)
-	return covers(p.opts.Replace, r.Address) || p.gone[host] != nil
+	switch {
+	case covers(p.opts.Replace, r.Address):
+		return plan.Reason{Code: plan.ReasonRequested, Text: "as requested"}, true
+	case p.gone[host] != nil:
+		return plan.Reason{Code: p.gone[host].Reason.Code, Text: fmt.Sprintf("%s is made anew", host)}, true
+	default:
+		return plan.Reason{}, false
+	}
 }
 
-// replace plans two steps for one resource: its removal, with what lives in it, and then its creation.
-func (p *planning) replace(r *resource.Resource, record state.Record) {
-	reason := plan.Reason{Code: plan.ReasonRequested, Text: "as requested"}
-	if !covers(p.opts.Replace, r.Address) {
-		host, _ := hostOf(record.Body)
-		reason.Text = fmt.Sprintf("%s is replaced", host)
-	}
-	p.gone[r.Address] = p.remove(record, reason)
+// anew plans two steps for one resource: its removal, which is returned, and then its creation.
+func (p *planning) anew(r *resource.Resource, record state.Record, reason plan.Reason) *plan.Step {
+	gone := p.remove(record, reason)
+	p.gone[r.Address] = gone
 	p.create(r, reason).Member = "" // the machine that it had goes
+	return gone
 }
 
 // unreplaced refuses to replace what is not there to be replaced.

@@ -13,6 +13,7 @@ var driftSpec = spec{
 	flags: func(f *flags) {
 		f.variables()
 		f.jsonOutput()
+		f.targeting()
 		f.set.BoolVar(&f.noGuests, "no-guests", false, "look at the cloud alone")
 	},
 	run: runDrift,

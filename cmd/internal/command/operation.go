@@ -193,8 +193,11 @@ func (op *operation) moved() *state.Snapshot {
 
 // plan compares, and adds what the outputs would become.
 func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
+	if len(f.replace) > 0 && mode != plan.ModeApply {
+		return nil, diag.List(nil).Errorf(nil, "-replace is for an apply", "It says what is to be made anew, and -destroy and -refresh-only make nothing. Nothing was changed.")
+	}
 	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
-		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
+		Mode: mode, Targets: f.targets, Replace: f.replace, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
 	if list.HasErrors() || mode != plan.ModeApply {

@@ -14,6 +14,9 @@ import (
 func (h *Human) Plan(p *plan.Plan) {
 	out := h.page()
 	heading(out, p)
+	if len(p.Targets) > 0 {
+		out.listing("", "narrowed to "+addresses(p.Targets)+", with what that needs")
+	}
 	driftNote(out, p)
 	moves(out, p.Moves)
 	steps := replacements(p.Steps)
@@ -174,7 +177,10 @@ func summary(out *page, p *plan.Plan) {
 		outputs = " Only outputs change."
 	}
 	scope := "Cloud and guests are as "
-	if len(p.Unknown) > 0 {
+	switch {
+	case len(p.Targets) > 0:
+		scope = "What was targeted is as "
+	case len(p.Unknown) > 0:
 		scope = "As far as could be looked, cloud and guests are as "
 	}
 	switch p.Mode {
