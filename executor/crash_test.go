@@ -383,6 +383,12 @@ func TestCrash_replaced(t *testing.T) {
 		if _, _, err := w.run(p, plan.ModeApply); err == nil {
 			t.Fatalf("death at point %d had no effect", p)
 		}
+		dead, err := w.store.Read(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, recorded := dead.Records[address(orders)]
+		stays := recorded && record.Status == state.Ready && record.Member == before.ID
 		w.apply(plan.ModeApply)
 		if err := w.settled(plan.ModeApply); err != nil {
 			t.Fatalf("died at %d: %v", p, err)
@@ -390,8 +396,8 @@ func TestCrash_replaced(t *testing.T) {
 		if _, there := w.account("app", "%"); !there {
 			t.Fatalf("died at %d: the account was not made", p)
 		}
-		if after := w.member(orders); p > 2 && after.ID == before.ID {
-			t.Fatalf("died at %d: the machine is still %s", p, after.ID)
+		if after := w.member(orders); stays != (after.ID == before.ID) {
+			t.Fatalf("died at %d: the machine is %s, after %s", p, after.ID, before.ID)
 		}
 		w.guests.end()
 	}
