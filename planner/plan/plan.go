@@ -30,6 +30,8 @@ type Plan struct {
 	Lineage      string `json:"lineage"`
 	Serial       uint64 `json:"serial"` // of the state it was made from
 	ConfigDigest string `json:"config_digest"`
+	// Targets are what the plan was narrowed to, with what that needs; none: it is whole. Sorted.
+	Targets []resource.Address `json:"targets,omitempty"`
 	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
 	KeyCheck   string      `json:"key_check,omitempty"`
 	Cloud      Cloud       `json:"cloud"`
@@ -43,9 +45,6 @@ type Plan struct {
 	Conditions []Condition `json:"conditions,omitempty"`
 	Outputs    []Output    `json:"outputs,omitempty"`
 	Unchanged  int         `json:"unchanged"` // resources with nothing to do
-
-	// Targets are what the plan was narrowed to, with what that needs; none: it is whole. Sorted.
-	Targets []resource.Address `json:"targets,omitempty"`
 }
 
 // Cloud is the first line of every plan.
