@@ -104,12 +104,12 @@ func renaming(now *state.Snapshot, from, to resource.Address) (state.Renaming, s
 }
 
 func (m *Meta) tellMoved(moves state.Renaming, dryRun bool) {
-	does, sum := "Move", "Moved %d records. The configuration calls them by their new addresses from now on; a moved block in it would do the same wherever it is applied.\n"
+	does, end := "Moved", "The configuration has to call it so from now on; a moved block in it would do the same wherever it is applied."
 	if dryRun {
-		does, sum = "Would move", "%d records would move. Nothing was changed.\n"
+		does, end = "Would move", "Nothing was changed."
 	}
 	for _, from := range slices.SortedFunc(maps.Keys(moves), resource.Address.Compare) {
 		_, _ = fmt.Fprintf(m.streams.Out, "%s %s to %s\n", does, from, moves[from])
 	}
-	_, _ = fmt.Fprintf(m.streams.Out, sum, len(moves))
+	_, _ = fmt.Fprintln(m.streams.Out, end)
 }
