@@ -11,7 +11,9 @@ var targetings = []scenario{
 	{"target-user", "A target brings along what it needs, also through what stays as it is, and nothing else.", func(t *testing.T) *world {
 		w := twoShops(t)
 		edit(w, "config_group.oltp", func(g *resource.ConfigGroup) { g.Values = map[string]string{"max_connections": "600"} })
-		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{{Database: "shop", Privileges: []string{"SELECT"}, Of: at("database.shop")}} })
+		edit(w, "user.app", func(u *resource.User) {
+			u.Grants = []resource.Grant{{Database: "shop", Privileges: []string{"SELECT"}, Of: at("database.shop")}}
+		})
 		edit(w, "instance.other", func(i *resource.Instance) { i.Flavor = "db.large" }) // refused, and not asked for
 		w.machine("instance.other").body.Name = "renamed by hand"
 		w.put("instance.third", instance("prod-third"))

@@ -29,7 +29,7 @@ func (p *planning) narrow() {
 	}
 	p.diags = slices.DeleteFunc(p.diags, func(d diag.Diagnostic) bool { return !told[d.Address] })
 	p.unknown("-target", p.opts.Targets)
-	if p.opts.Mode != plan.ModeRefresh {
+	if p.opts.Mode != plan.ModeRefresh && !p.diags.HasErrors() {
 		p.diags = append(p.diags, diag.Diagnostic{
 			Severity: diag.Warning, Code: "partial", Summary: "The plan is partial: it holds only what -target names and what that needs",
 			Detail: "Other changes of the configuration are not in it, and what is not in it stays as it is recorded.",
