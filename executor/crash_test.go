@@ -142,6 +142,19 @@ var stories = []story{
 		w.ask(shape{noUser: true, twin: ten})
 		w.apply(plan.ModeApply)
 	}, shape{alone: true, twin: ten}, plan.ModeApply, 12},
+	{"move", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{limit: "300", password: "two", name: "sales", moved: true}, plan.ModeApply, 8},
+	{"move what is under way", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+		w.ask(shape{limit: "300", password: "two", login: "api"})
+		_, _, alive := w.run(4, plan.ModeApply)
+		if s, err := w.store.Read(context.Background()); alive == nil || err != nil || len(s.Intents) == 0 {
+			w.t.Fatalf("nothing is under way (%v)", err)
+		}
+	}, shape{limit: "300", password: "two", login: "api", moved: true}, plan.ModeApply, 6},
 }
 
 // ten is what instances let in unless they are told otherwise.
@@ -227,7 +240,7 @@ func lastOf(trace []string) string {
 // TestCrash_everyCallFails fails each call to the cloud once in each way: before it had an effect, lost on the way, and
 // after it had its effect.
 func TestCrash_everyCallFails(t *testing.T) {
-	for _, s := range stories {
+	for _, s := range append(append([]story{}, stories...), replacing) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			tried := 0

@@ -22,6 +22,7 @@ func (w *world) saved(mode plan.Mode) *plan.Plan {
 	if err != nil {
 		w.t.Fatalf("planning: %v", err)
 	}
+	w.replace = nil
 	data, err := plan.Encode(p)
 	if err != nil {
 		w.t.Fatal(err)
@@ -62,6 +63,7 @@ var remade = []story{
 		w.apply(plan.ModeApply)
 		w.ungrouped()
 	}, shape{noUser: true, twin: ten}, plan.ModeApply, 15},
+	replacing,
 	{"names passed on", func(w *world) {
 		w.ask(shape{password: "one", login: "app", second: "two"})
 		w.apply(plan.ModeApply)

@@ -20,6 +20,7 @@ type shape struct {
 	second   string   // the login of another user; empty: there is none
 	twin     []string // the CIDRs of a second instance, without anything in it; nil: there is none
 	alone    bool     // the first instance is not there
+	moved    bool     // instance.orders and user.app have other addresses
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -40,6 +41,10 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	store, group, orders := address("datastore.mariadb"), address("config_group.oltp"), address("instance.orders")
 	shop, app := address("database.shop"), address("user.app")
 	set := &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}}
+	if s.moved {
+		set.Moves = []resource.Move{{From: orders, To: address("instance.sales[0]")}, {From: app, To: address(`user.apps["one"]`)}}
+		orders, app = set.Moves[0].To, set.Moves[1].To
+	}
 	put := func(a resource.Address, b resource.Body) {
 		set.Resources[a] = &resource.Resource{Address: a, Body: b}
 		set.Blocks[a.Block()] = resource.Repetition{Mode: "single"}

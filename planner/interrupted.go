@@ -72,7 +72,7 @@ func (p *planning) abandoned() {
 		}
 		calls := p.calls[address]
 		on, there := host[calls[0].Member]
-		if removal := p.steps[on]; !there || removal != nil && removal.Action == plan.Delete {
+		if !there || p.removal(on) != nil {
 			continue
 		}
 		p.extra = append(p.extra, &plan.Step{

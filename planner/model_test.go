@@ -48,6 +48,7 @@ func (r *reality) id(what string) string {
 // do carries a plan out as an executor would. A step whose needs have not gone before is a failure.
 func (w *world) do(t failer, p *plan.Plan) {
 	t.Helper()
+	w.move(t, p.Moves)
 	done := map[string]bool{}
 	for _, s := range p.Steps {
 		for _, need := range s.Needs {
@@ -62,6 +63,19 @@ func (w *world) do(t failer, p *plan.Plan) {
 		w.has.Cloud = &state.CloudID{AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region}
 	}
 	w.has.Serial++
+}
+
+func (w *world) move(t failer, moves []plan.Move) {
+	t.Helper()
+	to := state.Renaming{}
+	for _, m := range moves {
+		to[m.From] = m.To
+	}
+	renamed, err := state.Renamed(w.has, to)
+	if err != nil {
+		t.Fatalf("moving: %v", err)
+	}
+	w.has = renamed
 }
 
 func (w *world) step(t failer, s plan.Step) {

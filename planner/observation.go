@@ -10,7 +10,7 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// Observation is what a look found. It is filled by planner/observe.
+// Observation is what a look found, by the addresses that Moved gives the records. It is filled by planner/observe.
 type Observation struct {
 	At    time.Time // the planner's only "now"
 	Cloud plan.Cloud
@@ -116,7 +116,11 @@ const Settle = 60 * time.Second
 
 // Options says what kind of plan is wanted.
 type Options struct {
-	Mode          plan.Mode
+	Mode plan.Mode
+	// Targets narrow the plan to what they name and what that needs; the address of a block stands for all its keys. None:
+	// everything. Sorted.
+	Targets       []resource.Address
+	Replace       []resource.Address // with ModeApply: what is removed and made anew
 	DeleteOrphans bool               // add steps that delete the orphans
 	Rotate        []resource.Address // with ModeRotate: the instances, each by its address or its block's
 	State         string

@@ -22,16 +22,17 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	if opts.Mode == "" {
 		opts.Mode = plan.ModeApply
 	}
+	prior, moves, refused := Moved(desired, prior)
 	p := &planning{
-		desired: desired, prior: prior, seen: seen, opts: opts,
-		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
+		desired: desired, prior: prior, diags: refused, seen: seen, opts: opts,
+		steps: map[resource.Address]*plan.Step{}, gone: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
 		released: released(prior, seen),
 		out: &plan.Plan{
-			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
+			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial, Moves: moves,
 			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State, NamePrefix: desired.NamePrefix,
 		},
 	}
-	if !p.sameCloud() {
+	if refused.HasErrors() || !p.sameCloud() {
 		return p.out, p.diags
 	}
 	p.findings()
@@ -40,9 +41,13 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	}
 	switch opts.Mode {
 	case plan.ModeApply:
+		if p.shifted() {
+			return p.out, p.diags // compared by index, everything else that can be said is beside the point
+		}
 		p.relabels()
 		p.wanted()
 		p.unwanted()
+		p.unreplaced()
 	case plan.ModeDestroy:
 		p.everything()
 	case plan.ModeRefresh:
@@ -54,6 +59,7 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	p.remains()
 	p.orphans()
 	p.order()
+	p.narrow()
 	p.diags.Sort()
 	return p.out, p.diags
 }
@@ -67,6 +73,7 @@ type planning struct {
 	living   map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
 	open     map[state.MemberID][]state.Intent       // sorted by slot
 	steps    map[resource.Address]*plan.Step         // one for each resource
+	gone     map[resource.Address]*plan.Step         // the removals of what is made anew: those have two steps
 	calls    map[resource.Address][]state.Intent     // open ones, sorted by slot
 	relabel  map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
 	released map[string]Marked                       // servers that `state rm` took out of the record, by name

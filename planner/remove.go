@@ -104,20 +104,29 @@ func (p *planning) protected(record state.Record) {
 	p.diags = append(p.diags, d)
 }
 
+// removal is the step that removes a resource, for good or to make it anew; nil: it stays.
+func (p *planning) removal(address resource.Address) *plan.Step {
+	if gone := p.gone[address]; gone != nil {
+		return gone
+	}
+	if s := p.steps[address]; s != nil && s.Action == plan.Delete {
+		return s
+	}
+	return nil
+}
+
 // together marks the databases and users that are removed with the instance they live in: nothing is asked of its guest.
 func (p *planning) together() {
 	for _, address := range sortedAddresses(p.steps) {
-		s := p.steps[address]
-		if s.Action != plan.Delete {
+		s := p.removal(address)
+		if s == nil {
 			continue
 		}
 		host, ok := hostOf(s.Before.Body)
 		if !ok {
 			continue
 		}
-		with, planned := p.steps[host]
-		_, recorded := p.prior.Records[host]
-		if !recorded || planned && with.Action == plan.Delete {
+		if _, recorded := p.prior.Records[host]; !recorded || p.removal(host) != nil {
 			s.With, s.Facts, s.Unverified = host, nil, ""
 			s.Notes = append(s.Notes, fmt.Sprintf("goes with %s", host))
 		}

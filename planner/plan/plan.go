@@ -30,6 +30,8 @@ type Plan struct {
 	Lineage      string `json:"lineage"`
 	Serial       uint64 `json:"serial"` // of the state it was made from
 	ConfigDigest string `json:"config_digest"`
+	// Targets are what the plan was narrowed to, with what that needs; none: it is whole. Sorted.
+	Targets []resource.Address `json:"targets,omitempty"`
 	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
 	KeyCheck   string      `json:"key_check,omitempty"`
 	Cloud      Cloud       `json:"cloud"`
@@ -47,7 +49,7 @@ type Plan struct {
 	Checks    []resource.Check `json:"checks,omitempty"`
 	Unchanged int              `json:"unchanged"` // resources with nothing to do
 	// Prior and Variables are in saved plans only, so that one tells by itself what it was made from.
-	Prior     []Recorded     `json:"prior,omitempty"`     // what was recorded, sorted by address
+	Prior     []Recorded     `json:"prior,omitempty"`     // what was recorded, under the addresses that it has after the moves, sorted
 	Variables map[string]any `json:"variables,omitempty"` // JSON values of those that are not sensitive
 }
 

@@ -19,6 +19,8 @@ var applySpec = spec{
 	usage:    "trovectl apply [options] [PLAN]",
 	flags: func(f *flags) {
 		f.applying()
+		f.targeting()
+		f.replacing()
 		f.set.BoolVar(&f.destroy, "destroy", false, "destroy everything")
 		f.set.StringVar(&f.expectDigest, "expect-digest", "", "with PLAN: the digest that it must have; then -allow-destroy all is accepted")
 		f.set.BoolVar(&f.supersede, "supersede", false, "with PLAN: take the place of another saved plan whose apply did not end")
@@ -41,7 +43,10 @@ var applySpec = spec{
 var destroySpec = spec{
 	synopsis: "Destroy everything that the state records",
 	usage:    "trovectl destroy [options]",
-	flags:    func(f *flags) { f.applying() },
+	flags: func(f *flags) {
+		f.applying()
+		f.targeting()
+	},
 	run: func(m *Meta, f *flags) int {
 		if err := f.words(0, 0, "no argument"); err != nil {
 			return m.fail("%v", err)
@@ -106,7 +111,7 @@ func (op *operation) decide(ctx context.Context, f *flags, mode plan.Mode, given
 	}
 	op.tell.Plan(p)
 	op.report(list)
-	if len(p.Steps) > 0 {
+	if len(p.Steps)+len(p.Moves) > 0 {
 		if code, ok := op.consent(ctx, p, f, given); !ok {
 			return nil, code
 		}
@@ -211,7 +216,7 @@ func failures(err error, saved bool) diag.List {
 func (op *operation) consent(ctx context.Context, p *plan.Plan, f *flags, given consents) (code int, ok bool) {
 	mode := p.Mode
 	if !f.autoApprove {
-		if !op.ask(ctx, mode) {
+		if !op.ask(ctx, p) {
 			return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(mode)), false
 		}
 		return exitOK, true
@@ -229,10 +234,14 @@ func verb(mode plan.Mode) string {
 	return "Apply"
 }
 
-func (op *operation) ask(ctx context.Context, mode plan.Mode) bool {
+func (op *operation) ask(ctx context.Context, p *plan.Plan) bool {
 	question := "Do you want to perform these actions?"
-	if mode == plan.ModeDestroy {
-		question = "Do you really want to destroy everything? The data cannot be brought back."
+	if p.Mode == plan.ModeDestroy {
+		what := "everything"
+		if len(p.Targets) > 0 {
+			what = "what is listed"
+		}
+		question = "Do you really want to destroy " + what + "? The data cannot be brought back."
 	}
 	op.view.Note(question + "\n  Only 'yes' is an approval.\n")
 	_, _ = fmt.Fprint(op.streams.Out, "  Enter a value: ")

@@ -17,6 +17,7 @@ var driftSpec = spec{
 		f.set.StringVar(&f.prometheus, "prometheus", "", "FILE for gauges in Prometheus' text format; - is standard output")
 		f.set.StringVar(&f.markdown, "md", "", "FILE for the result as Markdown; - is standard output")
 		f.set.Var(kindsFlag{&f.failOn}, "fail-on", "KIND that counts as drift (gone, changed, unknown, condition, unmanaged, orphan); may be repeated; otherwise the first three")
+		f.targeting()
 		f.set.BoolVar(&f.noGuests, "no-guests", false, "look at the cloud alone")
 	},
 	run: runDrift,

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,8 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	targets          []resource.Address
+	replace          []resource.Address
 	rotate           []resource.Address
 	out              string
 	markdown         string
@@ -77,7 +80,7 @@ func newFlags(words string) *flags {
 func (f *flags) parse(args []string) error {
 	for {
 		if err := f.set.Parse(args); err != nil {
-			for _, later := range []string{"target", "replace", "now"} {
+			for _, later := range []string{"now"} {
 				if err.Error() == "flag provided but not defined: -"+later {
 					return fmt.Errorf("-%s is not available yet in trovectl %s", later, Version)
 				}
@@ -133,6 +136,23 @@ func (l listFlag) Set(text string) error {
 	return nil
 }
 
+// addressFlag collects addresses, sorted, each once.
+type addressFlag struct{ to *[]resource.Address }
+
+func (a addressFlag) String() string { return "" }
+
+func (a addressFlag) Set(text string) error {
+	address, err := resource.ParseAddress(text)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(*a.to, address) {
+		*a.to = append(*a.to, address)
+		slices.SortFunc(*a.to, resource.Address.Compare)
+	}
+	return nil
+}
+
 func (f *flags) variables() {
 	f.set.Var(assignmentFlag{f, config.AssignVar}, "var", "k=v: the value of a variable; may be repeated")
 	f.set.Var(assignmentFlag{f, config.AssignFile}, "var-file", "FILE: values of variables; may be repeated")
@@ -152,9 +172,19 @@ func (f *flags) looking() {
 	f.set.BoolVar(&f.initState, "init-state", false, "with CI set: a missing state is a new one, not a mistake")
 }
 
+func (f *flags) targeting() {
+	f.set.Var(addressFlag{&f.targets}, "target", "ADDRESS that the plan is narrowed to, with what it needs; may be repeated")
+}
+
+func (f *flags) replacing() {
+	f.set.Var(addressFlag{&f.replace}, "replace", "ADDRESS of what is to be removed, with its data, and made anew; may be repeated")
+}
+
 func (f *flags) planning() {
 	f.looking()
 	f.jsonLines()
+	f.targeting()
+	f.replacing()
 	f.set.BoolVar(&f.lock, "lock", true, "accepted for the habit: a plan reads a snapshot and takes no lock")
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "accepted for the habit, as -lock")
 	f.set.BoolVar(&f.refresh, "refresh", true, "look at the cloud and the guests")

@@ -166,7 +166,7 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 		sources.Guests = op.guests
 	}
 	for range 3 {
-		seen, err := observe.Look(ctx, sources, op.prior, op.config.Set)
+		seen, err := observe.Look(ctx, sources, op.moved(), op.config.Set)
 		if err != nil {
 			return err
 		}
@@ -189,10 +189,19 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 	return nil
 }
 
+// moved is the state with the moves of the configuration made. What is wrong with them, the plan tells.
+func (op *operation) moved() *state.Snapshot {
+	moved, _, _ := planner.Moved(op.config.Set, op.prior)
+	return moved
+}
+
 // plan compares, and adds what the outputs would become.
 func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
+	if len(f.replace) > 0 && mode != plan.ModeApply {
+		return nil, diag.List(nil).Errorf(nil, "-replace is for an apply", "It says what is to be made anew, and -destroy and -refresh-only make nothing. Nothing was changed.")
+	}
 	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
-		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
+		Mode: mode, Targets: f.targets, Replace: f.replace, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
 	if list.HasErrors() || mode != plan.ModeApply && mode != plan.ModeDestroy { // outputs are of the configuration

@@ -21,7 +21,8 @@ import (
 // minute, and an output changes when something is applied.
 func (op *operation) computed() map[resource.Address]map[string]any {
 	all := map[resource.Address]map[string]any{}
-	for address, record := range op.prior.Records {
+	records := op.moved().Records
+	for address, record := range records {
 		all[address] = facts(record.Computed)
 	}
 	return all
@@ -47,7 +48,7 @@ func facts(in map[string]string) map[string]any {
 func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 	before := map[string]config.Output{}
 	if op.prior.Serial > 0 {
-		for _, o := range op.config.OutputsBefore(factsIn(op.prior)) {
+		for _, o := range op.config.OutputsBefore(factsIn(op.moved())) {
 			if o.Known {
 				before[o.Name] = o
 			}

@@ -25,7 +25,7 @@ type savedPlan struct {
 // save writes a plan for a later apply. The file appears whole or not at all, readable by its owner alone: it holds no
 // secret, but it tells what there is.
 func (op *operation) save(p *plan.Plan, f *flags) error {
-	p.KeyCheck, p.Prior, p.Variables = op.ring.KeyCheck(), recordedIn(op.prior), op.config.Variables()
+	p.KeyCheck, p.Prior, p.Variables = op.ring.KeyCheck(), recordedIn(op.moved()), op.config.Variables()
 	data, err := plan.Encode(p)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (op *operation) consentSaved(ctx context.Context, saved *savedPlan, f *flag
 		return op.report(missing), false
 	}
 	op.tell.Plan(saved.plan)
-	if !op.ask(ctx, saved.plan.Mode) {
+	if !op.ask(ctx, saved.plan) {
 		return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(saved.plan.Mode)), false
 	}
 	return exitOK, true
@@ -185,8 +185,8 @@ func (op *operation) consentSaved(ctx context.Context, saved *savedPlan, f *flag
 
 // fitsFlags refuses flags that a saved plan has answered, and another plan than the expected one.
 func (s *savedPlan) fitsFlags(f *flags) (list diag.List) {
-	if f.destroy || f.deleteOrphans {
-		list = list.Errorf(nil, "The plan is made already", "-destroy and -delete-orphans are for making a plan: give them to `trovectl plan -out`.")
+	if f.destroy || f.deleteOrphans || len(f.targets) > 0 || len(f.replace) > 0 {
+		list = list.Errorf(nil, "The plan is made already", "-destroy, -delete-orphans, -target and -replace are for making a plan: give them to `trovectl plan -out`.")
 	}
 	if want := strings.ToLower(f.expectDigest); want != "" && want != s.digest {
 		list = append(list, diag.Diagnostic{

@@ -32,6 +32,7 @@ func commandTree() map[string]spec {
 		"state list":    stateListSpec,
 		"state show":    stateShowSpec,
 		"state check":   stateCheckSpec,
+		"state mv":      stateMvSpec,
 		"state pull":    statePullSpec,
 		"state push":    statePushSpec,
 		"state rm":      stateRmSpec,

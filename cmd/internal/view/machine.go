@@ -69,7 +69,7 @@ func (m *Machine) Plan(p *plan.Plan) {
 	for _, s := range p.Steps {
 		line := newMessage("info", "planned_change", stepName(s)+": Plan to "+hookAction(s.Action), m.now())
 		change := map[string]any{"resource": hookResource(s), "action": hookAction(s.Action), "impact": s.Impact}
-		if reason := actionReason(s.Reason.Code); reason != "" {
+		if reason := actionReason(s); reason != "" {
 			change["reason"] = reason
 		}
 		if s.Action != plan.DeleteOrphan {

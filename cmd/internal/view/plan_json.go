@@ -29,6 +29,7 @@ type planJSON struct {
 
 type resourceJSON struct {
 	Address      string     `json:"address"`
+	Previous     string     `json:"previous_address,omitempty"` // of one that moved
 	Mode         string     `json:"mode"`
 	Type         string     `json:"type"`
 	Name         string     `json:"name"`
@@ -80,7 +81,7 @@ func PlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 		PriorState: map[string]any{
 			"format_version": "1.0", "values": map[string]any{"outputs": w.outputsBefore(), "root_module": module(w.before)},
 		},
-		Configuration: w.configuration(), Checks: checksOf(p.Checks), Applyable: !p.Empty(), Complete: true,
+		Configuration: w.configuration(), Checks: checksOf(p.Checks), Applyable: !p.Empty(), Complete: len(p.Targets) == 0,
 		Ours: oursJSON{
 			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
@@ -114,14 +115,15 @@ func resourceOf(a resource.Address) resourceJSON {
 	return out
 }
 
-// changesOf is one entry for each address, in the order of the steps. Orphans have no address and are only in ours.
+// changesOf is one entry for each address, in the order of the steps, then those that only moved. Orphans have no address and are only in ours.
 func changesOf(p *plan.Plan) []resourceJSON {
-	out, seen := []resourceJSON{}, map[resource.Address]int{}
+	out, seen, was := []resourceJSON{}, map[resource.Address]int{}, formerly(p)
 	for _, s := range p.Steps {
 		if s.Action == plan.DeleteOrphan {
 			continue
 		}
 		next := changeOf(s)
+		next.Previous = was[s.Address].String()
 		i, again := seen[s.Address]
 		if !again {
 			seen[s.Address] = len(out)
@@ -143,7 +145,7 @@ func changeOf(s plan.Step) resourceJSON {
 	kind := s.Address.Kind
 	out := resourceOf(s.Address)
 	out.Change.Actions = []string{string(s.Action)}
-	out.ActionReason = actionReason(s.Reason.Code)
+	out.ActionReason = actionReason(s)
 	out.Change.setBefore(nil)
 	out.Change.setAfter(nil)
 	if s.Action == plan.Delete || s.Action == plan.Update {
@@ -164,8 +166,13 @@ func changeOf(s plan.Step) resourceJSON {
 }
 
 // actionReason translates the reasons that Terraform has a word for.
-func actionReason(code plan.ReasonCode) string {
-	switch code {
+func actionReason(s plan.Step) string {
+	switch s.Reason.Code {
+	case plan.ReasonRequested:
+		if s.Action == plan.Update {
+			return ""
+		}
+		return "replace_by_request"
 	case plan.ReasonNoBlock:
 		return "delete_because_no_resource_config"
 	case plan.ReasonNoKey:

@@ -32,7 +32,7 @@ func PlanMarkdown(p *plan.Plan) []byte {
 			left++
 			continue
 		}
-		fmt.Fprintf(&b, "\n<details><summary>%s %s</summary>\n\n%s\n</details>\n", code(string(signOf(s.Action))), summaryOf(s), fenced(stepText(s)))
+		fmt.Fprintf(&b, "\n<details><summary>%s %s</summary>\n\n%s\n</details>\n", code(string(signOf(s))), summaryOf(s), fenced(stepText(s)))
 	}
 	if left > 0 {
 		fmt.Fprintf(&b, "\n... and %s that this comment has no room for.\n", count(left, "more step"))
@@ -154,7 +154,7 @@ func PlanHTML(p *plan.Plan) ([]byte, error) {
 	for _, s := range append(destructive, rest...) {
 		impacts[s.Impact]++
 		page.Steps = append(page.Steps, htmlStep{
-			Title: titleText(s), Impact: string(s.Impact), Sign: string(signOf(s.Action)), Class: classOf(signOf(s.Action)),
+			Title: titleText(s), Impact: string(s.Impact), Sign: string(signOf(s)), Class: classOf(signOf(s)),
 			Lines: htmlLines(stepText(s)),
 		})
 	}

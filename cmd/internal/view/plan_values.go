@@ -20,19 +20,11 @@ type valueJSON struct {
 	values  object
 }
 
-// worldOf takes what was recorded, under the addresses that it has from now on, and what the steps make of it.
+// worldOf takes what was recorded and what the steps make of it.
 func worldOf(p *plan.Plan) world {
-	moved := map[resource.Address]resource.Address{}
-	for _, m := range p.Moves {
-		moved[m.From] = m.To
-	}
 	before, after := map[resource.Address]object{}, map[resource.Address]object{}
 	for _, r := range p.Prior {
-		address := r.Address
-		if to, moves := moved[address]; moves {
-			address = to
-		}
-		before[address] = objectOf(address.Kind, r.Body).withComputed(r.Computed)
+		before[r.Address] = objectOf(r.Address.Kind, r.Body).withComputed(r.Computed)
 	}
 	maps.Copy(after, before)
 	for _, s := range p.Steps {
@@ -50,6 +42,15 @@ func worldOf(p *plan.Plan) world {
 		}
 	}
 	return world{p, sortedValues(before), sortedValues(after)}
+}
+
+// formerly gives the addresses that moved records had.
+func formerly(p *plan.Plan) map[resource.Address]resource.Address {
+	was := map[resource.Address]resource.Address{}
+	for _, m := range p.Moves {
+		was[m.To] = m.From
+	}
+	return was
 }
 
 func sortedValues(all map[resource.Address]object) []valueJSON {
@@ -85,12 +86,13 @@ func (w world) unchanged() []resourceJSON {
 		stepped[s.Address] = true
 	}
 	var out []resourceJSON
+	was := formerly(w.plan)
 	for _, v := range w.before {
 		if stepped[v.address] {
 			continue
 		}
 		r := resourceOf(v.address)
-		r.Change.Actions = []string{"no-op"}
+		r.Previous, r.Change.Actions = was[v.address].String(), []string{"no-op"}
 		r.Change.setBefore(&v.values)
 		r.Change.setAfter(&v.values)
 		out = append(out, r)
