@@ -94,6 +94,12 @@ func (s *Server) Inject(f Fault) error {
 	return nil
 }
 
+// Faults lists the faults that still wait for a request, with what is left of their Skip and Count.
+func (s *Server) Faults() []Fault { return s.faults.list() }
+
+// ClearFaults disarms every fault.
+func (s *Server) ClearFaults() { s.faults.clear() }
+
 func (s *Server) postFault(c *call) error {
 	var f Fault
 	if err := c.decode(&f); err != nil {
