@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,27 +28,30 @@ type fault struct {
 // report counts what was tried and what came of it.
 type report struct {
 	mu     sync.Mutex
-	tried  map[string]int // trials by what was done to them
-	order  []string
-	faults map[faultKind]int // trials that left one
+	tried  map[string]map[string]int // trials, by what was done to them, by story
+	faults map[faultKind]int         // trials that left one
+	trials int
 	clean  int
 }
 
-func newReport() *report { return &report{tried: map[string]int{}, faults: map[faultKind]int{}} }
+func newReport() *report {
+	return &report{tried: map[string]map[string]int{}, faults: map[faultKind]int{}}
+}
 
 // count takes in one trial, and fails the test where something did not hold.
-func (r *report) count(t *testing.T, what string, faults []fault) {
+func (r *report) count(t *testing.T, story, what string, faults []fault) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tried[what] == 0 {
-		r.order = append(r.order, what)
+	if r.tried[what] == nil {
+		r.tried[what] = map[string]int{}
 	}
-	r.tried[what]++
+	r.tried[what][story]++
+	r.trials++
 	kinds := map[faultKind]bool{}
 	for _, f := range faults {
 		kinds[f.kind] = true
-		t.Errorf("%s: %s", f.kind, f.text)
+		t.Errorf("%s: %s: %s", what, f.kind, f.text)
 	}
 	for kind := range kinds {
 		r.faults[kind]++
@@ -56,24 +61,39 @@ func (r *report) count(t *testing.T, what string, faults []fault) {
 	}
 }
 
-// terraform is what a kill of Terraform left, of 105 trials with the trove provider: twenty instances, applied again until
-// that converged or had failed three times.
-var terraform = map[faultKind]string{orphan: "62 with duplicates", stuckLock: "0", repair: "42", other: "33 (state lost)"}
+// terraform is what kills of Terraform left in 105 trials with the provider for trove: twenty instances, applied again
+// until that converged or had failed three times.
+var terraform = map[faultKind]string{orphan: "62, with duplicates", stuckLock: "0", repair: "42", other: "33 (state lost)"}
 
 func (r *report) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out strings.Builder
-	total := 0
-	for _, what := range r.order {
-		fmt.Fprintf(&out, "  %-40s %6d\n", what, r.tried[what])
-		total += r.tried[what]
+	line := func(first string, cells ...any) {
+		fmt.Fprintf(&out, "%-34s", first)
+		for _, cell := range cells {
+			fmt.Fprintf(&out, " %8v", cell)
+		}
+		out.WriteString("\n")
 	}
-	fmt.Fprintf(&out, "\n  %-40s %6s   %s\n", "", "here", "Terraform")
-	fmt.Fprintf(&out, "  %-40s %6d   %s\n", "trials", total, "105 (SIGKILL alone)")
-	fmt.Fprintf(&out, "  %-40s %6d   %s\n", "clean recoveries", r.clean, "2")
+	var names []any
+	for _, s := range stories {
+		names = append(names, s.name)
+	}
+	line("tried", names...)
+	for _, what := range slices.Sorted(maps.Keys(r.tried)) {
+		var cells []any
+		for _, s := range stories {
+			cells = append(cells, r.tried[what][s.name])
+		}
+		line("  "+what, cells...)
+	}
+	out.WriteString("\n")
+	line("left", "here", "  Terraform")
+	line("  trials", r.trials, "  105 (SIGKILL alone)")
+	line("  clean recoveries", r.clean, "  2")
 	for _, kind := range []faultKind{orphan, duplicate, stuckLock, repair, other} {
-		fmt.Fprintf(&out, "  %-40s %6d   %s\n", kind, r.faults[kind], terraform[kind])
+		line("  "+string(kind), r.faults[kind], "  "+terraform[kind])
 	}
 	return out.String()
 }

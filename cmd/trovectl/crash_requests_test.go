@@ -53,7 +53,7 @@ func (s story) everyRequest(t *testing.T, r *report) {
 					faults = append(faults, s.recover(w, whole.census)...)
 				}
 				if struck || len(faults) > 0 {
-					r.count(t, trouble.name+": "+s.name, faults)
+					r.count(t, s.name, trouble.name, faults)
 				}
 			})
 		}

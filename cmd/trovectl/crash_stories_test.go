@@ -184,14 +184,13 @@ func (s story) undisturbed(t *testing.T, instances int) whole {
 	t.Helper()
 	w := s.begin(t, instances)
 	defer w.end()
-	trace := filepath.Join(w.dir, "trace")
 	before, begun := w.requests(), time.Now()
-	o := w.run([]string{"TROVE_KILL_TRACE=" + trace}, nil, s.serial()...)
+	o := w.mortal(never, s.serial()...)
 	took := time.Since(begun)
 	if o.code != 0 {
 		t.Fatalf("%s without a fault: %s", s.name, o)
 	}
-	points, err := os.ReadFile(trace)
+	points, err := os.ReadFile(w.trace())
 	check(t, err)
 	result := whole{strings.Split(strings.TrimSpace(string(points)), "\n"), w.requests() - before, took, w.census()}
 	for _, f := range w.judge(result.census, s.command[0]) {
@@ -222,13 +221,14 @@ func (s story) recover(w *world, want []string) []fault {
 	return append(w.judge(want, s.command[0]), fault{repair, fmt.Sprintf("two more runs did not end it: %s", last)})
 }
 
-// kill runs the story's command, lets it die at a point, and says what did not hold in the end.
-func (s story) kill(w *world, point int, want []string) []fault {
+// trace is the file that names the points which a run passed.
+func (w *world) trace() string { return filepath.Join(w.dir, "trace") }
+
+// never is a point that no run reaches.
+const never = 0
+
+// mortal runs a command that ends itself at a point.
+func (w *world) mortal(point int, command ...string) outcome {
 	w.t.Helper()
-	trace := filepath.Join(w.dir, "trace")
-	o := w.run([]string{"TROVE_KILL_TRACE=" + trace, "TROVE_KILL_POINT=" + strconv.Itoa(point)}, nil, s.serial()...)
-	if !o.killed {
-		return []fault{{other, fmt.Sprintf("the run was to die at point %d: %s", point, o)}}
-	}
-	return s.recover(w, want)
+	return w.run([]string{"TROVE_KILL_TRACE=" + w.trace(), "TROVE_KILL_POINT=" + strconv.Itoa(point)}, nil, command...)
 }

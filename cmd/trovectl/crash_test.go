@@ -39,22 +39,32 @@ func TestCrashProcess(t *testing.T) {
 // sampled tells whether the nth of many is tried: all of them, or one of so many.
 func sampled(n int, of uint64) bool { return *full || uint64(n)%of == *seed%of }
 
-// everyPoint dies just before and just after every transaction.
+// everyPoint dies just before and just after every transaction, and then once more at some transaction of the recovery.
 func (s story) everyPoint(t *testing.T, r *report) {
 	whole := s.undisturbed(t, 2)
 	for i, what := range whole.points {
 		if !sampled(i, 7) {
 			continue
 		}
-		t.Run(fmt.Sprintf("point-%d", i+1), func(t *testing.T) {
-			t.Parallel()
-			w := s.begin(t, 2)
-			defer w.end()
-			faults := s.kill(w, i+1, whole.census)
-			if r.count(t, "SIGKILL at a journal point: "+s.name, faults); len(faults) > 0 {
-				t.Logf("the point was %s", what)
-			}
-		})
+		for _, twice := range []bool{false, true} {
+			t.Run(fmt.Sprintf("point-%d,twice=%v", i+1, twice), func(t *testing.T) {
+				t.Parallel()
+				w := s.begin(t, 2)
+				defer w.end()
+				kind := "SIGKILL at a journal point"
+				if o := w.mortal(i+1, s.serial()...); !o.killed {
+					t.Fatalf("it was to die at point %d, %s: %s", i+1, what, o)
+				}
+				if twice {
+					random := rand.New(rand.NewPCG(*seed, uint64(i)))
+					if !w.mortal(1+random.IntN(len(whole.points)-i), s.serial()...).killed {
+						return // it had not so many points left
+					}
+					kind += ", twice"
+				}
+				r.count(t, s.name, kind, s.recover(w, whole.census))
+			})
+		}
 	}
 }
 
@@ -80,7 +90,7 @@ func (s story) randomMoments(t *testing.T, r *report) {
 				}
 			}
 			if faults := s.recover(w, whole.census); kills > 0 || len(faults) > 0 {
-				r.count(t, "SIGKILL at a random moment: "+s.name, faults)
+				r.count(t, s.name, "SIGKILL at a random moment", faults)
 			}
 		})
 	}
