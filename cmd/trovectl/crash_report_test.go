@@ -70,9 +70,9 @@ func (r *report) String() string {
 	defer r.mu.Unlock()
 	var out strings.Builder
 	line := func(first string, cells ...any) {
-		fmt.Fprintf(&out, "%-34s", first)
+		fmt.Fprintf(&out, "%-36s", first)
 		for _, cell := range cells {
-			fmt.Fprintf(&out, " %8v", cell)
+			fmt.Fprintf(&out, " %13v", cell)
 		}
 		out.WriteString("\n")
 	}

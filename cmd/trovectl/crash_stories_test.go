@@ -128,6 +128,8 @@ type story struct {
 	name    string
 	before  func(w *world, instances int) // without deaths
 	command []string
+	state   string // the address of a shared state; empty: trove.db
+	sample  int    // trials in a sample, about
 }
 
 var (
@@ -136,11 +138,11 @@ var (
 )
 
 var stories = []story{
-	{"create", func(w *world, instances int) { w.write(fleet{instances: instances}) }, applying},
+	{"create", func(w *world, instances int) { w.write(fleet{instances: instances}) }, applying, "", 24},
 	{"update", func(w *world, instances int) {
 		w.stands(fleet{instances: instances})
 		w.write(fleet{instances: instances, changed: true})
-	}, applying},
+	}, applying, "", 24},
 	{"retry", func(w *world, instances int) {
 		w.write(fleet{instances: instances})
 		check(w.t, w.cloud.Inject(emulator.Fault{
@@ -150,9 +152,13 @@ var stories = []story{
 			w.t.Fatalf("an apply whose server fails: %s", o)
 		}
 		w.cloud.ClearFaults()
-	}, applying},
-	{"delete", func(w *world, instances int) { w.stands(fleet{instances: instances}) }, destroying},
+	}, applying, "", 24},
+	{"delete", func(w *world, instances int) { w.stands(fleet{instances: instances}) }, destroying, "", 24},
+	{"create, Swift", func(w *world, instances int) { w.write(fleet{instances: instances}) }, applying, shared, 8},
+	{"delete, Swift", func(w *world, instances int) { w.stands(fleet{instances: instances}) }, destroying, shared, 8},
 }
+
+const shared = "swift://trove-state/prod"
 
 // stands applies a configuration to its end.
 func (w *world) stands(f fleet) {
@@ -167,6 +173,7 @@ func (w *world) stands(f fleet) {
 func (s story) begin(t *testing.T, instances int) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.state = s.state
 	s.before(w, instances)
 	return w
 }
@@ -202,6 +209,14 @@ func (s story) undisturbed(t *testing.T, instances int) whole {
 // serial is the story's command with one step at a time, so that its points and its requests come in one order.
 func (s story) serial() []string { return append(append([]string{}, s.command...), "-parallelism=1") }
 
+// again is the story's command after a death: the lock of whoever held a shared state lasts as long as its lease.
+func (s story) again() []string {
+	if s.state == "" {
+		return s.command
+	}
+	return append(append([]string{}, s.command...), "-lock-timeout=30s")
+}
+
 func (w *world) requests() (n int) {
 	for _, r := range w.cloud.Summary().Requests {
 		n += r.Count
@@ -214,7 +229,7 @@ func (s story) recover(w *world, want []string) []fault {
 	w.t.Helper()
 	var last outcome
 	for range 2 {
-		if last = w.run(nil, nil, s.command...); last.code == 0 {
+		if last = w.run(nil, nil, s.again()...); last.code == 0 {
 			return w.judge(want, s.command[0])
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trovectl/trovectl/providers/emulator"
 )
 
@@ -17,6 +19,17 @@ var (
 	full = flag.Bool("full", false, "try every kill and every fault, not a sample")
 	seed = flag.Uint64("seed", 0, "of samples and of random moments; 0: the time")
 )
+
+// atOnce is how many trials run beside each other: most of their time is spent waiting.
+const atOnce = 8
+
+// A trial is one misfortune of a story. It says what did not hold in the end; met is false when the misfortune found
+// nothing to strike.
+type trial struct {
+	name string
+	what string // for the report
+	try  func(t *testing.T) (faults []fault, met bool)
+}
 
 // TestCrashProcess kills the real trovectl: at every transaction of its state in turn, at random moments, and while every
 // request that it makes to the cloud fails in turn. Whatever happens, applying again ends it, and what there is then is what
@@ -26,74 +39,91 @@ func TestCrashProcess(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	r := newReport()
+	var pool errgroup.Group
+	pool.SetLimit(atOnce)
 	for _, s := range stories {
-		t.Run(s.name, func(t *testing.T) {
-			s.everyPoint(t, r)
-			s.randomMoments(t, r)
-			s.everyRequest(t, r)
-		})
-	}
-	t.Logf("-seed=%d -full=%v\n%s", *seed, *full, r)
-}
-
-// sampled tells whether the nth of many is tried: all of them, or one of so many.
-func sampled(n int, of uint64) bool { return *full || uint64(n)%of == *seed%of }
-
-// everyPoint dies just before and just after every transaction, and then once more at some transaction of the recovery.
-func (s story) everyPoint(t *testing.T, r *report) {
-	whole := s.undisturbed(t, 2)
-	for i, what := range whole.points {
-		if !sampled(i, 7) {
-			continue
-		}
-		for _, twice := range []bool{false, true} {
-			t.Run(fmt.Sprintf("point-%d,twice=%v", i+1, twice), func(t *testing.T) {
-				t.Parallel()
-				w := s.begin(t, 2)
-				defer w.end()
-				kind := "SIGKILL at a journal point"
-				if o := w.mortal(i+1, s.serial()...); !o.killed {
-					t.Fatalf("it was to die at point %d, %s: %s", i+1, what, o)
-				}
-				if twice {
-					random := rand.New(rand.NewPCG(*seed, uint64(i)))
-					if !w.mortal(1+random.IntN(len(whole.points)-i), s.serial()...).killed {
-						return // it had not so many points left
+		for _, trial := range s.trials(t) {
+			pool.Go(func() error {
+				t.Run(s.name+"/"+trial.name, func(t *testing.T) {
+					if faults, met := trial.try(t); met || len(faults) > 0 {
+						r.count(t, s.name, trial.what, faults)
 					}
-					kind += ", twice"
-				}
-				r.count(t, s.name, kind, s.recover(w, whole.census))
+				})
+				return nil
 			})
 		}
 	}
+	_ = pool.Wait() // the trials tell what failed
+	t.Logf("-seed=%d -full=%v\n%s", *seed, *full, r)
 }
 
-// randomMoments dies whenever it comes, and sometimes again while it recovers, with many steps at a time and a slow cloud.
-func (s story) randomMoments(t *testing.T, r *report) {
-	whole := s.undisturbed(t, 2)
-	trials := 2
+// trials are all of a story, or a sample.
+func (s story) trials(t *testing.T) (all []trial) {
+	two, one := s.undisturbed(t, 2), s.undisturbed(t, 1)
+	all = append(s.everyPoint(two), s.everyRequest(one)...)
 	if *full {
-		trials = 20
+		return append(all, s.randomMoments(two, 20)...)
 	}
-	for i := range trials {
-		t.Run(fmt.Sprintf("moment-%d", i+1), func(t *testing.T) {
-			t.Parallel()
-			random := rand.New(rand.NewPCG(*seed, uint64(i)))
-			w := s.begin(t, 2)
-			defer w.end()
-			check(t, w.cloud.Inject(emulator.Fault{Kind: emulator.FaultLatency, LatencyMS: 10, Count: -1}))
-			kills := 0
-			for range 1 + random.IntN(2) {
-				moment := time.Duration(random.Int64N(int64(whole.took)))
-				if o := w.run(nil, time.After(moment), s.command...); o.killed {
-					kills++
+	random(0).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return append(all[:min(s.sample, len(all))], s.randomMoments(two, 2)...)
+}
+
+// random is a source of its own for each trial, so that one can be tried again.
+func random(n int) *rand.Rand { return rand.New(rand.NewPCG(*seed, uint64(n))) }
+
+// everyPoint dies just before and just after every transaction, and then once more at some transaction of the recovery.
+func (s story) everyPoint(w whole) (all []trial) {
+	for i, what := range w.points {
+		for _, twice := range []bool{false, true} {
+			kind := "SIGKILL at a journal point"
+			if twice {
+				kind += ", twice"
+			}
+			all = append(all, trial{fmt.Sprintf("point-%d,twice=%v", i+1, twice), kind, func(t *testing.T) ([]fault, bool) {
+				world := s.begin(t, 2)
+				defer world.end()
+				if o := world.mortal(i+1, s.serial()...); !o.killed {
+					return []fault{{other, fmt.Sprintf("it was to die at point %d, %s: %s", i+1, what, o)}}, true
 				}
-			}
-			if faults := s.recover(w, whole.census); kills > 0 || len(faults) > 0 {
-				r.count(t, s.name, "SIGKILL at a random moment", faults)
-			}
-		})
+				met := true
+				if twice {
+					met = world.mortal(1+random(i).IntN(len(w.points)-i), s.again()...).killed
+				}
+				return s.recover(world, w.census), met
+			}})
+		}
 	}
+	return all
+}
+
+// randomMoments dies whenever it comes, sometimes again while it recovers, with many steps at a time and a slow cloud, in
+// which every other time a request fails as well.
+func (s story) randomMoments(w whole, trials int) (all []trial) {
+	for i := range trials {
+		kind := "SIGKILL at a random moment"
+		if i%2 == 1 {
+			kind += ", and a fault"
+		}
+		all = append(all, trial{fmt.Sprintf("moment-%d", i+1), kind, func(t *testing.T) ([]fault, bool) {
+			random := random(i)
+			world := s.begin(t, 2)
+			defer world.end()
+			if i%2 == 1 {
+				fault := troubles[random.IntN(len(troubles))].fault
+				fault.Skip = random.IntN(w.requests)
+				check(t, world.cloud.Inject(fault))
+			}
+			check(t, world.cloud.Inject(emulator.Fault{Kind: emulator.FaultLatency, LatencyMS: 10, Count: -1}))
+			met := false
+			for range 1 + random.IntN(2) {
+				moment := time.Duration(random.Int64N(int64(w.took)))
+				met = world.run(nil, time.After(moment), s.command...).killed || met
+			}
+			world.cloud.ClearFaults()
+			return s.recover(world, w.census), met
+		}})
+	}
+	return all
 }
 
 // TestCrashHooksAreNotShipped: the trovectl that people use has no kill points.

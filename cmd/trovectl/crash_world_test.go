@@ -22,8 +22,6 @@ import (
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/providers/emulator"
 	"github.com/trovectl/trovectl/providers/openstack"
-	"github.com/trovectl/trovectl/state"
-	"github.com/trovectl/trovectl/state/bolt"
 )
 
 // mortalBinary is trovectl built with kill points.
@@ -46,6 +44,7 @@ type world struct {
 	guests  *memoryGuests
 	gateway net.Listener // holds the subnet
 	secret  string       // the password that the configuration asks for
+	state   string       // the address of a shared state; empty: trove.db
 }
 
 // base is where worlds live: thousands of them sync their files.
@@ -133,8 +132,12 @@ func (w *world) run(env []string, death <-chan time.Time, args ...string) outcom
 	cmd := exec.CommandContext(ctx, w.binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = w.dir, &out, &out
 	cmd.Env = append([]string{
-		"HOME=" + w.dir, "OS_CLIENT_CONFIG_FILE=" + filepath.Join(w.dir, "clouds.yaml"), "TROVE_KILL_PATIENCE=1500ms", "TROVE_VAR_password=" + w.secret,
+		"HOME=" + w.dir, "OS_CLIENT_CONFIG_FILE=" + filepath.Join(w.dir, "clouds.yaml"), "TROVE_VAR_password=" + w.secret,
+		"TROVE_STATE=" + w.state, "TROVE_KILL_REQUEST=1500ms", "TROVE_KILL_LEASE=" + sharedLease.String(),
 	}, env...)
+	if w.state != "" {
+		cmd.Env = append(cmd.Env, "TROVE_KEY="+strings.Repeat("7e", 32))
+	}
 	check(w.t, cmd.Start())
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -209,22 +212,11 @@ func (w *world) judge(want []string, mode string) (faults []fault) {
 	blame := func(kind faultKind, format string, args ...any) {
 		faults = append(faults, fault{kind, fmt.Sprintf(format, args...)})
 	}
-	ctx := context.Background()
-	store := bolt.New(filepath.Join(w.dir, "trove.db"))
-	snapshot, err := store.Read(ctx)
-	switch {
-	case err != nil:
-		blame(other, "reading the state: %v", err)
-	default:
-		if problems := state.Check(snapshot); len(problems) > 0 {
-			blame(other, "the state does not hold together: %v", errors.Join(problems...))
-		}
-		if len(snapshot.Intents) > 0 {
-			blame(other, "%d intents are open", len(snapshot.Intents))
-		}
+	if o := w.run(nil, nil, "state", "pull"); o.code != 0 || strings.Contains(o.out, `"intents"`) {
+		blame(other, "the state cannot be read, or something in it is open: %s", o)
 	}
-	if holder, err := store.Holder(ctx); err != nil || holder != nil {
-		blame(stuckLock, "%v holds the lock (%v)", holder, err)
+	if !w.unlocked() {
+		blame(stuckLock, "somebody holds the lock: %s", w.run(nil, nil, "unlock"))
 	}
 	got := w.census()
 	for _, line := range surplus(got, want) {
@@ -253,6 +245,34 @@ func (w *world) judge(want []string, mode string) (faults []fault) {
 	}
 	return faults
 }
+
+// unlocked tells whether nobody holds the lock. That of a shared state ends with the lease of a holder which did not give it
+// back.
+func (w *world) unlocked() bool {
+	w.t.Helper()
+	for deadline := time.Now().Add(w.lease()); ; time.Sleep(lookAgain) {
+		if o := w.run(nil, nil, "unlock"); o.code == 0 && strings.Contains(o.out, "Nobody holds the lock") {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+// lookAgain is the pause between two looks at a lock.
+const lookAgain = 100 * time.Millisecond
+
+// lease is how long the lock of a dead holder lasts: in a file not at all.
+func (w *world) lease() time.Duration {
+	if w.state == "" {
+		return 0
+	}
+	return sharedLease
+}
+
+// sharedLease is long enough for a busy machine.
+const sharedLease = 4 * time.Second
 
 // holding names a file of the world, the guests' included, that holds a text.
 func (w *world) holding(text string) (found string) {

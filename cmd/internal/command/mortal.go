@@ -16,9 +16,10 @@ import (
 
 // What the crash tests tell a trovectl that was built for them.
 const (
-	killTrace = "TROVE_KILL_TRACE"    // the file that gets one line for each point; none: there are no points
-	killPoint = "TROVE_KILL_POINT"    // the number of the point at which the process ends, from 1; none: it lives
-	killHaste = "TROVE_KILL_PATIENCE" // how long a request to the cloud may take
+	killTrace   = "TROVE_KILL_TRACE"   // the file that gets one line for each point; none: there are no points
+	killPoint   = "TROVE_KILL_POINT"   // the number of the point at which the process ends, from 1; none: it lives
+	killRequest = "TROVE_KILL_REQUEST" // haste.request
+	killLease   = "TROVE_KILL_LEASE"   // haste.lease
 )
 
 // mortal makes every transaction of a store a point at which this process can end, just before it and just after it.
@@ -106,11 +107,9 @@ func describe(batch state.Batch) (what string) {
 	return what
 }
 
-// patience is how long a request may take, so that a cloud which hangs is tried in seconds. 0: as long as always.
-func (m *Meta) patience() time.Duration {
-	bound, err := time.ParseDuration(m.env[killHaste])
-	if err != nil {
-		return 0
-	}
-	return bound
+// haste is what the tests ask for, so that a cloud which hangs and a lock whose holder died are tried in seconds.
+func (m *Meta) haste() (h haste) {
+	h.request, _ = time.ParseDuration(m.env[killRequest])
+	h.lease, _ = time.ParseDuration(m.env[killLease])
+	return h
 }
