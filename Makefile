@@ -57,7 +57,7 @@ crash: deps ## die at every journal point and at every point of the recovery; ki
 	@set -o pipefail; { \
 	  CGO_ENABLED=1 $(GO) test -race -count=1 -run Crash -v ./executor/... && \
 	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
-	} | grep -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
+	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
 bench: ## measure how the cost grows
 	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/...

@@ -29,20 +29,24 @@ var troubles = []struct {
 // everyRequest fails every request to the cloud in turn, in every way. The run ends well or says what was wrong, and in the
 // end nothing is missing and nothing is there twice.
 func (s story) everyRequest(w whole) (all []trial) {
-	for i := range w.requests {
-		for _, trouble := range troubles {
+	requests, kinds, service := w.requests, troubles, ""
+	if s.state != "" { // the other services are those of the other stories, and objects are no JSON
+		requests, kinds, service = w.objects, troubles[:len(troubles)-2], "object-store"
+	}
+	for i := range requests {
+		for _, trouble := range kinds {
 			all = append(all, trial{fmt.Sprintf("request-%d,%s", i+1, trouble.name), trouble.name, func(t *testing.T) ([]fault, bool) {
 				world := s.begin(t, 1)
 				defer world.end()
 				fault := trouble.fault
-				fault.Skip = i
+				fault.Skip, fault.Service = i, service
 				check(t, world.cloud.Inject(fault))
-				o := world.run(nil, nil, s.serial()...)
+				o := s.run(world, life{serial: true})
 				left := world.cloud.Faults()
 				met := len(left) == 0 || left[0].Count < fault.Count
 				world.cloud.ClearFaults()
 				if o.code == 0 {
-					return world.judge(w.census, s.command[0]), met
+					return s.judge(world, w.census), met
 				}
 				return append(said(o), s.recover(world, w.census)...), met
 			}})

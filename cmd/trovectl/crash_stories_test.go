@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,9 +125,9 @@ user "clerk" {
 type story struct {
 	name    string
 	before  func(w *world, instances int) // without deaths
-	command []string
-	state   string // the address of a shared state; empty: trove.db
-	sample  int    // trials in a sample, about
+	command []string                      // "@orders" stands for the id of that server
+	once    bool                          // the command refuses what it has done already; the last word is with apply
+	state   string                        // the address of a shared state; empty: trove.db
 }
 
 var (
@@ -137,36 +135,40 @@ var (
 	destroying = []string{"destroy", "-auto-approve", "-allow-destroy", "all"}
 )
 
-var stories = []story{
-	{"create", func(w *world, instances int) { w.write(fleet{instances: instances}) }, applying, "", 24},
-	{"update", func(w *world, instances int) {
-		w.stands(fleet{instances: instances})
-		w.write(fleet{instances: instances, changed: true})
-	}, applying, "", 24},
-	{"retry", func(w *world, instances int) {
-		w.write(fleet{instances: instances})
-		check(w.t, w.cloud.Inject(emulator.Fault{
-			Kind: emulator.FaultErrorBuild, BodyRegexp: `"orders"`, Count: -1, Body: "No valid host was found.",
-		}))
-		if o := w.run(nil, nil, applying...); o.code != 1 {
-			w.t.Fatalf("an apply whose server fails: %s", o)
-		}
-		w.cloud.ClearFaults()
-	}, applying, "", 24},
-	{"delete", func(w *world, instances int) { w.stands(fleet{instances: instances}) }, destroying, "", 24},
-	{"create, Swift", func(w *world, instances int) { w.write(fleet{instances: instances}) }, applying, shared, 8},
-	{"delete, Swift", func(w *world, instances int) { w.stands(fleet{instances: instances}) }, destroying, shared, 8},
-}
-
 const shared = "swift://trove-state/prod"
 
-// stands applies a configuration to its end.
-func (w *world) stands(f fleet) {
-	w.t.Helper()
-	w.write(f)
-	if o := w.run(nil, nil, applying...); o.code != 0 {
-		w.t.Fatalf("applying without a fault: %s", o)
+var stories = []story{
+	{name: "create", before: nothing, command: applying},
+	{name: "update", before: outdated, command: applying},
+	{name: "retry", before: broken, command: applying},
+	{name: "delete", before: standing, command: destroying},
+	{name: "create in Swift", before: nothing, command: applying, state: shared},
+	{name: "delete in Swift", before: standing, command: destroying, state: shared},
+}
+
+func nothing(w *world, instances int) { w.write(fleet{instances: instances}) }
+
+func standing(w *world, instances int) {
+	w.write(fleet{instances: instances})
+	w.must(applying...)
+}
+
+// outdated is a fleet whose configuration has changed since.
+func outdated(w *world, instances int) {
+	standing(w, instances)
+	w.write(fleet{instances: instances, changed: true})
+}
+
+// broken is a fleet with a server whose build failed.
+func broken(w *world, instances int) {
+	w.write(fleet{instances: instances})
+	check(w.t, w.cloud.Inject(emulator.Fault{
+		Kind: emulator.FaultErrorBuild, BodyRegexp: `"orders"`, Count: -1, Body: "No valid host was found.",
+	}))
+	if o := w.run(life{}, applying...); o.code != 1 {
+		w.t.Fatalf("an apply whose server fails: %s", o)
 	}
+	w.cloud.ClearFaults()
 }
 
 // begin is a new world in which the story may begin.
@@ -178,72 +180,57 @@ func (s story) begin(t *testing.T, instances int) *world {
 	return w
 }
 
-// whole is a story in which nothing happens: what there is to compare with.
-type whole struct {
-	points   []string // that the run passed, in order
-	requests int      // that it made
-	took     time.Duration
-	census   []string
-}
-
-// undisturbed runs a story without any fault.
-func (s story) undisturbed(t *testing.T, instances int) whole {
-	t.Helper()
-	w := s.begin(t, instances)
-	defer w.end()
-	before, begun := w.requests(), time.Now()
-	o := w.mortal(never, s.serial()...)
-	took := time.Since(begun)
-	if o.code != 0 {
-		t.Fatalf("%s without a fault: %s", s.name, o)
-	}
-	points, err := os.ReadFile(w.trace())
-	check(t, err)
-	result := whole{strings.Split(strings.TrimSpace(string(points)), "\n"), w.requests() - before, took, w.census()}
-	for _, f := range w.judge(result.census, s.command[0]) {
-		t.Fatalf("%s without a fault: %s", s.name, f.text)
-	}
-	return result
-}
-
-// serial is the story's command with one step at a time, so that its points and its requests come in one order.
-func (s story) serial() []string { return append(append([]string{}, s.command...), "-parallelism=1") }
-
-// again is the story's command after a death: the lock of whoever held a shared state lasts as long as its lease.
-func (s story) again() []string {
-	if s.state == "" {
-		return s.command
-	}
-	return append(append([]string{}, s.command...), "-lock-timeout=30s")
-}
-
-func (w *world) requests() (n int) {
-	for _, r := range w.cloud.Summary().Requests {
-		n += r.Count
-	}
-	return n
+// run is the story's command.
+func (s story) run(w *world, how life) outcome {
+	w.t.Helper()
+	return w.run(how, s.command...)
 }
 
 // recover applies again until that ends well, at most twice, and judges what there is then.
 func (s story) recover(w *world, want []string) []fault {
 	w.t.Helper()
+	command := s.command
+	if s.once {
+		s.run(w, life{}) // done, or done before
+		command = applying
+	}
 	var last outcome
 	for range 2 {
-		if last = w.run(nil, nil, s.again()...); last.code == 0 {
-			return w.judge(want, s.command[0])
+		if last = w.run(life{}, command...); last.code == 0 {
+			return s.judge(w, want)
 		}
 	}
-	return append(w.judge(want, s.command[0]), fault{repair, fmt.Sprintf("two more runs did not end it: %s", last)})
+	return append(s.judge(w, want), fault{repair, fmt.Sprintf("two more runs did not end it: %s", last)})
 }
 
-// trace is the file that names the points which a run passed.
-func (w *world) trace() string { return filepath.Join(w.dir, "trace") }
+// whole is a story in which nothing happens: what there is to compare with.
+type whole struct {
+	points   []string // that the run passed, in order
+	requests int      // that it made
+	objects  int      // of these to the object store
+	took     time.Duration
+	census   []string
+}
 
-// never is a point that no run reaches.
-const never = 0
-
-// mortal runs a command that ends itself at a point.
-func (w *world) mortal(point int, command ...string) outcome {
-	w.t.Helper()
-	return w.run([]string{"TROVE_KILL_TRACE=" + w.trace(), "TROVE_KILL_POINT=" + strconv.Itoa(point)}, nil, command...)
+// undisturbed runs a story without any misfortune.
+func (s story) undisturbed(t *testing.T, instances int) whole {
+	t.Helper()
+	w := s.begin(t, instances)
+	defer w.end()
+	requests, objects, begun := w.requests(""), w.requests("object-store"), time.Now()
+	o := s.run(w, life{serial: true, point: never})
+	took := time.Since(begun)
+	if o.code != 0 {
+		t.Fatalf("%s without a misfortune: %s", s.name, o)
+	}
+	points, err := os.ReadFile(w.trace())
+	check(t, err)
+	result := whole{
+		points:   strings.Split(strings.TrimSpace(string(points)), "\n"),
+		requests: w.requests("") - requests, objects: w.requests("object-store") - objects, took: took, census: w.census(),
+	}
+	for _, f := range s.judge(w, result.census) {
+		t.Fatalf("%s without a misfortune: %s", s.name, f.text)
+	}
+	return result
 }

@@ -21,7 +21,10 @@ var (
 )
 
 // atOnce is how many trials run beside each other: most of their time is spent waiting.
-const atOnce = 8
+const atOnce = 12
+
+// sample is how many points and requests of a story are tried when not all are.
+const sample = 16
 
 // A trial is one misfortune of a story. It says what did not hold in the end; met is false when the misfortune found
 // nothing to strike.
@@ -65,7 +68,7 @@ func (s story) trials(t *testing.T) (all []trial) {
 		return append(all, s.randomMoments(two, 20)...)
 	}
 	random(0).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return append(all[:min(s.sample, len(all))], s.randomMoments(two, 2)...)
+	return append(all[:min(sample, len(all))], s.randomMoments(two, 2)...)
 }
 
 // random is a source of its own for each trial, so that one can be tried again.
@@ -82,12 +85,12 @@ func (s story) everyPoint(w whole) (all []trial) {
 			all = append(all, trial{fmt.Sprintf("point-%d,twice=%v", i+1, twice), kind, func(t *testing.T) ([]fault, bool) {
 				world := s.begin(t, 2)
 				defer world.end()
-				if o := world.mortal(i+1, s.serial()...); !o.killed {
+				if o := s.run(world, life{serial: true, point: i + 1}); !o.killed {
 					return []fault{{other, fmt.Sprintf("it was to die at point %d, %s: %s", i+1, what, o)}}, true
 				}
 				met := true
 				if twice {
-					met = world.mortal(1+random(i).IntN(len(w.points)-i), s.again()...).killed
+					met = s.run(world, life{serial: true, point: 1 + random(i).IntN(len(w.points)-i)}).killed
 				}
 				return s.recover(world, w.census), met
 			}})
@@ -117,7 +120,7 @@ func (s story) randomMoments(w whole, trials int) (all []trial) {
 			met := false
 			for range 1 + random.IntN(2) {
 				moment := time.Duration(random.Int64N(int64(w.took)))
-				met = world.run(nil, time.After(moment), s.command...).killed || met
+				met = s.run(world, life{moment: time.After(moment)}).killed || met
 			}
 			world.cloud.ClearFaults()
 			return s.recover(world, w.census), met

@@ -123,28 +123,31 @@ func (o outcome) String() string {
 // ended bounds a run: what takes longer is stuck.
 const ended = 2 * time.Minute
 
-// run runs trovectl to its end, or until the moment of a death.
-func (w *world) run(env []string, death <-chan time.Time, args ...string) outcome {
+// life is how a run may end before its time.
+type life struct {
+	serial bool             // one step at a time, so that points and requests come in one order
+	point  int              // that it dies at; 0: points are not even counted
+	moment <-chan time.Time // at which it dies; nil: never
+}
+
+// never is a point that no run reaches.
+const never = 1 << 30
+
+// run runs trovectl to its end, however that comes.
+func (w *world) run(how life, args ...string) outcome {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), ended)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, w.binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = w.dir, &out, &out
-	cmd.Env = append([]string{
-		"HOME=" + w.dir, "OS_CLIENT_CONFIG_FILE=" + filepath.Join(w.dir, "clouds.yaml"), "TROVE_VAR_password=" + w.secret,
-		"TROVE_STATE=" + w.state, "TROVE_KILL_REQUEST=1500ms", "TROVE_KILL_LEASE=" + sharedLease.String(),
-	}, env...)
-	if w.state != "" {
-		cmd.Env = append(cmd.Env, "TROVE_KEY="+strings.Repeat("7e", 32))
-	}
+	cmd := exec.CommandContext(ctx, w.binary, w.named(args)...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, w.env(how), &out, &out
 	check(w.t, cmd.Start())
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	var err error
 	select {
 	case err = <-done:
-	case <-death:
+	case <-how.moment:
 		_ = cmd.Process.Kill() // one that has ended is told by its status
 		err = <-done
 	}
@@ -157,6 +160,58 @@ func (w *world) run(env []string, death <-chan time.Time, args ...string) outcom
 	}
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return outcome{cmd.ProcessState.ExitCode(), status.Signaled() && status.Signal() == syscall.SIGKILL, out.String()}
+}
+
+// must runs what has to end well.
+func (w *world) must(args ...string) {
+	w.t.Helper()
+	if o := w.run(life{}, args...); o.code != 0 {
+		w.t.Fatalf("trovectl %s: %s", strings.Join(args, " "), o)
+	}
+}
+
+// named puts the ids of servers in the place of their names.
+func (w *world) named(args []string) []string {
+	args = slices.Clone(args)
+	for _, s := range w.cloud.Summary().Servers {
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "@"+s.Name, s.ID)
+		}
+	}
+	return args
+}
+
+// env is all that a run knows of its caller.
+func (w *world) env(how life) []string {
+	env := []string{
+		"HOME=" + w.dir, "OS_CLIENT_CONFIG_FILE=" + filepath.Join(w.dir, "clouds.yaml"), "TROVE_VAR_password=" + w.secret,
+		"TROVE_KILL_REQUEST=1500ms", "TROVE_KILL_LEASE=" + sharedLease.String(),
+	}
+	var flags string
+	if w.state != "" {
+		env = append(env, "TROVE_STATE="+w.state, "TROVE_KEY="+strings.Repeat("7e", 32))
+		flags += " -lock-timeout=30s" // the lock of one who died lasts as long as its lease
+	}
+	if how.serial {
+		flags += " -parallelism=1"
+	}
+	if how.point > 0 {
+		env = append(env, "TROVE_KILL_TRACE="+w.trace(), fmt.Sprintf("TROVE_KILL_POINT=%d", how.point))
+	}
+	return append(env, "TROVE_CLI_ARGS_apply="+flags, "TROVE_CLI_ARGS_destroy="+flags)
+}
+
+// trace is the file that names the points which a run passed.
+func (w *world) trace() string { return filepath.Join(w.dir, "trace") }
+
+// requests counts what a service, or with "" the whole cloud, was asked so far.
+func (w *world) requests(service string) (n int) {
+	for _, r := range w.cloud.Summary().Requests {
+		if service == "" || r.Service == service {
+			n += r.Count
+		}
+	}
+	return n
 }
 
 // census is everything that is there, one line each: what the cloud holds, and what the guests do. Two worlds in which the
@@ -207,16 +262,16 @@ func rules(g providers.SecurityGroup) string {
 
 // judge checks what must hold after every story: nothing is open or held, the state holds together, the census is that of
 // a world in which nobody died, and there is nothing left to do.
-func (w *world) judge(want []string, mode string) (faults []fault) {
+func (s story) judge(w *world, want []string) (faults []fault) {
 	w.t.Helper()
 	blame := func(kind faultKind, format string, args ...any) {
 		faults = append(faults, fault{kind, fmt.Sprintf(format, args...)})
 	}
-	if o := w.run(nil, nil, "state", "pull"); o.code != 0 || strings.Contains(o.out, `"intents"`) {
+	if o := w.run(life{}, "state", "pull"); o.code != 0 || strings.Contains(o.out, `"intents"`) {
 		blame(other, "the state cannot be read, or something in it is open: %s", o)
 	}
 	if !w.unlocked() {
-		blame(stuckLock, "somebody holds the lock: %s", w.run(nil, nil, "unlock"))
+		blame(stuckLock, "somebody holds the lock: %s", w.run(life{}, "unlock"))
 	}
 	got := w.census()
 	for _, line := range surplus(got, want) {
@@ -233,10 +288,10 @@ func (w *world) judge(want []string, mode string) (faults []fault) {
 		blame(other, "%s holds the password", file)
 	}
 	for _, args := range [][]string{{"state", "check"}, {"plan", "-detailed-exitcode"}} {
-		if mode == destroying[0] && args[0] == "plan" {
+		if s.command[0] == destroying[0] && args[0] == "plan" {
 			args = append(args, "-destroy")
 		}
-		if o := w.run(nil, nil, args...); o.code != 0 {
+		if o := w.run(life{}, args...); o.code != 0 {
 			blame(other, "trovectl %s: %s", strings.Join(args, " "), o)
 		}
 	}
@@ -251,7 +306,7 @@ func (w *world) judge(want []string, mode string) (faults []fault) {
 func (w *world) unlocked() bool {
 	w.t.Helper()
 	for deadline := time.Now().Add(w.lease()); ; time.Sleep(lookAgain) {
-		if o := w.run(nil, nil, "unlock"); o.code == 0 && strings.Contains(o.out, "Nobody holds the lock") {
+		if o := w.run(life{}, "unlock"); o.code == 0 && strings.Contains(o.out, "Nobody holds the lock") {
 			return true
 		}
 		if time.Now().After(deadline) {
