@@ -12,11 +12,12 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// Generations of a guest's keys: the first travels in user-data, the second is set over the channel at first contact.
-const (
-	firstGeneration   = 1
-	contactGeneration = 2
-)
+// birth is the generation of keys that a member's next server is born with: it travels in user-data, where others may read
+// it, so that the one after it is set over the channel at first contact.
+func birth(m state.Member) int { return m.Spent + 1 }
+
+// settled tells whether the keys that came with user-data were replaced.
+func settled(m state.Member) bool { return m.Generation > birth(m) }
 
 // meet waits for the agent, replaces the keys that came with user-data, and makes the engine ready.
 func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, error) {
@@ -25,8 +26,8 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 		return guest.Prepared{}, err
 	}
 	defer client.close()
-	if i.hands.Member().Generation < contactGeneration {
-		if client, err = i.rotate(ctx, client); err != nil {
+	if member := i.hands.Member(); !settled(member) {
+		if client, err = i.rotate(ctx, client, birth(member)+1); err != nil {
 			return guest.Prepared{}, err
 		}
 		defer client.close()
@@ -72,10 +73,10 @@ func (a *act) dial(ctx context.Context, member state.Member, generations ...int)
 
 // generationsOf are the key generations that may be in force: while a rotation is open, both.
 func (i *instanceAct) generationsOf(m state.Member) []int {
-	if m.Generation >= contactGeneration {
-		return []int{m.Generation}
+	if settled(m) {
+		return m.Generations()
 	}
-	return []int{contactGeneration, firstGeneration}
+	return []int{birth(m) + 1, birth(m)}
 }
 
 // await reaches the agent of a server that has just become active. Its console is in the error when it never answers.
@@ -124,24 +125,52 @@ func (i *instanceAct) console(ctx context.Context) string {
 	return "\nthe server's console ends with:\n" + text
 }
 
-// rotate sets the second generation and comes back over a connection that is pinned to it.
-func (i *instanceAct) rotate(ctx context.Context, client channel) (channel, error) {
+// rotate sets a generation of keys and comes back over a connection that is pinned to it.
+func (i *instanceAct) rotate(ctx context.Context, client channel, generation int) (channel, error) {
 	member := i.hands.Member()
-	private, _ := i.Identities.HostKey(member.ID, contactGeneration)
+	private, _ := i.Identities.HostKey(member.ID, generation)
 	body := guest.Rotate{
-		Generation: contactGeneration, HostKey: private, DigestKey: i.Identities.DigestKey(member.ID),
-		AuthorizedKeys: []string{i.Identities.AuthorizedKey(member.ID, contactGeneration)},
+		Generation: generation, HostKey: private, DigestKey: i.Identities.DigestKey(member.ID),
+		AuthorizedKeys: []string{i.Identities.AuthorizedKey(member.ID, generation)},
 	}
-	member.Generation = contactGeneration
-	err := i.hands.Call(ctx, i.guestRequest("rotate", contactGeneration, func(ctx context.Context, id string) error {
+	request := i.guestRequest("rotate", generation, func(ctx context.Context, id string) error {
 		_, err := client.Rotate(ctx, id, body)
 		return err
-	}, func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) }))
-	if err != nil {
+	}, func(b *state.Batch) {
+		member.Generation, member.Rotating = generation, 0
+		b.PutMembers = append(b.PutMembers, member)
+	})
+	if settled(member) { // known before it is asked for, so that the guest is found in between
+		request.Enroll = func(b *state.Batch) {
+			member.Rotating = generation
+			b.PutMembers = append(b.PutMembers, member)
+		}
+	}
+	if err := i.hands.Call(ctx, request); err != nil {
 		return channel{}, err
 	}
-	again, _, err := i.dial(ctx, member, contactGeneration)
+	again, _, err := i.dial(ctx, member, generation)
 	return again, err
+}
+
+// rotateKeys replaces the keys of a guest in service by the next generation, or ends a replacement that was begun.
+func (i *instanceAct) rotateKeys(ctx context.Context) error {
+	member := i.hands.Member()
+	next := member.Rotating
+	if next == 0 {
+		next = member.Generation + 1
+	}
+	client, err := i.reach(ctx, member)
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	again, err := i.rotate(ctx, client, next)
+	if err != nil {
+		return err
+	}
+	again.close()
+	return nil
 }
 
 func (i *instanceAct) prepare(ctx context.Context, client channel, volume string) (guest.Prepared, error) {
@@ -162,7 +191,7 @@ func (a *act) reach(ctx context.Context, member state.Member) (channel, error) {
 	if member.Generation == 0 {
 		return channel{}, guest.Errorf(guest.KindConflict, "the instance was never met: apply its own step first")
 	}
-	client, _, err := a.dial(ctx, member, member.Generation)
+	client, _, err := a.dial(ctx, member, member.Generations()...)
 	return client, err
 }
 

@@ -196,7 +196,7 @@ func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (gu
 
 // Inspect is the look's way to a guest.
 func (g *guests) Inspect(ctx context.Context, m state.Member, names []string) (guest.Inspection, error) {
-	c, err := g.Dial(ctx, m, m.Generation)
+	c, err := g.Dial(ctx, m, m.Generations()...)
 	if err != nil {
 		return guest.Inspection{}, err
 	}

@@ -269,7 +269,7 @@ func (i *instanceAct) server(ctx context.Context, port, volume string) error {
 // clearServer removes the server and waits until its volume can be attached again. The next one is born with the first
 // generation of keys.
 func (i *instanceAct) clearServer(ctx context.Context, volume string) error {
-	if err := i.hands.Update(ctx, func(m *state.Member) { m.Generation = 0 }); err != nil {
+	if err := i.hands.Update(ctx, func(m *state.Member) { m.Bereave() }); err != nil {
 		return err
 	}
 	if err := i.hands.Delete(ctx, state.SlotServer, i.maker(state.SlotServer, nil)); err != nil {
@@ -294,13 +294,14 @@ func (i *instanceAct) clearServer(ctx context.Context, volume string) error {
 
 func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port, volume string) (string, error) {
 	member := i.hands.Member()
-	private, public := i.Identities.HostKey(member.ID, firstGeneration)
+	generation := birth(member)
+	private, public := i.Identities.HostKey(member.ID, generation)
 	data, err := bootstrap.UserData(bootstrap.Guest{
 		Name: i.body.Name, HostKeyPrivate: private, HostKeyPublic: public,
-		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, firstGeneration),
+		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, generation),
 		Agent: guest.AgentConfig{
 			Member: string(member.ID), Engine: i.body.Manager, Version: i.body.Version, Address: member.Address,
-			Port: i.enginePort, VolumeID: volume, Generation: firstGeneration, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
+			Port: i.enginePort, VolumeID: volume, Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
 		},
 	})
 	if err != nil {

@@ -32,6 +32,11 @@ func (i *instanceAct) update(ctx context.Context) error {
 	if len(i.step.Rebuild) > 0 {
 		return i.rebuild(ctx)
 	}
+	if i.hands.Member().Rotating != 0 || i.touches(plan.PathKeys) {
+		if err := i.rotateKeys(ctx); err != nil {
+			return err
+		}
+	}
 	for _, part := range []struct {
 		paths []string
 		do    func(context.Context) error
@@ -98,7 +103,7 @@ func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
 			delete(m.Objects, slot)
 		}
 		if slices.Contains(lost, state.SlotServer) {
-			m.Generation = 0 // the new server is born with the first generation again
+			m.Bereave()
 		}
 		if slices.Contains(lost, state.SlotPort) {
 			m.Address = ""

@@ -37,6 +37,7 @@ type world struct {
 	secret map[resource.Address]resource.Secret
 
 	orphans  bool                              // plan steps for orphans
+	rotate   []resource.Address                // with ModeRotate
 	parallel int                               // steps at a time; 0: one
 	soft     context.Context                   // when it ends no further step begins; nil: never
 	hard     context.Context                   // when it ends, steps end as well; nil: never
@@ -203,7 +204,7 @@ func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode)
 	if err != nil {
 		return nil, fmt.Errorf("looking: %w", err)
 	}
-	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:", DeleteOrphans: w.orphans})
+	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:", DeleteOrphans: w.orphans, Rotate: w.rotate})
 	return p, list.Err()
 }
 

@@ -106,7 +106,8 @@ const Settle = 60 * time.Second
 // Options says what kind of plan is wanted.
 type Options struct {
 	Mode          plan.Mode
-	DeleteOrphans bool // add steps that delete the orphans
+	DeleteOrphans bool               // add steps that delete the orphans
+	Rotate        []resource.Address // with ModeRotate: the instances, each by its address or its block's
 	State         string
 	ConfigDigest  string
 }

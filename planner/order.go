@@ -19,7 +19,11 @@ func (p *planning) order() {
 		if s.Action == plan.Delete {
 			continue
 		}
-		for _, on := range p.desired.Resources[address].Dependencies() {
+		declared, is := p.desired.Resources[address]
+		if !is { // a step that was asked for by a command, on what is recorded
+			continue
+		}
+		for _, on := range declared.Dependencies() {
 			if needed := p.steps[on]; needed != nil && needed.Action != plan.Delete {
 				p.after(s, needed)
 			}

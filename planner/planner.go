@@ -45,6 +45,8 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	case plan.ModeDestroy:
 		p.everything()
 	case plan.ModeRefresh:
+	case plan.ModeRotate:
+		p.rotations()
 	default:
 		panic(fmt.Sprintf("unknown mode %q", opts.Mode))
 	}

@@ -126,7 +126,7 @@ func (p *planning) together() {
 
 // remains plans the removal of machines that an earlier run left without a record.
 func (p *planning) remains() {
-	if p.opts.Mode == plan.ModeRefresh {
+	if p.opts.Mode == plan.ModeRefresh || p.opts.Mode == plan.ModeRotate {
 		return
 	}
 	recorded := map[state.MemberID]bool{}
@@ -180,7 +180,7 @@ func (p *planning) orphans() {
 		}
 	}
 	slices.SortFunc(p.out.Orphans, compareObjects)
-	if !p.opts.DeleteOrphans || p.opts.Mode == plan.ModeRefresh {
+	if !p.opts.DeleteOrphans || p.opts.Mode == plan.ModeRefresh || p.opts.Mode == plan.ModeRotate {
 		return
 	}
 	byMember := map[string][]*plan.Step{}

@@ -122,6 +122,21 @@ func (w *world) underWay(address, what string) {
 	}
 }
 
+var rotations = []scenario{
+	{"rotate", "New keys for one guest, and nothing else, whatever the configuration asks for.", func(t *testing.T) *world {
+		w := built(t)
+		w.drop("user.app")
+		w.opts.Mode, w.opts.Rotate = plan.ModeRotate, []resource.Address{at("instance.orders")}
+		return w
+	}},
+	{"rotate-refused", "A guest that does not answer cannot be given keys, nor one that is not there.", func(t *testing.T) *world {
+		w := built(t)
+		w.opts.Mode, w.opts.Rotate = plan.ModeRotate, []resource.Address{at("instance.orders"), at("instance.none")}
+		w.real.silent[w.member("instance.orders")] = "the guest did not answer within 30s"
+		return w
+	}},
+}
+
 var refusals = []scenario{
 	{"refused-changes", "What would need another machine is refused, all at once, with what to do instead.", func(t *testing.T) *world {
 		w := built(t)

@@ -20,6 +20,18 @@ type Cloud struct {
 	Containers     Containers
 	ServerWaits    Waiter[Server]
 	VolumeWaits    Waiter[Volume]
+	// Others are the identities of further clouds that are reached through this one, by alias; what is there has an id that
+	// Qualify made.
+	Others map[string]Identity
+}
+
+// Qualify is the id (or the name of a zone or volume type) of something in the cloud with an alias, among those of several
+// clouds. The default cloud has no alias, and its ids stay as they are.
+func Qualify(alias, id string) string {
+	if alias == "" || id == "" {
+		return id
+	}
+	return alias + "/" + id
 }
 
 // Identity is the cloud, project and region that the credentials lead to.
@@ -29,6 +41,8 @@ type Identity struct {
 	ProjectName string `json:"project_name"`
 	Region      string `json:"region"`
 	Cloud       string `json:"-"` // the clouds.yaml entry, when there is one; informative
+	// Roles are the names of the token's roles; informative, for policies decide.
+	Roles []string `json:"-"`
 }
 
 // The contract of every service below, which providertest checks:
@@ -36,7 +50,8 @@ type Identity struct {
 //   - Create MUST carry the spec's mark in the create call itself; a spec without a mark is refused (KindInvalid). After an
 //     error that is not KindTransient nothing was made. After KindTransient something may have been made: look for the
 //     mark before trying again. Implementations MUST NOT retry a create by themselves once the request was sent.
-//   - List MUST return every object of the project, complete, page by page inside; a partial list is an error.
+//   - List MUST return every object of the project, complete, page by page inside; a partial list is an error. Of several
+//     clouds a *PartialError comes with what the others hold.
 //   - Get of an object that is not there is KindNotFound.
 //   - Delete of an object that is not there is a success. It MAY return before the object is gone.
 //   - A cancelled ctx ends the call soon; nothing is begun after it.
@@ -151,6 +166,7 @@ type Server struct {
 // ServerSpec asks for a server on ports made before. UserData is plain; the provider encodes it.
 type ServerSpec struct {
 	Mark      Mark
+	Provider  string // alias of the cloud; empty: the default one
 	Name      string
 	FlavorID  string
 	ImageID   string
@@ -185,11 +201,12 @@ type Volume struct {
 
 // VolumeSpec asks for an empty volume.
 type VolumeSpec struct {
-	Mark    Mark
-	Name    string
-	SizeGiB int
-	Type    string
-	Zone    string
+	Mark     Mark
+	Provider string // alias of the cloud; empty: the default one
+	Name     string
+	SizeGiB  int
+	Type     string
+	Zone     string
 }
 
 // Image is a Glance image.
@@ -229,6 +246,7 @@ type Port struct {
 // PortSpec asks for a port.
 type PortSpec struct {
 	Mark           Mark
+	Provider       string // alias of the cloud; empty: the default one
 	Name           string
 	NetworkID      string
 	SubnetID       string // empty: the cloud's choice
@@ -248,9 +266,10 @@ type SecurityGroup struct {
 // SecurityGroupSpec asks for a group with these ingress rules. When a rule fails after the group was made the error is
 // KindTransient and the group is found by its mark.
 type SecurityGroupSpec struct {
-	Mark  Mark
-	Name  string
-	Rules []Rule
+	Mark     Mark
+	Provider string // alias of the cloud; empty: the default one
+	Name     string
+	Rules    []Rule
 }
 
 // Rule lets a CIDR in on one TCP port. ID and Mark are set on what exists. Foreign rules that do not fit this shape keep

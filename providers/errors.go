@@ -3,6 +3,9 @@ package providers
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,6 +52,26 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// PartialError is a list of several clouds that some of them did not answer: what came with it is complete for the others.
+type PartialError struct {
+	Failed map[string]error // by alias; "" is the default cloud
+}
+
+func (e *PartialError) Error() string {
+	var texts []string
+	for _, alias := range slices.Sorted(maps.Keys(e.Failed)) {
+		if alias == "" {
+			texts = append(texts, e.Failed[alias].Error())
+			continue
+		}
+		texts = append(texts, fmt.Sprintf("provider %q: %v", alias, e.Failed[alias]))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap gives the causes.
+func (e *PartialError) Unwrap() []error { return slices.Collect(maps.Values(e.Failed)) }
 
 // IsKind tells whether an error is a provider's error of a kind.
 func IsKind(err error, kind ErrorKind) bool {

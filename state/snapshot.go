@@ -93,13 +93,36 @@ type Object struct {
 type Member struct {
 	ID      MemberID        `json:"id"`
 	Objects map[Slot]Object `json:"objects,omitempty"`
-	// Generation of the keys in force inside the guest: 1 came with user-data, 2 was set at first contact.
+	// Generation of the keys in force inside the guest: the first came with user-data, the next was set at first contact; 0:
+	// it was never met.
 	Generation int `json:"generation"`
+	// Spent is the newest generation that a server of this member had that is gone: no key of it is used again.
+	Spent int `json:"spent,omitempty"`
+	// Rotating is the generation that is being set; 0: none. Until it is, either may be in force.
+	Rotating int `json:"rotating,omitempty"`
 	// MayHoldData is set with the intent of the first call that could have put data on the volume.
 	MayHoldData bool `json:"may_hold_data,omitempty"`
 	// Address is the guest's fixed address; SSHPort is where its agent is reached.
 	Address string `json:"address,omitempty"`
 	SSHPort int    `json:"ssh_port,omitempty"`
+}
+
+// Generations are the generations of keys that may be in force in the guest, the newest first; none: it was never met.
+func (m Member) Generations() []int {
+	switch {
+	case m.Generation == 0:
+		return nil
+	case m.Rotating != 0:
+		return []int{m.Rotating, m.Generation}
+	default:
+		return []int{m.Generation}
+	}
+}
+
+// Bereave notes that the server is gone, and its keys with it: the next one is born with keys that no other had.
+func (m *Member) Bereave() {
+	m.Spent = max(m.Spent, m.Generation, m.Rotating)
+	m.Generation, m.Rotating = 0, 0
 }
 
 // Clone copies a member with its objects.

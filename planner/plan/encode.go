@@ -73,7 +73,7 @@ func (p *Plan) check() error {
 		return fmt.Errorf("the format is %d, not %d", p.Format, Format)
 	}
 	switch p.Mode {
-	case ModeApply, ModeDestroy, ModeRefresh:
+	case ModeApply, ModeDestroy, ModeRefresh, ModeRotate:
 	default:
 		return fmt.Errorf("there is no mode %q", p.Mode)
 	}

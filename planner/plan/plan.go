@@ -20,6 +20,7 @@ const (
 	ModeApply   Mode = "apply"
 	ModeDestroy Mode = "destroy"
 	ModeRefresh Mode = "refresh_only"
+	ModeRotate  Mode = "rotate" // new keys for the guests that were named, and nothing else
 )
 
 // Plan is everything that an apply would do, and what the look found.
@@ -118,6 +119,7 @@ const (
 	ReasonRepetition  ReasonCode = "repetition"  // delete: the block's use of count or for_each changed
 	ReasonDestroy     ReasonCode = "destroy"     // delete: all is to be destroyed
 	ReasonOrphan      ReasonCode = "orphan"      // delete_orphan
+	ReasonRequested   ReasonCode = "requested"   // somebody asked for it by a command
 )
 
 // Reason is why, as a code and as words.
@@ -136,6 +138,9 @@ type Change struct {
 	Pending bool            `json:"pending,omitempty"`
 	Impact  resource.Impact `json:"impact"`
 }
+
+// PathKeys is the path of a change that replaces the keys of a guest; its values are generations.
+const PathKeys = "guest.keys"
 
 // FactKind is what a fact is about. The set is closed.
 type FactKind string

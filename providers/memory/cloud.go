@@ -66,7 +66,7 @@ func New(options Options) *Cloud {
 	if options.MaxTicks == 0 {
 		options.MaxTicks = 1000
 	}
-	if options.Identity == (providers.Identity{}) {
+	if options.Identity.AuthURL == "" {
 		options.Identity = providers.Identity{
 			AuthURL: "http://memory.invalid/v3", ProjectID: "demo", ProjectName: "demo", Region: "RegionOne", Cloud: "memory",
 		}

@@ -151,6 +151,7 @@ func (c *client) read(creds *credentials) (providers.Identity, error) {
 	result, is := c.provider.GetAuthResult().(interface {
 		ExtractServiceCatalog() (*tokens.ServiceCatalog, error)
 		ExtractProject() (*tokens.Project, error)
+		ExtractRoles() ([]tokens.Role, error)
 	})
 	if !is {
 		return unclear("cannot be read", nil)
@@ -171,10 +172,16 @@ func (c *client) read(creds *credentials) (providers.Identity, error) {
 	if err := c.catalog.settle(); err != nil {
 		return unclear(err.Error(), err)
 	}
-	return providers.Identity{
+	identity := providers.Identity{
 		AuthURL: creds.auth.IdentityEndpoint, ProjectID: project.ID, ProjectName: project.Name,
 		Region: c.catalog.region, Cloud: creds.cloud,
-	}, nil
+	}
+	if roles, err := result.ExtractRoles(); err == nil { // informative: a token without them is as good
+		for _, role := range roles {
+			identity.Roles = append(identity.Roles, role.Name)
+		}
+	}
+	return identity, nil
 }
 
 // services gives an interface for each service of the catalog; the others stay nil.

@@ -62,7 +62,7 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	}
 	soft, hard, stop := interruptible(m.warn)
 	defer stop()
-	op, list := m.open(soft, f, false, false)
+	op, list := m.open(soft, f, mode == plan.ModeRotate, false)
 	if list.HasErrors() {
 		return m.report(list)
 	}
@@ -171,7 +171,7 @@ func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p
 		op.view.Incomplete(result)
 		return op.report(failures(err, e.First.BeginRun != nil))
 	}
-	if p.Mode == plan.ModeDestroy {
+	if p.Mode != plan.ModeApply { // outputs are of the configuration
 		op.view.Applied(p.Mode, result, nil)
 		return exitOK
 	}

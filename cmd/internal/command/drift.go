@@ -54,7 +54,6 @@ func (m *Meta) lookAtRecord(f *flags) (*operation, diag.List) {
 	if list.HasErrors() {
 		return nil, list
 	}
-	op.config.Set = &resource.Set{}
 	if err := op.look(ctx, !f.noGuests); err != nil {
 		return nil, append(op.warnings, cloudDiagnostic(err))
 	}

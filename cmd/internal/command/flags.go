@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 // flags are the options of a command line. Which of them a command takes is decided by the methods it calls.
@@ -35,6 +36,7 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	rotate           []resource.Address
 	out              string
 	expectDigest     string
 	supersede        bool

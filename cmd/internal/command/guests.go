@@ -54,7 +54,7 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	if member.Address == "" || member.Generation == 0 {
 		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
 	}
-	carrier, err := g.Dial(ctx, member, member.Generation)
+	carrier, err := g.Dial(ctx, member, member.Generations()...)
 	if err != nil {
 		return guest.Inspection{}, err
 	}

@@ -47,6 +47,9 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 		return nil, list
 	}
 	op.config, op.warnings = loaded, list
+	if settingsOnly {
+		loaded.Set = &resource.Set{}
+	}
 	if err := op.openState(ctx, f, settingsOnly, create); err != nil {
 		return nil, append(list, stateDiagnostic(err, op.address))
 	}
@@ -185,7 +188,7 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 // plan compares, and adds what the outputs would become.
 func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
 	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
-		Mode: mode, DeleteOrphans: f.deleteOrphans, State: op.address, ConfigDigest: op.config.Digest,
+		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
 	if list.HasErrors() || mode != plan.ModeApply {

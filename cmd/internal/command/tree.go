@@ -35,6 +35,8 @@ func commandTree() map[string]spec {
 		"state pull":  statePullSpec,
 		"state push":  statePushSpec,
 		"unlock":      unlockSpec,
+		"doctor":      doctorSpec,
+		"rotate":      rotateSpec,
 		"version":     versionSpec,
 		"init":        initSpec,
 		"dev up":      devUpSpec,
@@ -46,7 +48,7 @@ func commandTree() map[string]spec {
 
 // notYet are commands of the language that later versions bring, and words that users of Terraform try.
 var notYet = map[string]string{
-	"import": "", "discover": "", "doctor": "", "rotate": "", "restart": "", "start": "", "stop": "", "reboot": "",
+	"import": "", "discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
 	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "", "root": "",
 	"connect": "", "logs": "", "backup": "", "restore": "", "image": "", "lint": "", "test": "", "undo": "", "explain": "",
 	"lsp": "", "console": "", "graph": "", "providers": "",

@@ -1,0 +1,106 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trovectl/trovectl/cmd/internal/view"
+	"github.com/trovectl/trovectl/providers"
+)
+
+// cloud asks for a token.
+func (d *doctor) cloud(ctx context.Context) *providers.Cloud {
+	begun := time.Now()
+	cloud, err := d.openCloud(ctx, d.config)
+	if err != nil {
+		found := cloudDiagnostic(err)
+		d.tell("cloud", "", view.Bad, found.Detail, found.Hint)
+		return nil
+	}
+	id := cloud.Identity
+	d.tell("cloud", "", view.Good, fmt.Sprintf("%s, project %s, region %s: a token in %d ms", id.AuthURL, id.ProjectName, id.Region, time.Since(begun).Milliseconds()), "")
+	d.rights(id)
+	return cloud
+}
+
+// rights tells what the token's roles are good for. Policies decide in the end, and no cloud tells them.
+func (d *doctor) rights(id providers.Identity) {
+	roles := slices.Sorted(slices.Values(id.Roles))
+	text := "roles " + strings.Join(roles, ", ")
+	switch {
+	case len(roles) == 0:
+		d.tell("rights", "", view.Fair, "the token tells no role", "")
+	case slices.Equal(roles, []string{"reader"}):
+		d.tell("rights", "", view.Fair, text+": enough for plan, status and drift; apply will be refused", "Ask for the role member in the project.")
+	default:
+		d.tell("rights", "", view.Good, text, "")
+	}
+}
+
+// services calls every service that plan and apply need.
+func (d *doctor) services(ctx context.Context, cloud *providers.Cloud) {
+	d.collect([]func() view.Finding{
+		func() view.Finding {
+			return lists(ctx, "compute", "servers", cloud.Servers != nil, func() (int, error) { return count(cloud.Servers.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "compute", "flavors", cloud.Flavors != nil, func() (int, error) { return count(cloud.Flavors.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "volume", "volumes", cloud.Volumes != nil, func() (int, error) { return count(cloud.Volumes.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "image", "images", cloud.Images != nil, func() (int, error) { return count(cloud.Images.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "network", "networks", cloud.Networks != nil, func() (int, error) { return count(cloud.Networks.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "network", "ports", cloud.Ports != nil, func() (int, error) { return count(cloud.Ports.List(ctx)) })
+		},
+		func() view.Finding {
+			return lists(ctx, "network", "security groups", cloud.SecurityGroups != nil, func() (int, error) { return count(cloud.SecurityGroups.List(ctx)) })
+		},
+		func() view.Finding { return objectStore(ctx, cloud) },
+	})
+}
+
+func count[T any](all []T, err error) (int, error) { return len(all), err }
+
+// lists calls one service.
+func lists(ctx context.Context, service, what string, there bool, list func() (int, error)) view.Finding {
+	out := view.Finding{Check: service, Subject: what, Verdict: view.Bad}
+	if !there {
+		out.Text, out.Hint = "the cloud does not have this service", "A database server needs it: ask the cloud's operators, or name another region."
+		return out
+	}
+	begun := time.Now()
+	n, err := list()
+	if err != nil {
+		out.Text = err.Error()
+		out.Hint = cloudDiagnostic(err).Hint
+		return out
+	}
+	out.Verdict, out.Text = view.Good, fmt.Sprintf("%d, in %d ms", n, time.Since(begun).Milliseconds())
+	return out
+}
+
+// objectStore is needed for shared states and backups alone.
+func objectStore(ctx context.Context, cloud *providers.Cloud) view.Finding {
+	out := view.Finding{Check: "object-store", Verdict: view.Fair}
+	if cloud.Containers == nil {
+		out.Text = "the cloud has none: no shared state in Swift, no backups"
+		return out
+	}
+	// A container that is not there is an answer too: the service works and lets us in.
+	_, err := cloud.Containers.List(ctx, "trovectl-doctor", "")
+	if err != nil && !providers.IsKind(err, providers.KindNotFound) {
+		out.Text, out.Hint = err.Error(), "A shared state in Swift and backups need it."
+		return out
+	}
+	out.Verdict, out.Text = view.Good, "answers"
+	return out
+}

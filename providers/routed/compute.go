@@ -1,0 +1,158 @@
+package routed
+
+import (
+	"context"
+
+	"github.com/trovectl/trovectl/providers"
+)
+
+func theServers(c *providers.Cloud) providers.Servers       { return c.Servers }
+func theActions(c *providers.Cloud) providers.ServerActions { return c.ServerActions }
+
+func server(alias string, s providers.Server) providers.Server {
+	s.ID, s.FlavorID, s.ImageID = providers.Qualify(alias, s.ID), providers.Qualify(alias, s.FlavorID), providers.Qualify(alias, s.ImageID)
+	s.VolumeIDs = named(alias, s.VolumeIDs)
+	return s
+}
+
+type servers struct{ *router }
+
+func (r servers) at(call, id string) (s providers.Servers, alias, bare string, err error) {
+	alias, bare = r.split(id)
+	s, err = service(r.router, call, alias, theServers)
+	return s, alias, bare, err
+}
+
+// Create implements providers.Servers.
+func (r servers) Create(ctx context.Context, spec providers.ServerSpec) (providers.Server, error) {
+	const call = "create server"
+	alias := spec.Provider
+	s, err := service(r.router, call, alias, theServers)
+	if err != nil {
+		return providers.Server{}, err
+	}
+	bare, err := r.bare(call, alias, spec.FlavorID, spec.ImageID)
+	if err == nil {
+		spec.FlavorID, spec.ImageID = bare[0], bare[1]
+		spec.PortIDs, err = r.bare(call, alias, spec.PortIDs...)
+	}
+	if err == nil {
+		spec.VolumeIDs, err = r.bare(call, alias, spec.VolumeIDs...)
+	}
+	if err != nil {
+		return providers.Server{}, err
+	}
+	made, err := s.Create(ctx, spec)
+	return server(alias, made), err
+}
+
+// Get implements providers.Servers.
+func (r servers) Get(ctx context.Context, id string) (providers.Server, error) {
+	s, alias, bare, err := r.at("get server", id)
+	if err != nil {
+		return providers.Server{}, err
+	}
+	got, err := s.Get(ctx, bare)
+	return server(alias, got), err
+}
+
+// List implements providers.Servers.
+func (r servers) List(ctx context.Context) ([]providers.Server, error) {
+	return gather(ctx, r.router, theServers, func(ctx context.Context, s providers.Servers) ([]providers.Server, error) { return s.List(ctx) }, server)
+}
+
+// Rename implements providers.Servers.
+func (r servers) Rename(ctx context.Context, id, name string) error {
+	s, _, bare, err := r.at("rename server", id)
+	if err != nil {
+		return err
+	}
+	return s.Rename(ctx, bare, name)
+}
+
+// SetMetadata implements providers.Servers.
+func (r servers) SetMetadata(ctx context.Context, id string, set map[string]string, remove []string) error {
+	s, _, bare, err := r.at("set server metadata", id)
+	if err != nil {
+		return err
+	}
+	return s.SetMetadata(ctx, bare, set, remove)
+}
+
+// Delete implements providers.Servers.
+func (r servers) Delete(ctx context.Context, id string) error {
+	s, _, bare, err := r.at("delete server", id)
+	if err != nil {
+		return err
+	}
+	return s.Delete(ctx, bare)
+}
+
+type serverWaits struct{ *router }
+
+// Wait implements providers.Waiter.
+func (r serverWaits) Wait(ctx context.Context, id string, done func(providers.Server, bool) (bool, error)) (providers.Server, error) {
+	alias, bare := r.split(id)
+	w, err := service(r.router, "wait for server", alias, func(c *providers.Cloud) providers.Waiter[providers.Server] { return c.ServerWaits })
+	if err != nil {
+		return providers.Server{}, err
+	}
+	last, err := w.Wait(ctx, bare, func(s providers.Server, present bool) (bool, error) { return done(server(alias, s), present) })
+	return server(alias, last), err
+}
+
+type actions struct{ *router }
+
+func (r actions) do(call, id string, act func(providers.ServerActions, string) error) error {
+	alias, bare := r.split(id)
+	s, err := service(r.router, call, alias, theActions)
+	if err != nil {
+		return err
+	}
+	return act(s, bare)
+}
+
+// Start implements providers.ServerActions.
+func (r actions) Start(ctx context.Context, id string) error {
+	return r.do("start server", id, func(s providers.ServerActions, bare string) error { return s.Start(ctx, bare) })
+}
+
+// Stop implements providers.ServerActions.
+func (r actions) Stop(ctx context.Context, id string) error {
+	return r.do("stop server", id, func(s providers.ServerActions, bare string) error { return s.Stop(ctx, bare) })
+}
+
+// Reboot implements providers.ServerActions.
+func (r actions) Reboot(ctx context.Context, id string, hard bool) error {
+	return r.do("reboot server", id, func(s providers.ServerActions, bare string) error { return s.Reboot(ctx, bare, hard) })
+}
+
+// Console implements providers.ServerActions.
+func (r actions) Console(ctx context.Context, id string, lines int) (text string, err error) {
+	err = r.do("read server console", id, func(s providers.ServerActions, bare string) error {
+		text, err = s.Console(ctx, bare, lines)
+		return err
+	})
+	return text, err
+}
+
+type flavors struct{ *router }
+
+// List implements providers.Flavors.
+func (r flavors) List(ctx context.Context) ([]providers.Flavor, error) {
+	return gather(ctx, r.router, func(c *providers.Cloud) providers.Flavors { return c.Flavors },
+		func(ctx context.Context, f providers.Flavors) ([]providers.Flavor, error) { return f.List(ctx) },
+		func(alias string, f providers.Flavor) providers.Flavor {
+			f.ID = providers.Qualify(alias, f.ID)
+			return f
+		})
+}
+
+type images struct{ *router }
+
+// List implements providers.Images.
+func (r images) List(ctx context.Context) ([]providers.Image, error) {
+	return gather(ctx, r.router, func(c *providers.Cloud) providers.Images { return c.Images },
+		func(ctx context.Context, i providers.Images) ([]providers.Image, error) { return i.List(ctx) },
+		func(alias string, i providers.Image) providers.Image { i.ID = providers.Qualify(alias, i.ID); return i })
+}
