@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +22,14 @@ type fault struct {
 	kind faultKind
 	text string
 }
+
+// Deaths, by the word of the report.
+const (
+	atPoint  = "SIGKILL at a journal point"
+	atTwo    = "SIGKILL at a journal point, and at one of the recovery"
+	atMoment = "SIGKILL at a random moment"
+	atBoth   = "SIGKILL at a random moment, and a failed request"
+)
 
 // report counts what was tried and what came of it.
 type report struct {
@@ -70,25 +76,29 @@ func (r *report) String() string {
 	defer r.mu.Unlock()
 	var out strings.Builder
 	line := func(first string, cells ...any) {
-		fmt.Fprintf(&out, "%-36s", first)
+		fmt.Fprintf(&out, "%-32s", first)
 		for _, cell := range cells {
-			fmt.Fprintf(&out, " %13v", cell)
+			fmt.Fprintf(&out, " %11v", cell)
 		}
 		out.WriteString("\n")
 	}
-	var names []any
+	kills := []string{atPoint, atTwo, atMoment, atBoth}
+	line("SIGKILL", "point", "two points", "moment", "and fault")
 	for _, s := range stories {
-		names = append(names, s.name)
-	}
-	line("tried", names...)
-	for _, what := range slices.Sorted(maps.Keys(r.tried)) {
 		var cells []any
-		for _, s := range stories {
-			cells = append(cells, r.tried[what][s.name])
+		for _, kill := range kills {
+			cells = append(cells, r.tried[kill][s.name])
 		}
-		line("  "+what, cells...)
+		line("  "+s.name, cells...)
 	}
-	out.WriteString("\n")
+	line("failed requests", "tried", "  Terraform")
+	for _, trouble := range troubles {
+		all := 0
+		for _, n := range r.tried[trouble.name] {
+			all += n
+		}
+		line("  "+trouble.name, all, "  "+trouble.peer)
+	}
 	line("left", "here", "  Terraform")
 	line("  trials", r.trials, "  105 (SIGKILL alone)")
 	line("  clean recoveries", r.clean, "  2")

@@ -142,8 +142,8 @@ var stories = []story{
 	{name: "update", before: outdated, command: applying},
 	{name: "retry", before: broken, command: applying},
 	{name: "delete", before: standing, command: destroying},
-	{name: "create in Swift", before: nothing, command: applying, state: shared},
-	{name: "delete in Swift", before: standing, command: destroying, state: shared},
+	{name: "rotate", before: standing, command: []string{"rotate", "-auto-approve", "instance.orders"}},
+	{name: "Swift", before: nothing, command: applying, state: shared},
 }
 
 func nothing(w *world, instances int) { w.write(fleet{instances: instances}) }
@@ -222,6 +222,9 @@ func (s story) undisturbed(t *testing.T, instances int) whole {
 	took := time.Since(begun)
 	if o.code != 0 {
 		t.Fatalf("%s without a misfortune: %s", s.name, o)
+	}
+	if s.once {
+		w.must(applying...)
 	}
 	points, err := os.ReadFile(w.trace())
 	check(t, err)

@@ -24,7 +24,7 @@ var (
 const atOnce = 12
 
 // sample is how many points and requests of a story are tried when not all are.
-const sample = 16
+const sample = 12
 
 // A trial is one misfortune of a story. It says what did not hold in the end; met is false when the misfortune found
 // nothing to strike.
@@ -78,9 +78,9 @@ func random(n int) *rand.Rand { return rand.New(rand.NewPCG(*seed, uint64(n))) }
 func (s story) everyPoint(w whole) (all []trial) {
 	for i, what := range w.points {
 		for _, twice := range []bool{false, true} {
-			kind := "SIGKILL at a journal point"
+			kind := atPoint
 			if twice {
-				kind += ", twice"
+				kind = atTwo
 			}
 			all = append(all, trial{fmt.Sprintf("point-%d,twice=%v", i+1, twice), kind, func(t *testing.T) ([]fault, bool) {
 				world := s.begin(t, 2)
@@ -103,9 +103,9 @@ func (s story) everyPoint(w whole) (all []trial) {
 // which every other time a request fails as well.
 func (s story) randomMoments(w whole, trials int) (all []trial) {
 	for i := range trials {
-		kind := "SIGKILL at a random moment"
+		kind := atMoment
 		if i%2 == 1 {
-			kind += ", and a fault"
+			kind = atBoth
 		}
 		all = append(all, trial{fmt.Sprintf("moment-%d", i+1), kind, func(t *testing.T) ([]fault, bool) {
 			random := random(i)
