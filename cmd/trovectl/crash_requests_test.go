@@ -46,7 +46,7 @@ func (s story) everyRequest(w whole) (all []trial) {
 				left := world.cloud.Faults()
 				met := len(left) == 0 || left[0].Count < fault.Count
 				world.cloud.ClearFaults()
-				if o.code == 0 && !s.once {
+				if o.code == 0 {
 					return s.judge(world, w.census), met
 				}
 				return append(said(o), s.recover(world, w.census)...), met
@@ -56,11 +56,8 @@ func (s story) everyRequest(w whole) (all []trial) {
 	return all
 }
 
-// said looks at how a run ended: well, or with an error that a person can read.
+// said looks at how a run ended that did not end well: with an error that a person can read.
 func said(o outcome) []fault {
-	if o.code == 0 {
-		return nil
-	}
 	if o.code != 1 || !strings.Contains(o.out, "Error: ") || strings.Contains(o.out, "goroutine ") {
 		return []fault{{other, "it neither ended well nor said why: " + o.String()}}
 	}
