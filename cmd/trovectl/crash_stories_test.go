@@ -10,14 +10,13 @@ import (
 	"github.com/trovectl/trovectl/providers/emulator"
 )
 
-// fleet is a configuration: as many instances, each with a database and a user. Its zero value is where stories begin.
+// fleet is a configuration: one or two instances, each with a database and a user.
 type fleet struct {
-	instances int  // 0: two
+	instances int
 	changed   bool // everything that can change in place has other values
 }
 
 func (f fleet) hcl() string {
-	f.instances = max(f.instances, 2-f.instances)
 	values := []string{"@limit", "200", "@name", "billing", "@size", "1", "@cidrs", `"10.0.0.0/8"`, "@login", "app", "@rights", `"SELECT"`}
 	if f.changed {
 		values = []string{

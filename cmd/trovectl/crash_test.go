@@ -44,6 +44,10 @@ func TestCrashProcess(t *testing.T) {
 	r := newReport()
 	var pool errgroup.Group
 	pool.SetLimit(atOnce)
+	defer func() {
+		_ = pool.Wait() // the trials tell what failed
+		t.Logf("-seed=%d -full=%v\n%s", *seed, *full, r)
+	}()
 	for _, s := range stories {
 		for _, trial := range s.trials(t) {
 			pool.Go(func() error {
@@ -56,8 +60,6 @@ func TestCrashProcess(t *testing.T) {
 			})
 		}
 	}
-	_ = pool.Wait() // the trials tell what failed
-	t.Logf("-seed=%d -full=%v\n%s", *seed, *full, r)
 }
 
 // trials are all of a story, or a sample.
