@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,8 @@ var stories = []story{
 	{name: "delete", before: standing, command: destroying},
 	{name: "plan file", before: planned, command: []string{"apply", "saved.plan"}, once: true},
 	{name: "rotate", before: standing, command: []string{"rotate", "-auto-approve", "instance.orders"}},
+	{name: "import", before: forgotten, command: []string{"import", "instance.orders", "@orders"}, once: true},
+	{name: "rebuild", before: lost, command: []string{"state", "rebuild"}, once: true},
 	{name: "Swift", before: nothing, command: applying, state: shared},
 }
 
@@ -175,6 +178,18 @@ func broken(w *world, instances int) {
 		w.t.Fatalf("an apply whose server fails: %s", o)
 	}
 	w.cloud.ClearFaults()
+}
+
+// forgotten is a fleet whose first instance is not in the state any more.
+func forgotten(w *world, instances int) {
+	standing(w, instances)
+	w.must("state", "rm", "instance.orders")
+}
+
+// lost is a fleet whose state is gone.
+func lost(w *world, instances int) {
+	standing(w, instances)
+	check(w.t, os.Remove(filepath.Join(w.dir, "trove.db")))
 }
 
 // begin is a new world in which the story may begin.
