@@ -8,6 +8,7 @@ VERSION  ?= 0.1.0
 LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION) -X main.version=$(VERSION)
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
+CRASHFLAGS ?= # -seed=N repeats the random part of a run
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -52,8 +53,11 @@ fuzz: ## run every fuzz target for FUZZTIME each
 	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
-crash: deps ## die at every journal point, and again at every point of the recovery
-	CGO_ENABLED=1 $(GO) test -race -count=1 -run 'Crash' -v ./executor/... ./cmd/...
+crash: deps ## die at every journal point and at every point of the recovery; kill the real trovectl, fail its every request
+	@set -o pipefail; { \
+	  CGO_ENABLED=1 $(GO) test -race -count=1 -run Crash -v ./executor/... && \
+	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
+	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
 bench: ## measure how the cost grows
 	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/...

@@ -49,6 +49,7 @@ type call struct {
 	micro   int // the minor of the microversion that was asked for
 	status  int
 	answer  any
+	spoil   func([]byte) []byte // what a fault does to a JSON answer; nil: nothing
 }
 
 func (c *call) reply(status int, answer any) error {
@@ -163,10 +164,14 @@ func (s *Server) perform(rt route, c *call) error {
 	}) {
 		err = &apiError{status: http.StatusServiceUnavailable, message: "The cloud is shutting down"}
 	}
-	if verdict == dropAfter {
+	switch verdict {
+	case dropAfter:
 		return errDropped
+	case hangAfter:
+		return s.hang(c)
+	default:
+		return err
 	}
-	return err
 }
 
 func (s *Server) authorize(rt route, c *call) (err error) {
@@ -223,6 +228,9 @@ func writeAnswer(c *call) {
 	raw, err := json.Marshal(c.answer)
 	if err != nil {
 		panic(fmt.Sprintf("emulator: an answer cannot be encoded: %v", err)) // answers are maps and structs: a bug
+	}
+	if c.spoil != nil {
+		raw = c.spoil(raw)
 	}
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(raw)))

@@ -33,7 +33,7 @@ func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 	}
 	switch kind, rest, _ := strings.Cut(address, ":"); {
 	case kind == "bbolt" && rest != "":
-		return bolt.New(m.path(rest)), address, nil
+		return m.mortal(bolt.New(m.path(rest))), address, nil
 	case kind == "swift":
 		at, err := parseSwift(address)
 		if err != nil {
@@ -43,7 +43,7 @@ func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 		if err != nil {
 			return nil, address, err
 		}
-		return store, address, nil
+		return m.mortal(store), address, nil
 	default:
 		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH or swift://CONTAINER/KEY", address, Version)
 	}
@@ -129,7 +129,7 @@ func (m *Meta) connect(ctx context.Context, asked config.Provider) (*providers.C
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
 	cloud, err := openstack.Open(ctx, openstack.Options{
-		Cloud: asked.Cloud, Region: asked.Args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Cloud: asked.Cloud, Region: asked.Args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport, Timeout: m.haste().request,
 		Getenv: func(name string) string {
 			// An argument of the provider block stands for the variable of the same name.
 			if value, given := asked.Getenv(name); given {
@@ -192,6 +192,12 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 		d.Hint = "Nothing was changed. Make the file and its directory writable for this user."
 	}
 	return d
+}
+
+// haste shortens waits for tests that let everything fail; 0: as long as always.
+type haste struct {
+	request time.Duration // of one request to the cloud
+	lease   time.Duration // of a lock in a shared state
 }
 
 func newIDs() *state.IDs { return state.NewIDs(rand.Reader) }
