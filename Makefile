@@ -8,6 +8,7 @@ VERSION  ?= 0.1.0
 LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION) -X main.version=$(VERSION)
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
+BENCH_N  ?= 100,1000
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -55,5 +56,6 @@ fuzz: ## run every fuzz target for FUZZTIME each
 crash: deps ## die at every journal point, and again at every point of the recovery
 	CGO_ENABLED=1 $(GO) test -race -count=1 -run 'Crash' -v ./executor/... ./cmd/...
 
-bench: ## measure how the cost grows
-	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/...
+bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
+	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/... ./providers/emulator
+	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)
