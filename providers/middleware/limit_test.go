@@ -135,7 +135,7 @@ func TestLimitFindsTheCapacity(t *testing.T) {
 		{"middling", 20, 18, 40, 100 * time.Millisecond},
 		{"quick", 20, 18, 44, 30 * time.Millisecond},
 		{"slow", 20, 18, 36, 2 * time.Second},
-		{"large", 500, 64, 64, 100 * time.Millisecond},
+		{"large", 80, 64, 64, 100 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestLimitDoesNotCollapse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &service{capacity: 500, takes: 50 * time.Millisecond}
+				s := &service{capacity: 80, takes: 50 * time.Millisecond}
 				stop := pressed(t, s)
 				defer stop()
 				time.Sleep(10 * time.Second)
@@ -197,7 +197,7 @@ func TestLimitDoesNotCollapse(t *testing.T) {
 
 func TestLimitHeedsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &service{capacity: 500, takes: 100 * time.Millisecond, refuse: 20}
+		s := &service{capacity: 80, takes: 100 * time.Millisecond, refuse: 20}
 		stop := pressed(t, s)
 		defer stop()
 		time.Sleep(time.Minute)
@@ -216,7 +216,7 @@ func TestLimitHeedsRefusals(t *testing.T) {
 
 func TestLimitComesBackWhenItWasTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &service{capacity: 500, takes: 100 * time.Millisecond, refuse: 8, after: 7}
+		s := &service{capacity: 80, takes: 100 * time.Millisecond, refuse: 8, after: 7}
 		stop := pressed(t, s)
 		defer stop()
 		time.Sleep(10 * time.Millisecond) // the eighth was refused, seven are under way

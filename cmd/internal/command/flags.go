@@ -133,7 +133,7 @@ func (f *flags) jsonOutput() { f.set.BoolVar(&f.json, "json", false, "machine-re
 func (f *flags) looking() {
 	f.variables()
 	f.set.BoolVar(&f.input, "input", true, "ask for what is missing")
-	f.set.IntVar(&f.parallel, "parallelism", 16, "how many steps may run beside each other")
+	f.set.IntVar(&f.parallel, "parallelism", 16, "how many steps may work beside each other; those that wait for the cloud do not count")
 	f.set.BoolVar(&f.initState, "init-state", false, "with CI set: a missing state is a new one, not a mistake")
 }
 
