@@ -143,6 +143,10 @@ func (p *Poller[T]) run(ctx context.Context) {
 	}
 }
 
+// restPerLook is how many times as long as a look took the next one waits: a list of ten thousand servers must not be asked
+// for without end.
+const restPerLook = 3
+
 // pause tells how long to sleep now, with a context that join ends.
 func (p *Poller[T]) pause(ctx context.Context, begun, ended time.Time) (time.Duration, context.Context, func()) {
 	p.mu.Lock()
@@ -152,7 +156,7 @@ func (p *Poller[T]) pause(ctx context.Context, begun, ended time.Time) (time.Dur
 	for w := range p.waiting {
 		interval = min(interval, now.Sub(w.since)/4)
 	}
-	interval = max(interval, p.o.Min, ended.Sub(begun)) // never busier with listing than with resting
+	interval = max(interval, p.o.Min, restPerLook*ended.Sub(begun))
 	sleep, cancel := context.WithCancel(ctx)
 	p.wake = cancel
 	return max(interval-now.Sub(ended), 0), sleep, func() {
