@@ -82,7 +82,7 @@ variable "size" {
   default = 1
 }
 locals {
-  names = toset([for i in range(%d) : format("n%%05d", i)])
+  names = toset([%s])
 }
 datastore "mariadb" {
   version "10.11" {
@@ -120,7 +120,11 @@ user "fleet" {
 `
 
 func (f *fleet) write() error {
-	text := fmt.Sprintf(configuration, f.n)
+	names := make([]string, f.n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%q", fmt.Sprintf("n%05d", i))
+	}
+	text := fmt.Sprintf(configuration, strings.Join(names, ", "))
 	if err := os.WriteFile(filepath.Join(f.dir, "main.trove.hcl"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
