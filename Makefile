@@ -20,7 +20,7 @@ help: ## show this list
 build: ## build bin/trovectl and bin/trove-guestagent
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trovectl ./cmd/trove-guestagent
 
-deps: ## install what demo and test need from the distribution (a database server; its own daemon is not started)
+deps: ## install what demo and test need from the distribution (a database server, whose own daemon is not started, and the OpenStack client)
 	@.ci/deps test
 
 demo: build ## a database on an embedded OpenStack, from HCL to SQL

@@ -12,7 +12,7 @@ import (
 type PollerOptions[T any] struct {
 	Call string // for errors: "wait for server"
 	List func(context.Context) ([]T, error)
-	Get  func(context.Context, string) (T, error) // optional: used while only one object is waited for
+	Get  func(context.Context, string) (T, error) // optional: for the only object that is waited for, and for what a list lacks
 	ID   func(T) string
 
 	Min, Max  time.Duration // between looks; default 250 ms and 5 s
@@ -213,5 +213,20 @@ func (p *Poller[T]) look(ctx context.Context, ids map[string]bool, one string) (
 			found[id] = object
 		}
 	}
-	return found, err
+	if err != nil || p.o.Get == nil {
+		return found, err
+	}
+	for id := range ids { // a list may be behind: what it lacks is asked for by its id before it is called absent
+		if _, listed := found[id]; listed {
+			continue
+		}
+		object, err := p.o.Get(ctx, id)
+		switch {
+		case err == nil:
+			found[id] = object
+		case !providers.IsKind(err, providers.KindNotFound):
+			return found, err
+		}
+	}
+	return found, nil
 }

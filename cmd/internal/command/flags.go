@@ -48,11 +48,12 @@ type flags struct {
 	recursive bool
 	write     bool
 
-	dir      string
-	listen   string
-	machines string
-	quotas   string
-	purge    bool
+	dir           string
+	listen        string
+	machines      string
+	quotas        string
+	tokenLifetime string
+	purge         bool
 }
 
 func newFlags(words string) *flags {
