@@ -124,6 +124,29 @@ func TestAListThatIsBehind(t *testing.T) {
 	})
 }
 
+// TestFewAmongThousands: what is waited for is asked for by its id, once it is known how long the list is.
+func TestFewAmongThousands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{ready: map[string]time.Time{}, takes: time.Second}
+		for i := range 5000 {
+			f.ready[fmt.Sprint(i)] = time.Now().Add(10 * time.Second)
+		}
+		p := f.poller()
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				if got, err := p.Wait(t.Context(), fmt.Sprint(i), isReady); err != nil || !got.ready {
+					t.Errorf("%d: %+v, %v", i, got, err)
+				}
+			})
+		}
+		wg.Wait()
+		if f.lists != 1 || f.gets > 50*20 {
+			t.Errorf("it cost %d lists and %d gets", f.lists, f.gets)
+		}
+	})
+}
+
 func TestAYoungWaitIsServedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fleet{ready: map[string]time.Time{"old": time.Now().Add(time.Hour), "young": time.Now().Add(10*time.Minute + time.Second)}}
