@@ -13,7 +13,7 @@ import (
 func (r *reader) checkAll() {
 	names := map[string]*resource.Resource{}
 	for _, res := range r.set.Sorted() {
-		key, what, path := r.uniqueness(res)
+		key := uniqueness(res)
 		if key == "" {
 			continue
 		}
@@ -22,34 +22,48 @@ func (r *reader) checkAll() {
 			names[key] = res
 			continue
 		}
-		at, firstAt := res.At(path), first.At(path)
+		at, firstAt := res.At("name"), first.At("name")
 		where := ""
 		if firstAt != nil {
 			where = ", at " + firstAt.String()
 		}
 		r.report(diag.Diagnostic{
 			Severity: diag.Error, Summary: "Declared twice", Address: res.Address.String(), Subject: at,
-			Detail: fmt.Sprintf("%s and %s are both %s%s.", first.Address, res.Address, what, where),
+			Detail: fmt.Sprintf("%s and %s are both %s%s.", first.Address, res.Address, r.called(res), where),
 			Hint:   "Remove one of the two, or give it another name.",
 		})
 	}
 }
 
-// uniqueness says what must not exist twice: cloud names, databases of an instance, accounts of an instance.
-func (r *reader) uniqueness(res *resource.Resource) (key, what, path string) {
+// uniqueness is equal for what must not exist twice: cloud names, databases of an instance, accounts of an instance.
+func uniqueness(res *resource.Resource) string {
 	switch body := res.Body.(type) {
 	case *resource.Instance:
-		return key3("instance", body.Region, body.Name), fmt.Sprintf("named %q in the cloud", body.Name), "name"
+		return joined("instance", body.Provider, body.Region, body.Name)
 	case *resource.Database:
-		return key3("database", body.Instance.String(), body.Name), fmt.Sprintf("the database %q of %s", body.Name, body.Instance), "name"
+		return joined("database", body.Instance.String(), body.Name)
+	case *resource.User:
+		return joined("user", body.Instance.String(), body.Name, body.Host)
+	default:
+		return ""
+	}
+}
+
+// called is what a resource is, in words.
+func (r *reader) called(res *resource.Resource) string {
+	switch body := res.Body.(type) {
+	case *resource.Instance:
+		return fmt.Sprintf("named %q in the cloud", body.Name)
+	case *resource.Database:
+		return fmt.Sprintf("the database %q of %s", body.Name, body.Instance)
 	case *resource.User:
 		account := body.Name
 		if r.hasHosts(body.Instance) {
 			account += "@" + body.Host
 		}
-		return key3("user", body.Instance.String(), body.Name+"\x00"+body.Host), fmt.Sprintf("the user %q of %s", account, body.Instance), "name"
+		return fmt.Sprintf("the user %q of %s", account, body.Instance)
 	default:
-		return "", "", ""
+		return ""
 	}
 }
 
@@ -66,4 +80,4 @@ func (r *reader) hasHosts(instance resource.Address) bool {
 	return known && engine.HasUserHosts
 }
 
-func key3(parts ...string) string { return strings.Join(parts, "\x00") }
+func joined(parts ...string) string { return strings.Join(parts, "\x00") }

@@ -19,8 +19,13 @@ type node struct {
 	kind   resource.Kind
 	name   string
 	refs   []reference
-	extra  []reference // depends_on
-	failed bool        // part of a cycle, or its name is taken: not evaluated
+	extra  []reference      // depends_on, of whole blocks
+	single []hcl.Expression // depends_on, of one of a repeated block each
+	before []condition      // preconditions
+	after  []condition      // postconditions
+	turns  []turn           // kept for postconditions only
+	named  bool             // something refers to it, so that its value is needed
+	failed bool             // part of a cycle, or its name is taken: not evaluated
 }
 
 // reference is one place that names a node.
@@ -55,9 +60,7 @@ func (r *reader) collectBlock(b *hclsyntax.Block) {
 			r.blocks.guest = b
 		}
 	case "provider":
-		if r.labels(b, "NAME") {
-			r.blocks.providers = append(r.blocks.providers, b)
-		}
+		r.addProvider(b)
 	case "variable":
 		if r.labels(b, "NAME") {
 			r.addVariable(b)
@@ -69,6 +72,14 @@ func (r *reader) collectBlock(b *hclsyntax.Block) {
 	case "output":
 		if r.labels(b, "NAME") {
 			r.addOutput(b)
+		}
+	case "check":
+		if r.labels(b, "NAME") {
+			r.addCheck(b)
+		}
+	case "moved":
+		if r.labels(b) {
+			r.addMove(b)
 		}
 	default:
 		if !resource.Kind(b.Type).Known() {

@@ -38,7 +38,7 @@ type Assignment struct {
 type Config struct {
 	Dir       string
 	Trove     Trove
-	Providers []Provider // the default one (Alias "") first; at least one
+	Providers []Provider // the default one (Alias "") first; then by alias
 	Guest     Guest
 	Set       *resource.Set
 	// Digest is the hex SHA-256 of the files, of what functions read, and of all values of variables that are not sensitive.
@@ -72,6 +72,7 @@ func Load(dir string, in Input) (*Config, diag.List) {
 	r.evaluate()
 	r.checkAll()
 	r.checkOutputs()
+	r.checkConditions()
 	return r.finish()
 }
 

@@ -32,18 +32,30 @@ func TestExamplesLoad(t *testing.T) {
 		t.Fatalf("no examples: %v", err)
 	}
 	for _, main := range dirs {
-		c, list := Load(filepath.Dir(main), Input{Version: "0.1.0"})
-		if len(list) > 0 {
-			t.Errorf("%s: %s", main, showList(list))
+		values, _ := filepath.Glob(filepath.Join(filepath.Dir(main), "*.trovevars.hcl")) // one for each environment
+		inputs := []Input{{Version: "0.1.0"}}
+		for i, file := range values {
+			inputs = append(inputs[:i], Input{Version: "0.1.0", VarFiles: []string{file}})
 		}
-		if len(c.Set.Resources) == 0 {
-			t.Errorf("%s: no resources", main)
+		for _, in := range inputs {
+			exampleLoads(t, main, in)
 		}
-		for name, src := range c.Sources {
-			formatted, list := Format(name, src)
-			if len(list) > 0 || !bytes.Equal(formatted, src) {
-				t.Errorf("%s/%s is not formatted", filepath.Dir(main), name)
-			}
+	}
+}
+
+func exampleLoads(t *testing.T, main string, in Input) {
+	t.Helper()
+	c, list := Load(filepath.Dir(main), in)
+	if len(list) > 0 {
+		t.Errorf("%s, %s: %s", main, in.VarFiles, showList(list))
+	}
+	if len(c.Set.Resources) == 0 {
+		t.Errorf("%s: no resources", main)
+	}
+	for name, src := range c.Sources {
+		formatted, list := Format(name, src)
+		if len(list) > 0 || !bytes.Equal(formatted, src) {
+			t.Errorf("%s/%s is not formatted", filepath.Dir(main), name)
 		}
 	}
 }
@@ -277,7 +289,7 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(data, &documents); err != nil {
 		t.Fatal(err)
 	}
-	if len(documents) != 3+len(resource.Kinds) {
+	if len(documents) != 5+len(resource.Kinds) {
 		t.Errorf("%d documents", len(documents))
 	}
 	var walk func(path string, d Document)

@@ -20,7 +20,8 @@ type form struct {
 	at      hcl.Range
 	args    map[string]filled
 	blocks  map[string][]*form
-	failed  bool // something in it was reported: the rest is still worth checking
+	value   cty.Value // of an inner block, once it was asked for
+	failed  bool      // something in it was reported: the rest is still worth checking
 }
 
 // filled is an argument's value: known, not null, of the argument's type, without marks.
@@ -126,7 +127,7 @@ func isNested(specs []*spec, name string) bool   { _, ok := findNested(specs, na
 
 // decode fills a form from a block's body. Whatever is wrong is reported and marks the form.
 func (r *reader) decode(addr resource.Address, body *hclsyntax.Body, at hcl.Range, s *spec, ctx *hcl.EvalContext) *form {
-	f := &form{spec: s, address: addr, at: at, args: map[string]filled{}, blocks: map[string][]*form{}}
+	f := &form{spec: s, address: addr, at: at, args: make(map[string]filled, len(body.Attributes))}
 	for _, a := range s.args {
 		attr := body.Attributes[a.name]
 		if attr == nil {
@@ -168,12 +169,50 @@ func (r *reader) missingArgument(f *form, name, what string) {
 	r.failFor(f.address, f.at, "Missing "+what, "", "The %s %q is required here.", what, name)
 }
 
-// decodeArgument evaluates and converts one argument. Not ok: it is null, which is the same as absent.
+// decodeArgument evaluates and converts one argument. Not ok: it is null, which is the same as absent. What is the same in every
+// repetition of a block is evaluated once.
 func (r *reader) decodeArgument(f *form, a argument, attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (filled, bool) {
+	if once, seen := r.decoded[attr]; seen {
+		return once.filled, once.ok
+	}
+	got, ok := r.decodeAnew(f, a, attr, ctx)
+	if sameInEach(attr.Expr, ctx) {
+		r.decoded[attr] = decoded{got, ok}
+	}
+	return got, ok
+}
+
+// decoded is what became of an argument that is the same in every repetition of its block.
+type decoded struct {
+	filled filled
+	ok     bool
+}
+
+// sameInEach tells whether an expression names nothing that differs between the repetitions of its block: each, count and the
+// iterators of dynamic blocks are in contexts below the block's.
+func sameInEach(expr hcl.Expression, ctx *hcl.EvalContext) bool {
+	for _, t := range expr.Variables() {
+		for c := ctx; c.Parent() != nil; c = c.Parent() {
+			if _, varies := c.Variables[t.RootName()]; varies {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (r *reader) decodeAnew(f *form, a argument, attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (filled, bool) {
 	got := filled{at: attr.Expr.Range(), attr: attr, failed: true}
 	v, ok := r.eval(attr, ctx)
 	if !ok || a.later {
 		return got, true
+	}
+	if _, ref := identityOf(v); ref && !v.IsMarked() && (a.free || len(a.refs) > 0) { // there are no marks in a resource
+		if a.free {
+			got.value, got.failed = v, false
+			return got, true
+		}
+		return r.decodeReference(f, a, v, got)
 	}
 	v, paths := v.UnmarkDeepWithPaths()
 	marks := cty.NewValueMarks()

@@ -7,11 +7,13 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/trovectl/trovectl/config/resource"
 )
 
 // decodeInner fills the forms of one sort of inner block.
 func (r *reader) decodeInner(f *form, n nested, body *hclsyntax.Body, ctx *hcl.EvalContext) {
-	if n.later {
+	if n.later || n.rule {
 		return
 	}
 	for _, b := range body.Blocks {
@@ -29,11 +31,14 @@ func (r *reader) decodeInner(f *form, n nested, body *hclsyntax.Body, ctx *hcl.E
 }
 
 func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Body, at hcl.Range, ctx *hcl.EvalContext) {
+	if f.blocks == nil {
+		f.blocks = map[string][]*form{}
+	}
 	if !n.supports(labels) {
 		f.blocks[n.name] = append(f.blocks[n.name], &form{spec: &spec{}, label: labels[0], at: at})
 		return
 	}
-	inner := r.decode(f.address, body, at, n.spec, ctx)
+	inner := r.decodeBlock(f.address, body, at, n, ctx)
 	if n.label != "" {
 		if len(labels) != 1 {
 			f.failed = true
@@ -56,6 +61,23 @@ func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Bo
 	f.blocks[n.name] = append(f.blocks[n.name], inner)
 }
 
+// decodeBlock is decode for an inner block. One that is the same in every repetition has one form.
+func (r *reader) decodeBlock(addr resource.Address, body *hclsyntax.Body, at hcl.Range, n nested, ctx *hcl.EvalContext) *form {
+	if shared := r.forms[body]; shared != nil {
+		return shared
+	}
+	f := r.decode(addr, body, at, n.spec, ctx)
+	for _, attr := range body.Attributes {
+		if !sameInEach(attr.Expr, ctx) {
+			return f
+		}
+	}
+	if len(body.Blocks) == 0 && n.label == "" { // the label of a dynamic block may differ
+		r.forms[body] = f
+	}
+	return f
+}
+
 // checkDynamic checks the shape of a dynamic block: for_each, iterator, labels and one content block.
 func (r *reader) checkDynamic(b *hclsyntax.Block, what string, names []string, specs []*spec) {
 	if len(b.Labels) != 1 {
@@ -63,8 +85,12 @@ func (r *reader) checkDynamic(b *hclsyntax.Block, what string, names []string, s
 		return
 	}
 	inner, ok := findNested(specs, b.Labels[0])
-	if !ok || inner.later || !inner.many {
-		r.fail(b.LabelRanges[0], "Unknown block", didYouMean(b.Labels[0], names, ""), "%s has no block %q that can be repeated.", capital(article(what)), b.Labels[0])
+	if !ok || inner.later || inner.rule || !inner.many {
+		hint := didYouMean(b.Labels[0], names, "")
+		if ok {
+			hint = "Write it out."
+		}
+		r.fail(b.LabelRanges[0], "Unknown block", hint, "%s has no block %q that can be repeated.", capital(article(what)), b.Labels[0])
 		return
 	}
 	for _, attr := range inOrder(b.Body.Attributes) {

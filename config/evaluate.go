@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -35,10 +33,12 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 		return cty.DynamicVal
 	}
 	r.set.Blocks[n.address()] = repetition
-	depends := r.dependsOn(n)
+	if len(n.after) > 0 {
+		n.turns = turns
+	}
+	depends := r.wholeDepends(n, len(turns))
 	ranges := map[string]diag.Range{}
-	byKey := make(map[string]cty.Value, len(turns))
-	list := make([]cty.Value, 0, len(turns))
+	byKey, list := map[string]cty.Value{}, []cty.Value{}
 	for _, t := range turns {
 		inner := ctx
 		if t.vars != nil {
@@ -48,8 +48,13 @@ func (r *reader) evaluateKind(n *node) cty.Value {
 		addr := resource.Address{Kind: n.kind, Name: n.name, Key: t.key}
 		r.turnsOf[n.id] = append(r.turnsOf[n.id], addr)
 		value := r.evaluateTurn(n, addr, inner, depends, ranges)
-		byKey[t.key.Plain()] = value
-		list = append(list, value)
+		if n.named {
+			byKey[t.key.Plain()] = value
+			list = append(list, value)
+		}
+	}
+	if !n.named {
+		return cty.DynamicVal
 	}
 	return collect(repetition, kindTypes[false][n.kind], byKey, list)
 }
@@ -73,36 +78,31 @@ func collect(rep resource.Repetition, ty cty.Type, byKey map[string]cty.Value, l
 // evaluateTurn decodes one repetition of a block, and keeps the resource that it makes.
 func (r *reader) evaluateTurn(n *node, addr resource.Address, ctx *hcl.EvalContext, depends []resource.Address, ranges map[string]diag.Range) cty.Value {
 	f := r.decode(addr, n.block.Body, n.block.DefRange(), kindSpecs[n.kind], ctx)
-	meta := r.decode(addr, n.block.Body, n.block.DefRange(), lifecycleSpec, ctx)
 	b := &builder{r: r, f: f, overrides: map[string]cty.Value{}, ranges: ranges}
 	if len(ranges) == 0 {
 		b.placeForm("", f)
 	}
 	body := b.build(n.kind)
-	value := r.valueOf(f, n.kind, b.overrides)
-	res := &resource.Resource{Address: addr, Body: body, DependsOn: depends, Range: place(n.block.DefRange()), Ranges: b.ranges}
-	if l := meta.one("lifecycle"); l != nil {
-		res.Protect = l.truth("protect", false)
+	value := cty.DynamicVal
+	if n.named {
+		value = r.valueOf(f, n.kind, b.overrides)
+	}
+	res := &resource.Resource{Address: addr, Body: body, DependsOn: r.dependsOn(n, ctx, depends), Range: place(n.block.DefRange()), Ranges: b.ranges}
+	if n.block.Body.Blocks != nil {
+		if l := r.decode(addr, n.block.Body, n.block.DefRange(), lifecycleSpec, ctx).one("lifecycle"); l != nil {
+			res.Protect = l.truth("protect", false)
+		}
 	}
 	if !f.failed && body != nil {
 		r.set.Resources[addr] = res
 	} else {
 		r.poisoned = true
 	}
+	r.preconditions(n, addr, ctx, value)
 	return value
 }
 
 var lifecycleSpec = &spec{blocks: metaSpec.blocks}
-
-// dependsOn lists the addresses of every repetition of the blocks in depends_on.
-func (r *reader) dependsOn(n *node) []resource.Address {
-	var out []resource.Address
-	for _, ref := range n.extra {
-		out = append(out, r.turnsOf[ref.id]...)
-	}
-	slices.SortFunc(out, resource.Address.Compare)
-	return slices.Compact(out)
-}
 
 // valueOf is the object that references to a resource see.
 func (r *reader) valueOf(f *form, kind resource.Kind, overrides map[string]cty.Value) cty.Value {
@@ -145,20 +145,27 @@ func (f *form) attributes() map[string]cty.Value {
 }
 
 func (f *form) blockValue(n nested) cty.Value {
-	ty := n.spec.valueType("", false)
+	ty := blockTypes[n.spec]
 	list := f.blocks[n.name]
 	if !n.many {
 		if len(list) == 0 {
 			return cty.NullVal(ty)
 		}
-		return cty.ObjectVal(list[0].attributes())
+		return list[0].object()
 	}
 	if len(list) == 0 {
 		return cty.MapValEmpty(ty)
 	}
 	out := map[string]cty.Value{}
 	for _, inner := range list { // only labelled blocks may repeat and be referred to
-		out[inner.label] = cty.ObjectVal(inner.attributes())
+		out[inner.label] = inner.object()
 	}
 	return cty.MapVal(out)
+}
+
+func (f *form) object() cty.Value {
+	if f.value == cty.NilVal {
+		f.value = cty.ObjectVal(f.attributes())
+	}
+	return f.value
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
@@ -30,23 +29,49 @@ var libraryFunctions = map[string]function.Function{
 	"zipmap": stdlib.ZipmapFunc,
 
 	"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": stdlib.JSONDecodeFunc,
+	"formatdate": stdlib.FormatDateFunc, "timeadd": stdlib.TimeAddFunc,
 	"can": tryfunc.CanFunc, "try": tryfunc.TryFunc,
 
 	"tobool": stdlib.MakeToFunc(cty.Bool), "tonumber": stdlib.MakeToFunc(cty.Number), "tostring": stdlib.MakeToFunc(cty.String),
 	"tolist": toList, "tomap": toMap, "toset": toSet,
 }
 
+// refused is why a function of Terraform is not here, and what to do instead.
+type refused struct{ why, instead string }
+
+const sameEachTime = "the same files and variables give the same plan"
+
+var refusedFunctions = map[string]refused{
+	"timestamp":       {sameEachTime, "Give the time by a variable."},
+	"plantimestamp":   {sameEachTime, "Give the time by a variable."},
+	"uuid":            {sameEachTime, "Use uuidv5, or give it by a variable."},
+	"bcrypt":          {sameEachTime, "Give the hash by a variable."},
+	"rsadecrypt":      {"its padding (PKCS #1 v1.5) is broken", "Give the secret by a variable with sensitive = true."},
+	"ephemeralasnull": {"no value is ephemeral", "Leave it out: what is sensitive is never kept."},
+}
+
 // functionTable is every function of the language. None of them depends on the time, on chance or on the network.
 func (r *reader) functionTable() map[string]function.Function {
 	table := maps.Clone(libraryFunctions)
 	maps.Copy(table, map[string]function.Function{
-		"alltrue": allTrue, "anytrue": anyTrue, "base64decode": base64Decode, "base64encode": base64Encode,
-		"cidrhost": cidrHost, "cidrnetmask": cidrNetmask, "cidrsubnet": cidrSubnet, "endswith": endsWith, "index": indexOf,
-		"issensitive": isSensitive, "jsonencode": jsonEncode, "length": length, "md5": md5Hex, "nonsensitive": nonsensitive,
-		"one": one, "replace": replace, "sensitive": sensitive, "sha256": sha256Hex, "startswith": startsWith, "sum": sum,
-		"yamldecode": yamlDecode,
-		"file":       r.fileFunction(), "fileexists": r.fileExistsFunction(),
+		"alltrue": allTrue, "anytrue": anyTrue, "base64decode": base64Decode, "base64encode": base64Encode, "base64gzip": base64Gzip,
+		"cidrhost": cidrHost, "cidrnetmask": cidrNetmask, "cidrsubnet": cidrSubnet, "cidrsubnets": cidrSubnets, "endswith": endsWith,
+		"index": indexOf, "issensitive": isSensitive, "jsonencode": jsonEncode, "length": length, "matchkeys": matchKeys,
+		"nonsensitive": nonsensitive, "one": one, "replace": replace, "sensitive": sensitive,
+		"startswith": startsWith, "strcontains": contains, "sum": sum, "textdecodebase64": textDecodeBase64,
+		"textencodebase64": textEncodeBase64, "timecmp": timeCompare, "transpose": transpose, "urlencode": urlEncode,
+		"uuidv5": uuidv5, "yamldecode": yamlDecode, "yamlencode": yamlEncode,
 	})
+	maps.Copy(table, r.hashFunctions())
+	maps.Copy(table, r.fileFunctions())
+	return table
+}
+
+// templateFunctions are those that a template may use: a template that fills in templates need not end.
+func (r *reader) templateFunctions() map[string]function.Function {
+	table := maps.Clone(r.functions)
+	delete(table, "templatefile")
+	delete(table, "templatestring")
 	return table
 }
 
@@ -92,105 +117,3 @@ var replace = function.New(&function.Spec{
 		return stdlib.Replace(args[0], args[1], args[2])
 	},
 })
-
-// one is the only element of a list of at most one, or null.
-var one = function.New(&function.Spec{
-	Description: "the only element of a list or a set of at most one, else null",
-	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
-	Type: func(args []cty.Value) (cty.Type, error) {
-		ty := args[0].Type()
-		switch {
-		case ty.IsListType() || ty.IsSetType():
-			return ty.ElementType(), nil
-		case ty.IsTupleType() && ty.Length() == 0:
-			return cty.DynamicPseudoType, nil
-		case ty.IsTupleType() && ty.Length() == 1:
-			return ty.TupleElementType(0), nil
-		default:
-			return cty.NilType, function.NewArgErrorf(0, "it must be a list or a set of at most one element")
-		}
-	},
-	Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
-		switch args[0].LengthInt() {
-		case 0:
-			return cty.NullVal(want), nil
-		case 1:
-			it := args[0].ElementIterator()
-			it.Next()
-			_, v := it.Element()
-			return v, nil
-		default:
-			return cty.NilVal, function.NewArgErrorf(0, "it has more than one element")
-		}
-	},
-})
-
-// indexOf finds a value in a list.
-var indexOf = function.New(&function.Spec{
-	Description: "the place of a value in a list, from 0",
-	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
-	Type:        function.StaticReturnType(cty.Number),
-	Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
-		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
-			return cty.NilVal, function.NewArgErrorf(0, "it must be a list")
-		}
-		for it := args[0].ElementIterator(); it.Next(); {
-			key, element := it.Element()
-			same, err := stdlib.Equal(element, args[1])
-			if err == nil && !same.IsKnown() {
-				return cty.UnknownVal(want), nil
-			}
-			if err == nil && same.True() {
-				return key, nil
-			}
-		}
-		return cty.NilVal, function.NewArgErrorf(1, "the list does not hold it")
-	},
-})
-
-// sum adds the numbers of a list or a set.
-var sum = function.New(&function.Spec{
-	Description: "the sum of a list or a set of numbers",
-	Params:      []function.Parameter{{Name: "numbers", Type: cty.DynamicPseudoType}},
-	Type:        function.StaticReturnType(cty.Number),
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		list, err := convert.Convert(args[0], cty.List(cty.Number))
-		if err != nil || list.IsNull() || noNulls(list) != nil {
-			return cty.NilVal, function.NewArgErrorf(0, "it must be a list of numbers")
-		}
-		if !list.IsWhollyKnown() {
-			return cty.UnknownVal(cty.Number), nil
-		}
-		total := cty.Zero
-		for it := list.ElementIterator(); it.Next(); {
-			_, v := it.Element()
-			total = total.Add(v)
-		}
-		return total, nil
-	},
-})
-
-var (
-	allTrue = quantifier("whether all elements are true", true)
-	anyTrue = quantifier("whether at least one element is true", false)
-)
-
-func quantifier(doc string, all bool) function.Function {
-	return function.New(&function.Spec{
-		Description: doc,
-		Params:      []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
-		Type:        function.StaticReturnType(cty.Bool),
-		Impl: func(args []cty.Value, want cty.Type) (cty.Value, error) {
-			for it := args[0].ElementIterator(); it.Next(); {
-				_, v := it.Element()
-				if !v.IsKnown() {
-					return cty.UnknownVal(want), nil
-				}
-				if truth := !v.IsNull() && v.True(); truth != all {
-					return cty.BoolVal(!all), nil
-				}
-			}
-			return cty.BoolVal(all), nil
-		},
-	})
-}

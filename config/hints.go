@@ -12,13 +12,15 @@ import (
 )
 
 // laterBlocks belong to the language and are not there yet.
-var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "check", "import", "moved", "removed"}
+var laterBlocks = []string{"replica", "backup", "cluster", "action", "module", "import", "removed"}
 
 // habitBlocks are what users of Terraform type, and what to type here.
 var habitBlocks = map[string]string{
 	"resource":  "Kinds are blocks of their own here: write `instance \"orders\" { ... }`, not `resource \"...\" \"orders\" { ... }`.",
 	"data":      "There is nothing to look up: name flavors, networks and images by name or id where they are used.",
 	"terraform": "Write `trove { ... }` for required_version and the state.",
+	"ephemeral": "Give secrets by variables with `sensitive = true`: they are never kept.",
+	"workspace": "There are no workspaces: use one directory or one state address per environment.",
 	"backend":   "Write `trove { state \"swift\" { ... } }`.",
 }
 
@@ -28,12 +30,20 @@ var habitArguments = map[string]string{
 	"create_before_destroy": "Nothing is ever replaced by an empty machine here, so there is no order to choose. Remove it.",
 	"ignore_changes":        "Leave an argument out to leave it unmanaged. Remove ignore_changes.",
 	"replace_triggered_by":  "Nothing is ever replaced implicitly. Use `apply -replace ADDRESS` when you must.",
-	"precondition":          "Use `validation` in a variable.",
+	"precondition":          "Put it into `lifecycle { ... }` of a resource, or use `validation` in a variable.",
+	"postcondition":         "Put it into `lifecycle { ... }` of a resource, or use a `check` block.",
 	"workspace":             "There are no workspaces: use one directory or one state address per environment.",
 	"backend":               "Write `state \"swift\" { ... }`.",
 	"required_providers":    "Providers are built in. Remove it.",
-	"provider":              "More than one provider per configuration is not available yet.",
+	"provider":              "Write it in the instance: what lives in an instance follows it.",
+	"depends_on":            "It belongs into a resource; everything else is evaluated when all is there. Remove it.",
+	"alias":                 "Write it as a second label: provider \"openstack\" \"west\" { ... }.",
 	"provisioner":           "Machines are set up by the agent; there are no provisioners.",
+	"enabled":               "Write `count = ENABLED ? 1 : 0` in the block itself.",
+	"destroy":               "Write `protect = true` to keep the resource.",
+	"ephemeral":             "Write `sensitive = true`: secrets are never kept.",
+	"deprecated":            "Say it in the description.",
+	"timeouts":              "Timeouts are built in. Remove it.",
 	"connection":            "Say how agents are reached in the `guest` block.",
 }
 
@@ -47,12 +57,17 @@ func (r *reader) strangeBlock(b *hclsyntax.Block) {
 		r.fail(at, "Unknown block", hint, "There are no %q blocks in this language.", b.Type)
 		return
 	}
-	known := []string{"trove", "provider", "guest", "variable", "locals", "output"}
-	for _, k := range resource.Kinds {
-		known = append(known, string(k))
-	}
+	known := append([]string{"trove", "provider", "guest", "variable", "locals", "output", "check", "moved"}, kindNames()...)
 	detail := fmt.Sprintf("There are no %q blocks.", b.Type)
 	r.fail(at, "Unknown block", didYouMean(b.Type, known, "The blocks are "+strings.Join(known, ", ")+"."), "%s", detail)
+}
+
+func kindNames() []string {
+	var out []string
+	for _, k := range resource.Kinds {
+		out = append(out, string(k))
+	}
+	return out
 }
 
 // nearest is the candidate that the word was probably meant to be, or "". Of equally near ones the first by the alphabet.

@@ -20,7 +20,7 @@ func (b *builder) instance() resource.Body {
 	i := &resource.Instance{
 		Name: b.named(b.cloudName()), Version: f.text("version"), Flavor: f.text("flavor"), Network: f.text("network"),
 		Subnet: f.text("subnet"), FixedIP: f.text("fixed_ip"), AvailabilityZone: f.text("availability_zone"),
-		Region: f.text("region"), Restart: f.text("restart"), Metadata: f.textMap("metadata"),
+		Region: f.text("region"), Provider: b.provider(), Restart: f.text("restart"), Metadata: f.textMap("metadata"),
 	}
 	b.r.notEmpty(f, "name", "version", "flavor", "network", "subnet", "availability_zone", "region")
 	b.checkCloudName(i.Name)

@@ -26,13 +26,19 @@ var metaSpec = &spec{
 	args: []argument{
 		{name: "count", typ: cty.Number, doc: "Repeats the block: 0, 1, 2, ... as count.index."},
 		{name: "for_each", free: true, doc: "Repeats the block for each element of a map or a set of strings, as each.key and each.value."},
-		{name: "depends_on", free: true, doc: "Resources that must be there first, beside those that are referred to."},
+		{name: "depends_on", free: true, doc: "Resources that must be there first, beside those that are referred to: whole blocks, or one of a repeated block by its key, which may be each.key."},
 	},
 	blocks: []nested{{
 		name: "lifecycle", hidden: true, doc: "How the resource is treated.",
-		spec: &spec{args: []argument{
-			{name: "protect", typ: cty.Bool, effect: effectRecord, doc: "Refuses everything that would destroy the resource, until an apply of its own lifts it. Default false."},
-		}},
+		spec: &spec{
+			args: []argument{
+				{name: "protect", typ: cty.Bool, effect: effectRecord, doc: "Refuses everything that would destroy the resource, until an apply of its own lifts it. Default false."},
+			},
+			blocks: []nested{
+				{name: precondition, many: true, rule: true, spec: conditionSpec, doc: "What must hold before anything is done; otherwise nothing is planned. self is the resource, without what is known after apply."},
+				{name: postcondition, many: true, rule: true, spec: conditionSpec, doc: "What must hold after apply; otherwise it ends with an error, and what was made stays. self is the resource, computed attributes included."},
+			},
+		},
 	}},
 }
 
@@ -104,6 +110,7 @@ var instanceSpec = &spec{
 		{name: "fixed_ip", typ: cty.String, effect: effectMove, doc: "The address. Default: the cloud chooses."},
 		{name: "availability_zone", typ: cty.String, effect: effectMove, doc: "Of the machine. Default: the cloud chooses."},
 		{name: "region", typ: cty.String, effect: effectMove, doc: "Default: the provider's."},
+		{name: "provider", free: true, effect: effectMove, doc: "The cloud, such as openstack.ALIAS of a provider \"openstack\" \"ALIAS\" block; what lives in the instance follows it. Default: the provider without an alias."},
 		{name: "config_group", refs: []resource.Kind{resource.KindConfigGroup}, effect: effectInPlace, doc: "The parameters of the engine."},
 		{name: "restart", typ: cty.String, effect: effectRecord, doc: "\"never\": a pending restart is shown, not done; \"if_required\": done by apply with consent. Default \"never\"."},
 		{name: "metadata", typ: textMap, effect: effectInPlace, doc: "Metadata of the machine."},

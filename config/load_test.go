@@ -180,9 +180,18 @@ func showSet(t *testing.T, c *Config) string {
 		}
 		fmt.Fprintf(&b, "%s protect=%t depends=%v\n  %s\n", res.Address, res.Protect, res.DependsOn, body)
 	}
-	outs, list := c.Outputs(map[resource.Address]map[string]any{
+	for _, p := range c.Providers {
+		if len(c.Providers) > 1 {
+			fmt.Fprintf(&b, "provider %q %v\n", p.Alias, p.Args)
+		}
+	}
+	for _, m := range c.Set.Moves {
+		fmt.Fprintf(&b, "moved %s to %s at %s\n", m.From, m.To, m.Range)
+	}
+	computed := map[resource.Address]map[string]any{
 		{Kind: resource.KindInstance, Name: "orders"}: {"address": "10.1.2.3", "port": 3306, "addresses": []string{"10.1.2.3"}},
-	}, false)
+	}
+	outs, list := c.Outputs(computed, false)
 	for _, o := range outs {
 		value, err := json.Marshal(o.Value)
 		if err != nil {
@@ -190,6 +199,10 @@ func showSet(t *testing.T, c *Config) string {
 		}
 		fmt.Fprintf(&b, "output %s known=%t sensitive=%t %s\n", o.Name, o.Known, o.Sensitive, value)
 	}
-	b.WriteString(showList(list))
+	checks, more := c.Checks(computed)
+	for _, check := range checks {
+		fmt.Fprintf(&b, "check %s%s %s %q\n", check.Address, check.Name, check.Status, check.Problems)
+	}
+	b.WriteString(showList(append(list, more...)))
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -49,7 +50,7 @@ func (r *reader) addOutput(b *hclsyntax.Block) {
 		r.known(attr, []string{"value", "description", "sensitive"}, "an output")
 	}
 	for _, inner := range b.Body.Blocks {
-		r.fail(inner.TypeRange, "Unexpected block", "", "An output holds no blocks.")
+		r.fail(inner.TypeRange, "Unexpected block", "Write conditions in a check block.", "An output holds no blocks.")
 	}
 	o.described = r.literalText(b.Body.Attributes["description"])
 	o.hidden = r.literalBool(b.Body.Attributes["sensitive"], false)
@@ -97,12 +98,32 @@ func (c *Config) Outputs(computed map[resource.Address]map[string]any, final boo
 	return outs, list
 }
 
-// evaluateOutputs runs in a world of its own, in which resources have their computed attributes too.
+// evaluateOutputs evaluates the outputs with what is known of computed attributes.
 func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) ([]Output, diag.List) {
+	var refs []reference
+	for _, o := range r.outputs {
+		refs = append(refs, o.refs...)
+	}
+	w := r.world(computed, refs)
+	outs, veil := []Output(nil), r.veil()
+	for _, o := range r.outputList() {
+		if o.value == nil {
+			continue
+		}
+		if out, ok := w.evaluateOutput(o, veil); ok {
+			outs = append(outs, out)
+		}
+	}
+	return outs, w.diags
+}
+
+// world is a reader of its own, in which the resources that refs need have their computed attributes too.
+func (r *reader) world(computed map[resource.Address]map[string]any, refs []reference) *reader {
 	w := *r
 	w.diags, w.told, w.values, w.poisoned = nil, map[string]bool{}, map[string]cty.Value{}, false
-	w.given = computed
-	needed := r.neededByOutputs()
+	w.given, w.completed = computed, map[resource.Address]cty.Value{}
+	needed := map[string]bool{}
+	r.addNeeded(needed, refs)
 	for _, n := range r.sorted {
 		if !needed[n.id] {
 			continue
@@ -113,38 +134,22 @@ func (r *reader) evaluateOutputs(computed map[resource.Address]map[string]any) (
 			w.values[n.id] = w.withComputed(n, r.values[n.id])
 		}
 	}
-	var outs []Output
-	for _, o := range r.outputList() {
-		if o.value == nil {
-			continue
-		}
-		if out, ok := w.evaluateOutput(o); ok {
-			outs = append(outs, out)
-		}
-	}
-	return outs, w.diags
+	return &w
 }
 
-func (r *reader) neededByOutputs() map[string]bool {
-	needed := map[string]bool{}
-	var add func(refs []reference)
-	add = func(refs []reference) {
-		for _, ref := range refs {
-			if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
-				needed[ref.id] = true
-				if n.attr != nil {
-					add(n.refs)
-				}
+// addNeeded collects the nodes that refs name, directly or through local values.
+func (r *reader) addNeeded(needed map[string]bool, refs []reference) {
+	for _, ref := range refs {
+		if n := r.nodes[ref.id]; n != nil && !needed[ref.id] {
+			needed[ref.id] = true
+			if n.attr != nil {
+				r.addNeeded(needed, n.refs)
 			}
 		}
 	}
-	for _, o := range r.outputs {
-		add(o.refs)
-	}
-	return needed
 }
 
-func (r *reader) evaluateOutput(o *output) (Output, bool) {
+func (r *reader) evaluateOutput(o *output, veil *strings.Replacer) (Output, bool) {
 	out := Output{Name: o.name, Description: o.described, Sensitive: o.hidden, Range: place(o.at)}
 	v, ok := r.eval(o.value, r.context(o.refs))
 	if !ok {
@@ -171,7 +176,7 @@ func (r *reader) evaluateOutput(o *output) (Output, bool) {
 		r.fail(o.value.Expr.Range(), "Invalid value", "", "The output %q cannot be shown: %s.", o.name, err)
 		return out, false
 	}
-	out.Known = true
+	out.Known, out.Sensitive = true, out.Sensitive || r.holdsSecret(v, veil)
 	return out, true
 }
 
@@ -221,9 +226,21 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 	if !v.IsKnown() {
 		return cty.UnknownVal(ty)
 	}
-	attrs := v.AsValueMap()
+	if r.recorded == nil && ty.Equals(kindTypes[false][kind]) {
+		return v
+	}
 	addr, _ := identityOf(v)
-	s := kindSpecs[kind]
+	if done, ok := r.completed[addr]; ok {
+		return done
+	}
+	attrs, s := v.AsValueMap(), kindSpecs[kind]
+	if r.recorded != nil {
+		was, known := r.recorded[addr]
+		if !known {
+			return cty.UnknownVal(ty)
+		}
+		s.asRecorded(attrs, was.Body.Attributes(), "")
+	}
 	for _, a := range s.args {
 		if len(a.refs) > 0 {
 			attrs[a.name] = r.complete(a.refs[0], attrs[a.name])
@@ -237,7 +254,8 @@ func (r *reader) complete(kind resource.Kind, v cty.Value) cty.Value {
 			}
 		}
 	}
-	return cty.ObjectVal(attrs)
+	r.completed[addr] = cty.ObjectVal(attrs)
+	return r.completed[addr]
 }
 
 func computedValue(raw any, want cty.Type) (cty.Value, error) {

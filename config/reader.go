@@ -32,16 +32,22 @@ type reader struct {
 	nodes          map[string]*node // locals and resource blocks by "local.x", "instance.orders"
 	sorted         []*node          // each after those it refers to
 	outputs        map[string]*output
+	checks         map[string]*check
+	judged         map[resource.Address]resource.Check // by their preconditions
 	blocks         settingsBlocks
 	settingsRefs   map[*hclsyntax.Block][]reference
 	settingsFailed bool                          // so that what follows from it is not told
 	bad            map[*hclsyntax.Attribute]bool // reported by the scan: not evaluated
-	poisoned       bool                          // something was left out because of an error reported elsewhere
+	decoded        map[*hclsyntax.Attribute]decoded
+	forms          map[*hclsyntax.Body]*form // of inner blocks that are the same in every repetition
+	poisoned       bool                      // something was left out because of an error reported elsewhere
 	functions      map[string]function.Function
 
 	varValue  cty.Value                           // the object behind var
 	values    map[string]cty.Value                // of nodes, by id
 	given     map[resource.Address]map[string]any // computed attributes, in outputs only
+	completed map[resource.Address]cty.Value      // with computed attributes, in outputs only
+	recorded  map[resource.Address]Recorded       // in place of what is asked for, in OutputsBefore only
 	turnsOf   map[string][]resource.Address       // by node
 	refs      map[resource.Address]*identity
 	set       *resource.Set
@@ -62,7 +68,7 @@ func newReader(dir string, in Input) *reader {
 	r := &reader{
 		dir: dir, in: in, told: map[string]bool{}, sources: map[string][]byte{}, inputs: map[string][]byte{},
 		broken: map[string]bool{}, secrets: map[string]bool{}, masks: map[hcl.Range]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
-		outputs: map[string]*output{}, bad: map[*hclsyntax.Attribute]bool{}, values: map[string]cty.Value{},
+		outputs: map[string]*output{}, checks: map[string]*check{}, judged: map[resource.Address]resource.Check{}, bad: map[*hclsyntax.Attribute]bool{}, decoded: map[*hclsyntax.Attribute]decoded{}, forms: map[*hclsyntax.Body]*form{}, values: map[string]cty.Value{},
 		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{},
 		refs: map[resource.Address]*identity{}, varValue: cty.EmptyObjectVal,
 		set: &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}},

@@ -93,6 +93,10 @@ func (r *reader) eachTurns(v cty.Value, isSet bool, at hcl.Range) ([]turn, bool)
 		if isSet {
 			key = value
 		}
+		if !key.IsKnown() {
+			r.poisoned = true
+			return nil, false
+		}
 		if key, _ = key.Unmark(); key.IsNull() {
 			r.fail(at, "Key is null", "", "An element of for_each is null.")
 			return nil, false
@@ -115,7 +119,7 @@ func (r *reader) evalKeys(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.
 		return v, false
 	}
 	v, marks := v.Unmark()
-	if !v.Type().IsMapType() && !v.Type().IsObjectType() { // values of a map may be secret, keys may not
+	if ty := v.Type(); !ty.IsMapType() && !ty.IsObjectType() && !ty.IsSetType() { // values of a map may be secret, a set has no marks within
 		var deep cty.ValueMarks
 		v, deep = v.UnmarkDeep()
 		marks = cty.NewValueMarks(marks, deep)
@@ -131,7 +135,7 @@ func (r *reader) evalKeys(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.
 		r.poisoned = true
 		return v, false
 	}
-	if !v.IsKnown() || (v.Type().IsSetType() && !v.IsWhollyKnown()) {
+	if !v.IsKnown() {
 		r.poisoned = true
 		return v, false
 	}

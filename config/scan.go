@@ -15,7 +15,9 @@ import (
 // scope says what an expression may name beside variables, locals and resources.
 type scope struct {
 	each, count bool
-	computed    bool     // outputs may name computed attributes
+	self        *node    // in conditions: the block that they are about
+	provider    bool     // the argument provider may name the aliases
+	computed    bool     // outputs, checks and postconditions may name computed attributes
 	varsOnly    string   // not empty: only variables and locals, and this is the reason
 	iterators   []string // of dynamic blocks around it
 }
@@ -35,6 +37,9 @@ func (r *reader) scanAll(only map[string]bool) {
 	if only == nil {
 		for _, o := range r.outputList() {
 			r.scanOutput(o)
+		}
+		for _, c := range r.checkList() {
+			r.scanCheck(c)
 		}
 	}
 	settings := scope{varsOnly: settingsReason}
@@ -93,13 +98,15 @@ func (r *reader) scanKind(n *node) {
 	r.walk(n.block.Body, s, func(attr *hclsyntax.Attribute, inner scope) {
 		switch attr {
 		case attrs["depends_on"]:
-			n.extra = r.scanDependsOn(attr)
+			r.scanDependsOn(n, attr, inner)
 		case attrs["for_each"], attrs["count"]:
 			n.refs = append(n.refs, r.scan(attr, scope{})...)
 		default:
+			inner.provider = attr == attrs["provider"]
 			n.refs = append(n.refs, r.scan(attr, inner)...)
 		}
 	})
+	r.scanConditions(n, s)
 }
 
 // walk visits the arguments of a body and of the blocks in it, with the iterators of dynamic blocks in scope.
@@ -109,7 +116,11 @@ func (r *reader) walk(body *hclsyntax.Body, s scope, visit func(*hclsyntax.Attri
 	}
 	for _, b := range body.Blocks {
 		inner := s
-		if b.Type != "dynamic" {
+		switch b.Type {
+		case "dynamic":
+		case precondition, postcondition: // scanConditions reads them
+			continue
+		default:
 			r.walk(b.Body, inner, visit)
 			continue
 		}
@@ -171,6 +182,10 @@ func (r *reader) resolve(t hcl.Traversal, s scope) (id string, ok bool) {
 		return r.resolveLocal(t)
 	case root == "each" || root == "count":
 		return "", r.resolveRepetition(t, s)
+	case root == theProvider || root == "provider":
+		return "", r.resolveProvider(t, s)
+	case root == "self" && s.self != nil:
+		return "", r.resolveSelf(t, s)
 	case resource.Kind(root).Known() && s.varsOnly != "":
 		r.fail(t.SourceRange(), "Reference not possible here", "Use a variable or a local value.", "%s cannot be named here: %s.", root, s.varsOnly)
 		return "", false
@@ -262,6 +277,7 @@ func (r *reader) resolveKind(t hcl.Traversal, s scope) (string, bool) {
 		r.fail(t.SourceRange(), "Unknown resource", hint, "There is no %s %q.", kind, name)
 		return "", false
 	}
+	n.named = true
 	return id, r.resolveAttribute(t, n, s)
 }
 
@@ -298,7 +314,7 @@ func (r *reader) attributeOf(kind resource.Kind, name string, at hcl.Range, s sc
 		return true
 	}
 	if isComputed(kind, name) {
-		r.fail(at, computedSummary, computedHint, "%s of %s is known only after apply, so it may be used in outputs only.", name, article(string(kind)))
+		r.fail(at, computedSummary, computedHint, "%s of %s is known only after apply, so it may be used in outputs, checks and postconditions only.", name, article(string(kind)))
 		return false
 	}
 	if a, ok := kindSpecs[kind].argument(name); ok && (a.secret || a.free) {
@@ -310,7 +326,7 @@ func (r *reader) attributeOf(kind resource.Kind, name string, at hcl.Range, s sc
 }
 
 const (
-	computedSummary = "Computed attribute outside of an output"
+	computedSummary = "Computed attribute before apply"
 	computedHint    = "A resource names another resource itself (instance = instance.orders), never its id or address."
 )
 

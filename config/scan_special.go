@@ -14,32 +14,6 @@ import (
 	"github.com/trovectl/trovectl/config/resource"
 )
 
-// scanDependsOn reads depends_on, a list of whole blocks or of single ones of a repeated block.
-func (r *reader) scanDependsOn(attr *hclsyntax.Attribute) []reference {
-	exprs, found := hcl.ExprList(attr.Expr)
-	if found.HasErrors() {
-		r.bad[attr] = true
-		r.fail(attr.Expr.Range(), "Wrong type", "Write `depends_on = [instance.orders]`.", "depends_on is a list of resources.")
-		return nil
-	}
-	var refs []reference
-	for _, expr := range exprs {
-		t, found := hcl.AbsTraversalForExpr(expr)
-		if found.HasErrors() || !resource.Kind(t.RootName()).Known() {
-			r.bad[attr] = true
-			r.fail(expr.Range(), "Not a resource", "Write `depends_on = [instance.orders]`.", "depends_on lists resources by their addresses.")
-			continue
-		}
-		id, ok := r.resolve(t, scope{})
-		if !ok {
-			r.bad[attr] = true
-			continue
-		}
-		refs = append(refs, reference{id: id, at: t.SourceRange()})
-	}
-	return refs
-}
-
 // strangeRoot explains a name that means nothing here.
 func (r *reader) strangeRoot(t hcl.Traversal) {
 	root := t.RootName()
@@ -47,6 +21,9 @@ func (r *reader) strangeRoot(t hcl.Traversal) {
 	switch {
 	case root == "terraform":
 		r.fail(at, "Unknown reference", "There are no workspaces: use a variable, and one directory or state address per environment.", "There is no %q in this language.", root)
+		return
+	case root == "self":
+		r.fail(at, "Unknown reference", "", "self is known only in a precondition or a postcondition.")
 		return
 	case root == "data", root == "resource":
 		r.fail(at, "Unknown reference", habitBlocks[root], "There is no %q in this language.", root)
@@ -61,10 +38,7 @@ func (r *reader) strangeRoot(t hcl.Traversal) {
 			return
 		}
 	}
-	known := []string{"var", "local", "each", "count", "path"}
-	for _, kind := range resource.Kinds {
-		known = append(known, string(kind))
-	}
+	known := append([]string{"var", "local", "each", "count", "path"}, kindNames()...)
 	hint := didYouMean(root, known, "")
 	if hint == "" && len(t) == 1 {
 		hint = fmt.Sprintf("If you mean a text, put it in quotes: %q. If you mean a variable, write var.%s.", root, root)
@@ -81,7 +55,7 @@ func explainComputed(d diag.Diagnostic) diag.Diagnostic {
 	for _, c := range instanceSpec.computed {
 		if strings.Contains(d.Detail, fmt.Sprintf("named %q", c.name)) {
 			d.Summary, d.Hint = computedSummary, computedHint
-			d.Detail = c.name + " of an instance is known only after apply, so it may be used in outputs only."
+			d.Detail = c.name + " of an instance is known only after apply, so it may be used in outputs, checks and postconditions only."
 		}
 	}
 	return d
@@ -95,6 +69,11 @@ func explainFunction(d diag.Diagnostic) diag.Diagnostic {
 	_, rest, _ := strings.Cut(d.Detail, `"`)
 	name, _, _ := strings.Cut(rest, `"`)
 	d.Detail = fmt.Sprintf("There is no function %q.", name)
+	if f, ok := refusedFunctions[name]; ok {
+		d.Summary, d.Hint = "Function that cannot be called", f.instead
+		d.Detail = fmt.Sprintf("%s is not here: %s.", name, f.why)
+		return d
+	}
 	d.Hint = didYouMean(name, functionNames, "")
 	return d
 }

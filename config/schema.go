@@ -15,6 +15,7 @@ type argument struct {
 	free     bool            // a list or a single one of names and resources: the builder looks at it
 	required bool
 	secret   bool // may be sensitive, may be not supplied, and cannot be referred to
+	address  bool // written as a reference and never evaluated: what it names need not be there
 	later    bool // belongs to the language, not available yet
 	effect   string
 	doc      string
@@ -29,6 +30,7 @@ type nested struct {
 	required bool
 	hidden   bool // cannot be referred to
 	later    bool
+	rule     bool // a condition: judged by code of its own, not decoded
 	doc      string
 	spec     *spec
 }
@@ -96,7 +98,7 @@ func (s *spec) valueType(kind resource.Kind, world bool) cty.Type {
 		}
 	}
 	for _, b := range s.blocks {
-		if b.hidden || b.later {
+		if b.hidden || b.later || b.rule {
 			continue
 		}
 		inner := b.spec.valueType("", world)
@@ -126,6 +128,9 @@ func (a argument) valueType(world bool) cty.Type {
 	return a.typ
 }
 
+// blockTypes are the types of the inner blocks of kinds.
+var blockTypes = map[*spec]cty.Type{}
+
 // kindTypes are the types of resources; true: with computed attributes.
 var kindTypes = map[bool]map[resource.Kind]cty.Type{false: {}, true: {}}
 
@@ -133,6 +138,13 @@ func init() {
 	for _, world := range []bool{false, true} {
 		for _, kind := range resource.Kinds { // each after those it refers to
 			kindTypes[world][kind] = kindSpecs[kind].valueType(kind, world)
+		}
+	}
+	for _, kind := range resource.Kinds {
+		for _, b := range kindSpecs[kind].blocks {
+			if b.spec != nil {
+				blockTypes[b.spec] = b.spec.valueType("", false)
+			}
 		}
 	}
 }
@@ -143,6 +155,7 @@ type Document struct {
 	Label     string             `json:"label,omitempty"`
 	Repeats   bool               `json:"repeats,omitempty"`
 	Required  bool               `json:"required,omitempty"`
+	Later     bool               `json:"not_available_yet,omitempty"`
 	Doc       string             `json:"doc"`
 	Arguments []DocumentArgument `json:"arguments"`
 	Blocks    []Document         `json:"blocks,omitempty"`
@@ -161,7 +174,7 @@ type DocumentArgument struct {
 	Doc       string `json:"doc"`
 }
 
-// Schema lists every block that holds arguments: trove, provider, guest, then the kinds. It encodes to JSON.
+// Schema lists every block that holds arguments: trove, provider, guest, the kinds, then check and moved. It encodes to JSON.
 func Schema() any {
 	out := []Document{
 		document("trove", "", troveSpec), document("provider", "openstack", providerSpec), document("guest", "", guestSpec),
@@ -174,7 +187,7 @@ func Schema() any {
 		}
 		out = append(out, d)
 	}
-	return out
+	return append(out, document("check", "NAME", checkSpec), document("moved", "", movedSpec))
 }
 
 func document(name, label string, s *spec) Document {
@@ -194,7 +207,7 @@ func describeNested(b nested) Document {
 		s = &spec{}
 	}
 	d := document(b.name, b.label, s)
-	d.Repeats, d.Required = b.many, b.required
+	d.Repeats, d.Required, d.Later = b.many, b.required, b.later
 	if b.doc != "" {
 		d.Doc = b.doc
 	}
@@ -213,6 +226,8 @@ func describeArguments(args []argument) []DocumentArgument {
 
 func (a argument) typeText() string {
 	switch {
+	case a.address:
+		return "address"
 	case len(a.refs) > 0:
 		return "reference to " + string(a.refs[0])
 	case a.free:

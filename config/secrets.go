@@ -58,8 +58,8 @@ func (r *reader) secretList() []resource.Secret {
 // shortSecret is the length from which secrets are scrubbed: shorter ones would tear ordinary words apart.
 const shortSecret = 3
 
-// scrub takes every secret out of what is told. Messages of functions may quote their arguments.
-func (r *reader) scrub(list diag.List) diag.List {
+// veil replaces every secret that was seen so far, in one pass over a text; nil: there is none.
+func (r *reader) veil() *strings.Replacer {
 	var pairs []string
 	longest := slices.SortedFunc(maps.Keys(r.secrets), func(a, b string) int { return len(b) - len(a) })
 	for _, s := range longest {
@@ -68,9 +68,17 @@ func (r *reader) scrub(list diag.List) diag.List {
 		}
 	}
 	if len(pairs) == 0 {
+		return nil
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// scrub takes every secret out of what is told. Messages of functions may quote their arguments.
+func (r *reader) scrub(list diag.List) diag.List {
+	replace := r.veil()
+	if replace == nil {
 		return list
 	}
-	replace := strings.NewReplacer(pairs...)
 	for i := range list {
 		list[i].Summary = replace.Replace(list[i].Summary)
 		list[i].Detail = replace.Replace(list[i].Detail)
@@ -123,6 +131,20 @@ func blank(part []byte) {
 }
 
 // remember keeps every text in a sensitive value, so that it can be scrubbed from whatever is told.
+// holdsSecret tells whether a text in a value is a secret that was seen, or holds one that the veil knows.
+func (r *reader) holdsSecret(v cty.Value, veil *strings.Replacer) bool {
+	found := false
+	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails
+		if !leaf.IsKnown() || leaf.IsNull() || leaf.Type() != cty.String {
+			return true, nil
+		}
+		text := leaf.AsString()
+		found = found || r.secrets[text] || veil != nil && veil.Replace(text) != text
+		return true, nil
+	})
+	return found
+}
+
 func (r *reader) remember(v cty.Value) {
 	v, _ = v.UnmarkDeep()
 	_ = cty.Walk(v, func(_ cty.Path, leaf cty.Value) (bool, error) { // the callback never fails

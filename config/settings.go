@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -93,9 +95,8 @@ var troveSpec = &spec{
 }
 
 var providerSpec = &spec{
-	doc: "How to reach an OpenStack. What is not given comes from OS_* and clouds.yaml.",
+	doc: "How to reach an OpenStack. What is not given comes from OS_* and clouds.yaml. A second label is an alias, for instances that say provider = openstack.ALIAS.",
 	args: []argument{
-		{name: "alias", later: true, doc: "A second provider."},
 		{name: "cloud", typ: cty.String, doc: "The entry of clouds.yaml."},
 		{name: "region", typ: cty.String, doc: "The region."},
 		{name: "auth_url", typ: cty.String, doc: "The address of Keystone."},
@@ -136,8 +137,8 @@ var guestSpec = &spec{
 	},
 	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{
-			{name: "private_key_file", typ: cty.String, doc: "The key. Default: an agent, or TROVE_SSH_KEY."},
-			{name: "user", typ: cty.String, doc: "Who logs in. Default \"" + defaultSSHUser + "\"."},
+			{name: "private_key_file", typ: cty.String, doc: "The caller's key for the bastion. TROVE_SSH_KEY wins over it; without both an ssh agent is asked. Keys for the guests are derived."},
+			{name: "user", typ: cty.String, doc: "The account in the guests: always \"" + defaultSSHUser + "\"."},
 			{name: "port", typ: cty.Number, doc: "Where the guests' SSH listens. Default 22."},
 			{name: "source_cidrs", typ: texts, doc: "Networks that may reach the agents; required for instances."},
 		},
@@ -154,9 +155,10 @@ func (r *reader) settings() {
 	for _, b := range r.blocks.providers {
 		r.readProvider(b)
 	}
-	if len(r.providers) == 0 {
-		r.providers = []Provider{{Args: map[string]string{}}}
+	if !slices.ContainsFunc(r.providers, func(p Provider) bool { return p.Alias == "" }) {
+		r.providers = append(r.providers, Provider{Args: map[string]string{}})
 	}
+	slices.SortFunc(r.providers, func(a, b Provider) int { return cmp.Compare(a.Alias, b.Alias) })
 	if b := r.blocks.guest; b != nil {
 		r.readGuest(b)
 	}
@@ -172,6 +174,7 @@ func (r *reader) fill(b *hclsyntax.Block, s *spec) *form {
 func (r *reader) readTrove(b *hclsyntax.Block) {
 	f := r.fill(b, troveSpec)
 	r.trove = Trove{RequiredVersion: f.text("required_version"), NamePrefix: f.text("name_prefix")}
+	r.set.NamePrefix = r.trove.NamePrefix
 	if f.has("required_version") {
 		r.checkVersion(f)
 	}
@@ -192,16 +195,11 @@ func (r *reader) checkVersion(f *form) {
 }
 
 func (r *reader) readProvider(b *hclsyntax.Block) {
-	if b.Labels[0] != "openstack" {
-		r.fail(b.LabelRanges[0], "Unknown provider", "Write provider \"openstack\".", "There is no provider %q.", b.Labels[0])
-		return
-	}
-	if len(r.providers) > 0 {
-		r.duplicate(b.DefRange(), r.blocks.providers[0].DefRange(), "a provider block")
-		return
-	}
 	f := r.fill(b, providerSpec)
 	p := Provider{Cloud: f.text("cloud"), Args: map[string]string{}, Range: place(b.DefRange())}
+	if len(b.Labels) > 1 {
+		p.Alias = b.Labels[1]
+	}
 	for _, a := range providerSpec.args {
 		if a.later || !f.has(a.name) {
 			continue

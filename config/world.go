@@ -83,9 +83,12 @@ func (r *reader) context(refs []reference) *hcl.EvalContext {
 		}
 		roots[root][name] = value
 	}
+	aliases := r.aliasValue()
 	vars := map[string]cty.Value{
-		"var":  r.varValue,
-		"path": cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal("."), "root": cty.StringVal(".")}),
+		theProvider: aliases,
+		"provider":  cty.ObjectVal(map[string]cty.Value{theProvider: aliases}),
+		"var":       r.varValue,
+		"path":      cty.ObjectVal(map[string]cty.Value{"module": cty.StringVal("."), "root": cty.StringVal(".")}),
 	}
 	for root, attrs := range roots {
 		vars[root] = cty.ObjectVal(attrs)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
 
@@ -165,12 +167,24 @@ func (i *instanceAct) rotateKeys(ctx context.Context) error {
 		return err
 	}
 	defer client.close()
+	if err := i.announce(ctx, next); err != nil {
+		return err
+	}
 	again, err := i.rotate(ctx, client, next)
 	if err != nil {
 		return err
 	}
 	again.close()
 	return nil
+}
+
+// announce says in the server's metadata which generation of keys may be in force from now on, for the day on which the state
+// is lost. A new server is born with the one that its first contact sets.
+func (i *instanceAct) announce(ctx context.Context, generation int) error {
+	server, keys := i.hands.Member().Objects[state.SlotServer].ID, map[string]string{providers.GenerationKey: strconv.Itoa(generation)}
+	return i.cloudCall(ctx, "generation", generation, func(ctx context.Context) error {
+		return i.Cloud.Servers.SetMetadata(ctx, server, keys, nil)
+	})
 }
 
 func (i *instanceAct) prepare(ctx context.Context, client channel, volume string) (guest.Prepared, error) {

@@ -1,7 +1,6 @@
 package executor_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
@@ -27,70 +25,6 @@ func address(text string) resource.Address {
 		panic(err)
 	}
 	return a
-}
-
-// shape is what a test asks for; its zero value is the smallest fleet with one of each kind.
-type shape struct {
-	size     int
-	limit    string
-	cidrs    []string
-	password string
-	grant    []string
-	noUser   bool
-	name     string // of the server; empty: "orders"
-	login    string // of user.app; empty: "app"
-	second   string // the login of another user; empty: there is none
-}
-
-// wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
-func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
-	if s.size == 0 {
-		s.size = 1
-	}
-	if s.cidrs == nil {
-		s.cidrs = []string{"10.0.0.0/8"}
-	}
-	if s.grant == nil {
-		s.grant = []string{"SELECT"}
-	}
-	values := map[string]string{}
-	if s.limit != "" {
-		values["max_connections"] = s.limit
-	}
-	store, group, orders := address("datastore.mariadb"), address("config_group.oltp"), address("instance.orders")
-	shop, app := address("database.shop"), address("user.app")
-	set := &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}}
-	put := func(a resource.Address, b resource.Body) {
-		set.Resources[a] = &resource.Resource{Address: a, Body: b}
-		set.Blocks[a.Block()] = resource.Repetition{Mode: "single"}
-	}
-	put(store, &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": {Image: "mariadb-10.11"}}})
-	put(group, &resource.ConfigGroup{Datastore: store, Manager: "mariadb", Version: "10.11", Values: values})
-	put(orders, &resource.Instance{
-		Name: cmp.Or(s.name, "orders"), Datastore: store, Manager: "mariadb", Version: "10.11", Image: "mariadb-10.11", Flavor: "db.small", Network: "private",
-		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
-		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
-	})
-	put(shop, &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4"})
-	secrets := map[resource.Address]resource.Secret{}
-	if s.login == "" {
-		s.login = "app"
-	}
-	if s.second != "" {
-		two := address("user.second")
-		put(two, &resource.User{Instance: orders, Name: s.second, Host: "%", Password: &resource.Password{Digest: "digest of second"}})
-		engine, _ := catalog.Lookup("mariadb")
-		secrets[two] = resource.NewSecret(engine.Verifier("second"))
-	}
-	if !s.noUser {
-		put(app, &resource.User{
-			Instance: orders, Name: s.login, Host: "%", Password: &resource.Password{Digest: "digest of " + s.password},
-			Grants: []resource.Grant{{Database: "shop", Privileges: s.grant, Of: shop}},
-		})
-		engine, _ := catalog.Lookup("mariadb")
-		secrets[app] = resource.NewSecret(engine.Verifier(s.password))
-	}
-	return set, secrets
 }
 
 func (w *world) ask(s shape) { w.want, w.secret = wanted(s) }
@@ -188,7 +122,43 @@ var stories = []story{
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{limit: "200", noUser: true}, plan.ModeApply, 3},
+	{"a twin joins", func(w *world) {
+		w.ask(shape{noUser: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: ten}, plan.ModeApply, 15},
+	{"a twin parts", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: []string{"192.0.2.0/24"}}, plan.ModeApply, 8},
+	{"twins meet", func(w *world) {
+		w.ask(shape{noUser: true, twin: []string{"192.0.2.0/24"}})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: ten}, plan.ModeApply, 8},
+	{"twins move", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, twin: []string{"192.0.2.0/24"}, cidrs: []string{"192.0.2.0/24"}}, plan.ModeApply, 15},
+	{"a twin is left", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+	}, shape{alone: true, twin: ten}, plan.ModeApply, 12},
+	{"move", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{limit: "300", password: "two", name: "sales", moved: true}, plan.ModeApply, 8},
+	{"move what is under way", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+		w.ask(shape{limit: "300", password: "two", login: "api"})
+		_, _, alive := w.run(4, plan.ModeApply)
+		if s, err := w.store.Read(context.Background()); alive == nil || err != nil || len(s.Intents) == 0 {
+			w.t.Fatalf("nothing is under way (%v)", err)
+		}
+	}, shape{limit: "300", password: "two", login: "api", moved: true}, plan.ModeApply, 6},
 }
+
+// ten is what instances let in unless they are told otherwise.
+var ten = []string{"10.0.0.0/8"}
 
 func (s story) begin(t *testing.T) *world {
 	w := newWorld(t)
@@ -270,7 +240,7 @@ func lastOf(trace []string) string {
 // TestCrash_everyCallFails fails each call to the cloud once in each way: before it had an effect, lost on the way, and
 // after it had its effect.
 func TestCrash_everyCallFails(t *testing.T) {
-	for _, s := range stories {
+	for _, s := range append(append([]story{}, stories...), replacing) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			tried := 0

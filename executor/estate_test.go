@@ -115,7 +115,8 @@ func (w *world) member(where string) state.Member {
 
 func (w *world) object(where string, slot state.Slot) string {
 	w.t.Helper()
-	return w.member(where).Objects[slot].ID
+	object, _ := w.snapshot().Object(w.record(where).Member, slot)
+	return object.ID
 }
 
 // engine is the one on the volume of the orders instance.

@@ -94,8 +94,11 @@ type Result struct {
 // run is one apply.
 type run struct {
 	*Executor
+	lineage string
 	journal *journaled.Journal
 	removed map[resource.Address]state.MemberID // the machines that the plan removes, by address
+	prefix  string                              // of the names of shared security groups
+	shared  sharedGroups
 }
 
 // Apply does the steps of a plan. It returns an error when a step failed or was skipped; the events say which and why.

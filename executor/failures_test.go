@@ -130,7 +130,7 @@ func TestFailure_passwordNotSupplied(t *testing.T) {
 // TestFailure_extendRefused: a volume that cannot be extended leaves nothing open.
 func TestFailure_extendRefused(t *testing.T) {
 	w, f := built(t)
-	w.cloud.SetQuota(cloudmem.Quota{Gigabytes: 1})
+	w.cloud.Fail(cloudmem.Fault{Call: "extend volume", Kind: providers.KindQuota, Message: "quota"})
 	f.inst.Volume.Size = 2
 	_ = w.fails(plan.ModeApply, "quota")
 	f.inst.Volume.Size = 1

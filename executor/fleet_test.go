@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/guest"
@@ -29,11 +31,11 @@ import (
 )
 
 // The most API requests that things may cost. A look is the token and one list of each service, page by page. An instance
-// is its own calls (group, two rules, port, address, volume, server, and the looks whether an earlier build failed) and
-// its share of the shared polling, which is what the room is left for.
+// is its own calls (port, address, volume, server, and the look whether an earlier build failed; its security group it
+// shares) and its share of the shared polling, which is what the room is left for.
 const (
 	lookLimit     = 30
-	instanceLimit = 16
+	instanceLimit = 13
 )
 
 // fleet is an OpenStack over HTTP whose servers boot nothing, with guests in this process beside it.
@@ -50,11 +52,16 @@ type fleet struct {
 
 func newFleet(t testing.TB, n int) *fleet {
 	t.Helper()
+	return newLimitedFleet(t, n, "")
+}
+
+func newLimitedFleet(t testing.TB, n int, quotas string) *fleet {
+	t.Helper()
 	f := &fleet{t: t, guests: newGuests(t), store: statemem.New(), seed: &counter{}}
 	f.dir = f.guests.dir
 	server, err := emulator.Open(emulator.Options{
 		Dir: filepath.Join(f.dir, "cloud"), Listen: "127.0.0.1:0", Machines: &machines.None{Offers: []string{"mariadb-10.11"}},
-		BuildDelay: 200 * time.Millisecond, VolumeDelay: 50 * time.Millisecond,
+		BuildDelay: 200 * time.Millisecond, VolumeDelay: 50 * time.Millisecond, Quotas: quotas,
 	})
 	if err != nil {
 		t.Fatalf("opening the embedded cloud: %v", err)
@@ -158,15 +165,20 @@ func (f *fleet) look(of observe.Guests) (*plan.Plan, int) {
 
 func (f *fleet) compare(cloud *providers.Cloud, of observe.Guests, prior *state.Snapshot) *plan.Plan {
 	f.t.Helper()
-	seen, err := observe.Look(f.t.Context(), observe.Sources{Cloud: cloud, Guests: of, Now: time.Now}, prior, f.want)
-	if err != nil {
-		f.t.Fatalf("looking: %v", err)
-	}
-	p, list := planner.Plan(f.want, prior, seen, planner.Options{State: "memory:"})
+	p, list := f.judge(cloud, of, prior)
 	if list.HasErrors() {
 		f.t.Fatalf("planning: %v", list.Err())
 	}
 	return p
+}
+
+func (f *fleet) judge(cloud *providers.Cloud, of observe.Guests, prior *state.Snapshot) (*plan.Plan, diag.List) {
+	f.t.Helper()
+	seen, err := observe.Look(f.t.Context(), observe.Sources{Cloud: cloud, Guests: of, Now: time.Now}, prior, f.want)
+	if err != nil {
+		f.t.Fatalf("looking: %v", err)
+	}
+	return planner.Plan(f.want, prior, seen, planner.Options{State: "memory:"})
 }
 
 func total(stack *middleware.Stack) int {
@@ -252,6 +264,37 @@ func TestAnApplySharesItsPolling(t *testing.T) {
 	t.Logf("%d instances were made with %d requests, %.1f for each", n, cost, each)
 	if each > instanceLimit {
 		t.Errorf("%.1f requests for each instance, want at most %d", each, instanceLimit)
+	}
+}
+
+// TestElevenUnderTheDefaultQuotas: the plan says what eleven instances lack before anything is made.
+func TestElevenUnderTheDefaultQuotas(t *testing.T) {
+	f := newLimitedFleet(t, 11, "default")
+	cloud, _ := f.open()
+	_, list := f.judge(cloud, nobody{}, state.Empty(lineage))
+	if len(list) != 1 || list[0].Code != "no-headroom" {
+		t.Fatalf("told is %v", list)
+	}
+	want := "\n  - servers: 11 more are needed, 10 of 10 are left\n  - volumes: 11 more are needed, 10 of 10 are left"
+	if !strings.HasSuffix(list[0].Detail, want) {
+		t.Errorf("the detail is %s", list[0].Detail)
+	}
+}
+
+// TestTwentyShareAGroup: twenty instances with equal access need no more than one of the ten security groups.
+func TestTwentyShareAGroup(t *testing.T) {
+	f := newLimitedFleet(t, 20, "default,instances=20,volumes=20")
+	f.apply(10)
+	cloud, _ := f.open()
+	groups, err := cloud.SecurityGroups.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(groups) != 2 { // with the project's own
+		t.Errorf("the groups are %v", groups)
+	}
+	if p, _ := f.look(f.guests); !p.Empty() {
+		t.Errorf("the plan after the apply: %v", stepIDs(p))
 	}
 }
 

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -29,18 +30,11 @@ func (a *act) instance(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the step %s asks for the engine %q, which this trovectl does not know", a.step.ID, body.Manager)
 	}
-	i := &instanceAct{act: a, body: body, enginePort: engine.Port, sshPort: sshPort(body)}
+	i := &instanceAct{act: a, body: body, enginePort: engine.Port, sshPort: body.Guest.SSHPort()}
 	if a.step.Action == plan.Create {
 		return i.create(ctx)
 	}
 	return i.update(ctx)
-}
-
-func sshPort(body *resource.Instance) int {
-	if body.Guest.Port != 0 {
-		return body.Guest.Port
-	}
-	return 22
 }
 
 type instanceAct struct {
@@ -66,8 +60,15 @@ func (i *instanceAct) create(ctx context.Context) error {
 	return i.finish(ctx)
 }
 
-// finish records the end of the step. Its line is done: what an earlier life left open of it is as good as ended.
+// finish leaves the security groups that the port does not have any more and records the end of the step. Its line is done:
+// what an earlier life left open of it is as good as ended.
 func (i *instanceAct) finish(ctx context.Context) error {
+	groups := i.hands.Member().Groups
+	for _, group := range groups[min(1, len(groups)):] {
+		if err := i.leave(ctx, i.hands, group); err != nil {
+			return err
+		}
+	}
 	return i.journal.Commit(ctx, state.Batch{PutRecords: []state.Record{i.record}, End: i.hands.Leftovers()})
 }
 
@@ -111,29 +112,21 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	return i.meet(ctx, volume)
 }
 
-// network makes the port with its security group. What was there already gets the rules and the group that are wanted now:
-// an earlier life may have died, or the cloud failed, between making it and that.
+// network makes the port in its security group. A port that was there already, because an earlier life died between making
+// it and the rest, gets the group that is wanted now.
 func (i *instanceAct) network(ctx context.Context) (port string, err error) {
-	made := 0
-	group, err := i.fill(ctx, state.SlotSecurityGroup, counted(&made, i.makeGroup))
+	group, err := i.join(ctx)
 	if err != nil {
 		return "", err
 	}
-	if made == 0 {
-		if err := i.setAccess(ctx); err != nil {
-			return "", err
-		}
-	}
-	made = 0
-	port, err = i.fill(ctx, state.SlotPort, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makePort(ctx, mark, group)
+	made := 0
+	port, err = i.fill(ctx, i.hands, state.SlotPort, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
+		return i.makePort(ctx, mark, group.Objects[state.SlotSecurityGroup].ID)
 	}))
-	if err != nil || made > 0 {
+	if err != nil || made > 0 && i.hands.Member().Groups[0] == group.ID {
 		return port, err
 	}
-	return port, i.cloudCall(ctx, "security_groups", group, func(ctx context.Context) error {
-		return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{group})
-	})
+	return port, i.attach(ctx, group)
 }
 
 type making = func(ctx context.Context, mark providers.Mark) (string, error)
@@ -149,19 +142,12 @@ func counted(n *int, make making) making {
 	}
 }
 
-func (i *instanceAct) fill(ctx context.Context, slot state.Slot, make making) (string, error) {
-	id, adopted, err := i.hands.Create(ctx, slot, i.maker(slot, make))
+func (i *instanceAct) fill(ctx context.Context, hands *journaled.Hands, slot state.Slot, make making) (string, error) {
+	id, adopted, err := hands.Create(ctx, slot, i.maker(slot, make))
 	if adopted {
 		i.notes = append(i.notes, fmt.Sprintf("adopted the %s %s that an earlier run had asked for", slot, id))
 	}
 	return id, err
-}
-
-func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark) (string, error) {
-	group, err := i.Cloud.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
-		Mark: mark, Name: i.body.Name, Rules: rules(i.body, i.enginePort, i.sshPort),
-	})
-	return group.ID, err
 }
 
 func (i *instanceAct) makePort(ctx context.Context, mark providers.Mark, group string) (string, error) {
@@ -193,7 +179,7 @@ func (i *instanceAct) volume(ctx context.Context) (string, error) {
 	if i.body.Volume == nil {
 		return "", nil
 	}
-	id, err := i.fill(ctx, state.SlotVolume, i.makeVolume)
+	id, err := i.fill(ctx, i.hands, state.SlotVolume, i.makeVolume)
 	if err != nil {
 		return "", err
 	}
@@ -202,7 +188,7 @@ func (i *instanceAct) volume(ctx context.Context) (string, error) {
 		if err := i.hands.Delete(ctx, state.SlotVolume, i.maker(state.SlotVolume, nil)); err != nil {
 			return "", err
 		}
-		if id, err = i.fill(ctx, state.SlotVolume, i.makeVolume); err != nil {
+		if id, err = i.fill(ctx, i.hands, state.SlotVolume, i.makeVolume); err != nil {
 			return "", err
 		}
 	}
@@ -247,7 +233,7 @@ func (i *instanceAct) server(ctx context.Context, port, volume string) error {
 	build := func(ctx context.Context, mark providers.Mark) (string, error) {
 		return i.makeServer(ctx, mark, port, volume)
 	}
-	id, err := i.fill(ctx, state.SlotServer, build)
+	id, err := i.fill(ctx, i.hands, state.SlotServer, build)
 	if err != nil {
 		return err
 	}
@@ -258,7 +244,7 @@ func (i *instanceAct) server(ctx context.Context, port, volume string) error {
 		if err := i.clearServer(ctx, volume); err != nil {
 			return err
 		}
-		if id, err = i.fill(ctx, state.SlotServer, build); err != nil {
+		if id, err = i.fill(ctx, i.hands, state.SlotServer, build); err != nil {
 			return err
 		}
 	}
@@ -309,7 +295,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	}
 	spec := providers.ServerSpec{
 		Mark: mark, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
-		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: metadata(i.body, i.step.Address), UserData: data,
+		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
 	}
 	if volume != "" {
 		spec.VolumeIDs = []string{volume}
@@ -318,11 +304,13 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	return server.ID, err
 }
 
-func metadata(body *resource.Instance, address resource.Address) map[string]string {
-	out := map[string]string{providers.AddressKey: truncate(address.String(), 255)}
-	for key, value := range body.Metadata {
-		out[key] = value
-	}
+// metadata is the user's, and what a lost state is made anew from.
+func (i *instanceAct) metadata() map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, i.body.Metadata)
+	out[providers.AddressKey] = truncate(i.step.Address.String(), 255)
+	out[providers.LineageKey] = i.lineage
+	out[providers.GenerationKey] = strconv.Itoa(birth(i.hands.Member()) + 1)
 	return out
 }
 

@@ -39,6 +39,11 @@ func (a *act) deleteInstance(ctx context.Context) error {
 			return fmt.Errorf("removing the %s: %w", slot, err)
 		}
 	}
+	for _, group := range member.Groups {
+		if err := a.leave(ctx, hands, group); err != nil {
+			return err
+		}
+	}
 	batch := state.Batch{DropMembers: []state.MemberID{id}, End: intentIDs(a.journal.OpenIntents(id))}
 	if known {
 		batch.DropRecords, batch.DropRoles = a.journal.RecordsOf(record.Role), []state.RoleID{record.Role}

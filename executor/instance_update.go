@@ -73,7 +73,8 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i.Resume && len(lost) == 0 && i.record.Status == state.Ready {
+	shared := slices.Contains(slots, state.SlotSecurityGroup) // that it is there again does not say that this port has it
+	if i.Resume && len(lost) == 0 && i.record.Status == state.Ready && !shared {
 		return nil // an earlier life has ended it: it begins by saying that the instance is being created
 	}
 	_, stands := i.hands.Member().Objects[state.SlotServer]
@@ -145,45 +146,6 @@ func metadataKey(c plan.Change) (string, bool) {
 		return "", false
 	}
 	return c.Path[len(prefix):], true
-}
-
-// setAccess makes the security group's rules exactly those that are wanted: first what is missing, then what is too much,
-// so that nobody who may connect is cut off meanwhile. From then on the agent is reached on the port that they let in.
-func (i *instanceAct) setAccess(ctx context.Context) error {
-	member := i.hands.Member()
-	id := member.Objects[state.SlotSecurityGroup].ID
-	member.SSHPort = i.sshPort
-	want := rules(i.body, i.enginePort, i.sshPort)
-	return i.hands.Call(ctx, journaled.Request{
-		Slot: "access/" + i.step.Address.String(), Asked: want,
-		Do: func(ctx context.Context, intent string) error {
-			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
-		},
-		Record: func(b *state.Batch) { b.PutMembers = append(b.PutMembers, member) },
-	})
-}
-
-func (i *instanceAct) reconcileRules(ctx context.Context, id string, want []providers.Rule, mark providers.Mark) error {
-	group, err := i.Cloud.SecurityGroups.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	same := func(a, b providers.Rule) bool { return a.Port == b.Port && a.CIDR == b.CIDR && a.Other == b.Other }
-	for _, rule := range want {
-		if !slices.ContainsFunc(group.Rules, func(has providers.Rule) bool { return same(rule, has) }) {
-			if _, err := i.Cloud.SecurityGroups.AddRule(ctx, id, mark, rule); err != nil {
-				return err
-			}
-		}
-	}
-	for _, has := range group.Rules {
-		if !slices.ContainsFunc(want, func(rule providers.Rule) bool { return same(rule, has) }) {
-			if err := i.Cloud.SecurityGroups.DeleteRule(ctx, has.ID); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // grow extends the volume and then the file system on it, while the engine runs.

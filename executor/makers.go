@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
@@ -134,21 +133,8 @@ func (a *act) deleteOrphan(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the step %s names the service %q, which has no orphans", a.step.ID, object.Service)
 	}
-	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && m.Objects[slot].ID == object.ID {
+	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && (m.Released || m.Objects[slot].ID == object.ID) {
 		return fmt.Errorf("%s %s is recorded now: it is no orphan", object.Service, object.ID)
 	}
 	return a.maker(slot, nil).Remove(ctx, object.ID)
-}
-
-// rules are the ingress rules of an instance's security group: the engine's port for the allowed CIDRs, the agent's SSH
-// port for the source CIDRs.
-func rules(body *resource.Instance, enginePort, sshPort int) []providers.Rule {
-	var all []providers.Rule
-	for _, cidr := range body.Access.AllowedCIDRs {
-		all = append(all, providers.Rule{Port: enginePort, CIDR: cidr})
-	}
-	for _, cidr := range body.Guest.SourceCIDRs {
-		all = append(all, providers.Rule{Port: sshPort, CIDR: cidr})
-	}
-	return all
 }

@@ -70,7 +70,7 @@ func given(t *testing.T, kind resource.Kind, body resource.Body) {
 // cells are what every kind has to have, beside an update for each of its attributes that can change.
 var cells = []string{"create-minimal", "create-full", "replace", "delete", "drift", "unknown", "import", "dependency", "orphan"}
 
-const importLater = "resources are imported from A2 on: until then there is no command that could ask for it"
+const importLater = "an import is looked at and recorded by its command, in one transaction: it asks nothing of the executor"
 
 func matrix() map[resource.Kind]map[string]scenario {
 	return map[resource.Kind]map[string]scenario{
@@ -94,7 +94,7 @@ func whole() map[resource.Kind]resource.Body {
 		},
 		resource.KindInstance: &resource.Instance{
 			Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "i", ImageTags: []string{"a"}, Flavor: "f",
-			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r",
+			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r", Provider: "west",
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}},
 			Restart: "if_required", Metadata: map[string]string{"team": "a"},

@@ -3,6 +3,7 @@ package executor
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -12,25 +13,49 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// begin makes the first transaction of an apply: what the caller wants recorded before anything else, and the cloud that a
-// new state belongs to from now on.
+// begin makes the first transaction of an apply: what the caller wants recorded before anything else, the records' new
+// addresses, and the cloud that a new state belongs to from now on.
 func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snapshot) (*run, error) {
-	r := &run{Executor: e, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now), removed: map[resource.Address]state.MemberID{}}
+	r := &run{
+		Executor: e, lineage: p.Lineage, prefix: p.NamePrefix, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now),
+		removed: map[resource.Address]state.MemberID{},
+	}
 	for _, step := range p.Steps {
 		if step.Action == plan.Delete && step.Member != "" {
 			r.removed[step.Address] = state.MemberID(step.Member)
 		}
 	}
 	first := e.First
+	moves := len(p.Moves) > 0 && !e.Resume // the transaction that began the run has made them
+	if moves {
+		if err := move(&first, p, snapshot); err != nil {
+			return nil, err
+		}
+	}
 	if snapshot.Cloud == nil {
 		first.Cloud = &state.CloudID{
 			AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region,
 		}
 	}
-	if first.Cloud == nil && first.KeyCheck == "" && first.BeginRun == nil && !first.EndRun {
+	if first.Cloud == nil && first.KeyCheck == "" && first.BeginRun == nil && !first.EndRun && !moves {
 		return r, nil
 	}
 	return r, r.journal.Commit(ctx, first)
+}
+
+// move adds to a transaction that the records of the plan's moves get their new addresses.
+func move(first *state.Batch, p *plan.Plan, snapshot *state.Snapshot) error {
+	to := state.Renaming{}
+	for _, m := range p.Moves {
+		to[m.From] = m.To
+	}
+	renamed, err := state.RenameBatch(snapshot, to)
+	if err != nil {
+		return fmt.Errorf("moving records to their new addresses: %w", err)
+	}
+	first.PutRecords, first.DropRecords = renamed.PutRecords, renamed.DropRecords
+	first.Begin, first.End = renamed.Begin, renamed.End
+	return nil
 }
 
 // end closes the run of a saved plan whose every step has ended well.

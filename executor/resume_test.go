@@ -22,6 +22,7 @@ func (w *world) saved(mode plan.Mode) *plan.Plan {
 	if err != nil {
 		w.t.Fatalf("planning: %v", err)
 	}
+	w.replace = nil
 	data, err := plan.Encode(p)
 	if err != nil {
 		w.t.Fatal(err)
@@ -57,6 +58,12 @@ var remade = []story{
 	{"server gone", func(w *world) { w.without(state.SlotServer) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
 	{"port gone", func(w *world) { w.without(state.SlotPort) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
 	{"security group gone", func(w *world) { w.without(state.SlotSecurityGroup) }, shape{limit: "200", password: "one"}, plan.ModeApply, 8},
+	{"shared group gone", func(w *world) {
+		w.ask(shape{noUser: true, twin: ten})
+		w.apply(plan.ModeApply)
+		w.ungrouped()
+	}, shape{noUser: true, twin: ten}, plan.ModeApply, 15},
+	replacing,
 	{"names passed on", func(w *world) {
 		w.ask(shape{password: "one", login: "app", second: "two"})
 		w.apply(plan.ModeApply)
@@ -78,7 +85,11 @@ func (w *world) without(slot state.Slot) {
 		w.t.Fatal(err)
 	}
 	for _, m := range snapshot.Members {
-		id := m.Objects[slot].ID
+		if m.Key != "" {
+			continue
+		}
+		object, _ := snapshot.Object(m.ID, slot)
+		id := object.ID
 		switch slot {
 		case state.SlotServer:
 			err = cloud.Servers.Delete(ctx, id)
@@ -98,6 +109,18 @@ func (w *world) without(slot state.Slot) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
+	}
+}
+
+// ungrouped takes every port out of its security groups and removes those, by hand.
+func (w *world) ungrouped() {
+	w.t.Helper()
+	ctx, cloud, objects := context.Background(), w.cloud.Cloud(), w.cloud.Objects()
+	for _, port := range objects.Ports {
+		must(w.t, cloud.Ports.SetSecurityGroups(ctx, port.ID, nil))
+	}
+	for _, group := range objects.SecurityGroups {
+		must(w.t, cloud.SecurityGroups.Delete(ctx, group.ID))
 	}
 }
 

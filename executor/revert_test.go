@@ -17,6 +17,7 @@ func TestCrash_reverted(t *testing.T) {
 		{"update", shape{name: "renamed", limit: "300", password: "two", cidrs: []string{"10.0.0.0/8", "192.0.2.0/24"}, grant: []string{"INSERT", "SELECT"}}, 15},
 		{"add a user", shape{limit: "200", password: "one", second: "two"}, 3},
 		{"remove a user", shape{limit: "200", noUser: true}, 3},
+		{"add a twin", shape{limit: "200", password: "one", twin: ten}, 15},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

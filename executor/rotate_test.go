@@ -1,10 +1,12 @@
 package executor_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
 
@@ -28,6 +30,11 @@ func (w *world) keys(generation int) {
 		w.t.Fatalf("reaching the guest with generation %d: %v", generation, err)
 	}
 	must(w.t, carrier.Close())
+	tells := w.server().Metadata // what a lost state is made anew from
+	wantText(w.t, tells[providers.LineageKey], w.snapshot().Lineage)
+	if newest := tells[providers.GenerationKey]; newest != strconv.Itoa(generation) && newest != strconv.Itoa(generation+1) {
+		w.t.Errorf("the server tells of generation %s, and %d is in force", newest, generation)
+	}
 }
 
 func TestRotate(t *testing.T) {

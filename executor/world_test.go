@@ -38,6 +38,7 @@ type world struct {
 	secret map[resource.Address]resource.Secret
 
 	orphans  bool                              // plan steps for orphans
+	replace  []resource.Address                // by the next run
 	rotate   []resource.Address                // with ModeRotate
 	parallel int                               // steps at a time; 0: one
 	soft     context.Context                   // when it ends no further step begins; nil: never
@@ -129,6 +130,7 @@ func (w *world) run(dieAt int, mode plan.Mode) (*life, *plan.Plan, error) {
 	w.t.Helper()
 	return w.live(dieAt, func(ctx context.Context, now *state.Snapshot) (*plan.Plan, state.Batch, bool, error) {
 		p, err := w.look(ctx, now, mode)
+		w.replace = nil
 		return p, state.Batch{}, false, err
 	})
 }
@@ -217,13 +219,14 @@ func (w *world) watch(e executor.Event) {
 
 func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode) (*plan.Plan, error) {
 	w.t.Helper()
+	moved, _, _ := planner.Moved(w.want, prior)
 	seen, err := observe.Look(ctx, observe.Sources{
 		Cloud: w.cloud.Cloud(), Guests: w.guests, Now: func() time.Time { return w.now },
-	}, prior, w.want)
+	}, moved, w.want)
 	if err != nil {
 		return nil, fmt.Errorf("looking: %w", err)
 	}
-	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:", DeleteOrphans: w.orphans, Rotate: w.rotate})
+	p, list := planner.Plan(w.want, prior, seen, planner.Options{Mode: mode, State: "memory:", DeleteOrphans: w.orphans, Rotate: w.rotate, Replace: w.replace})
 	return p, list.Err()
 }
 

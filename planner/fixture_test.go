@@ -116,7 +116,23 @@ func built(t *testing.T) *world {
 }
 
 func (w *world) plan() (*plan.Plan, diag.List) {
-	return planner.Plan(w.want, w.has, w.real.look(w), w.opts)
+	return planner.Plan(w.want, w.has, w.look(), w.opts)
+}
+
+// look is a look at what is recorded once the moves are made.
+func (w *world) look() planner.Observation {
+	moved := *w
+	moved.has, _, _ = planner.Moved(w.want, w.has)
+	return w.real.look(&moved)
+}
+
+func (w *world) moved(pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		line := 100 + len(w.want.Moves)
+		w.want.Moves = append(w.want.Moves, resource.Move{From: at(pairs[i]), To: at(pairs[i+1]), Range: &diag.Range{
+			Filename: "main.trove.hcl", Start: diag.Pos{Line: line, Column: 1}, End: diag.Pos{Line: line, Column: 6},
+		}})
+	}
 }
 
 func (w *world) planFrom(seen planner.Observation) *plan.Plan {
@@ -162,6 +178,9 @@ func (w *world) machine(address string) *machine { return w.real.machines[w.memb
 // compact is a plan as one line for each finding and step.
 func compact(p *plan.Plan) string {
 	var b strings.Builder
+	for _, m := range p.Moves {
+		fmt.Fprintf(&b, "move %s to %s\n", m.From, m.To)
+	}
 	for _, d := range p.Drift {
 		fmt.Fprintf(&b, "drift %s", d.Address)
 		if d.Gone {

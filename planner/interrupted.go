@@ -40,13 +40,17 @@ func underWay(calls []state.Intent) string {
 // settle plans the end of calls that an earlier run left open on a resource that is as it is wanted now: its line is gone
 // over once more. Where it could not be seen nothing is known of them, and they stay open.
 func (p *planning) settle(r *resource.Resource, record state.Record) {
-	calls := p.calls[r.Address]
+	calls, groups := p.calls[r.Address], p.prior.Members[record.Member].Groups
 	s, looked := p.seen.Seen[r.Address]
-	if len(calls) == 0 || p.steps[r.Address] != nil || !looked || unseen(s) != "" {
+	if len(calls) == 0 && len(groups) < 2 || p.steps[r.Address] != nil || !looked || unseen(s) != "" {
 		return
 	}
 	step := p.update(r, record, plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end a change of it"})
-	step.Notes = append(step.Notes, fmt.Sprintf("was under way: %s; it is as declared now, and this step closes what was begun", underWay(calls)))
+	what := underWay(calls)
+	if what == "" {
+		what = "a change of its security group"
+	}
+	step.Notes = append(step.Notes, fmt.Sprintf("was under way: %s; it is as declared now, and this step closes what was begun", what))
 	p.facts(step, record, s, difference{}, record.Body)
 }
 
@@ -68,7 +72,7 @@ func (p *planning) abandoned() {
 		}
 		calls := p.calls[address]
 		on, there := host[calls[0].Member]
-		if removal := p.steps[on]; !there || removal != nil && removal.Action == plan.Delete {
+		if !there || p.removal(on) != nil {
 			continue
 		}
 		p.extra = append(p.extra, &plan.Step{

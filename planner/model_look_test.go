@@ -17,7 +17,7 @@ import (
 func (r *reality) look(w *world) planner.Observation {
 	seen := planner.Observation{
 		At: noon, Cloud: plan.Cloud{Name: "dev", AuthURL: "http://cloud.invalid/v3", ProjectID: "p1", ProjectName: "db", Region: "R1"},
-		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{}, Choices: r.choices, Marked: slices.Clone(r.strays),
+		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{}, Choices: r.choices, Limits: r.limits, Marked: slices.Clone(r.strays),
 	}
 	for address, record := range w.has.Records {
 		switch b := record.Body.(type) {
@@ -27,10 +27,12 @@ func (r *reality) look(w *world) planner.Observation {
 			seen.Seen[address] = r.lookGuest(w, record)
 		}
 	}
+	listed := map[string]bool{} // a security group is there once, however many machines have it
 	for _, id := range slices.Sorted(maps.Keys(r.machines)) {
 		m := r.machines[id]
 		for _, slot := range state.Slots {
-			if m.objects[slot] != "" {
+			if m.objects[slot] != "" && !listed[m.objects[slot]] {
+				listed[m.objects[slot]] = true
 				seen.Marked = append(seen.Marked, planner.Marked{
 					Object:   plan.Object{Service: string(slot), ID: m.objects[slot], Name: m.body.Name, Member: string(id), Intent: "intentintentinte"},
 					Lineage8: ours, CreatedAt: noon.Add(-time.Hour),
@@ -47,7 +49,7 @@ func (r *reality) lookInstance(w *world, record state.Record, had *resource.Inst
 	s := planner.Subject{Presence: planner.Present}
 	filled := 0
 	for _, slot := range state.Slots {
-		object, there := member.Objects[slot]
+		object, there := w.has.Object(member.ID, slot)
 		switch {
 		case m != nil && m.objects[slot] != "" && m.objects[slot] == object.ID:
 			filled++

@@ -17,6 +17,7 @@ type reality struct {
 	strays   []planner.Marked // marked objects that stand in no record
 	silent   map[state.MemberID]string
 	choices  planner.Choices
+	limits   map[planner.Limited]planner.Limit
 	next     int
 }
 
@@ -32,7 +33,7 @@ type machine struct {
 
 func newReality() *reality {
 	return &reality{machines: map[state.MemberID]*machine{}, silent: map[state.MemberID]string{}, choices: planner.Choices{
-		Flavors:  []planner.Flavor{{Choice: planner.Choice{ID: "f1", Name: "db.small"}, RAMMiB: 512}, {Choice: planner.Choice{ID: "f2", Name: "db.large"}, RAMMiB: 2048}},
+		Flavors:  []planner.Flavor{{Choice: planner.Choice{ID: "f1", Name: "db.small"}, RAMMiB: 512, VCPUs: 1}, {Choice: planner.Choice{ID: "f2", Name: "db.large"}, RAMMiB: 2048, VCPUs: 4}},
 		Images:   []planner.Image{{Choice: planner.Choice{ID: "i1", Name: "mariadb-10.11"}}},
 		Networks: []planner.Network{{Choice: planner.Choice{ID: "n1", Name: "private"}, Subnets: []planner.Choice{{ID: "s1", Name: "private-v4"}}}},
 		Zones:    []string{"az1", "az2"}, VolumeTypes: []string{"hdd", "ssd"},
@@ -47,6 +48,7 @@ func (r *reality) id(what string) string {
 // do carries a plan out as an executor would. A step whose needs have not gone before is a failure.
 func (w *world) do(t failer, p *plan.Plan) {
 	t.Helper()
+	w.move(t, p.Moves)
 	done := map[string]bool{}
 	for _, s := range p.Steps {
 		for _, need := range s.Needs {
@@ -61,6 +63,19 @@ func (w *world) do(t failer, p *plan.Plan) {
 		w.has.Cloud = &state.CloudID{AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region}
 	}
 	w.has.Serial++
+}
+
+func (w *world) move(t failer, moves []plan.Move) {
+	t.Helper()
+	to := state.Renaming{}
+	for _, m := range moves {
+		to[m.From] = m.To
+	}
+	renamed, err := state.Renamed(w.has, to)
+	if err != nil {
+		t.Fatalf("moving: %v", err)
+	}
+	w.has = renamed
 }
 
 func (w *world) step(t failer, s plan.Step) {
@@ -109,6 +124,7 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 	if s.Action == plan.Delete {
 		delete(w.real.machines, record.Member)
 		delete(w.has.Members, record.Member)
+		w.leaveGroups()
 		delete(w.has.Roles, record.Role)
 		maps.DeleteFunc(w.has.Intents, func(_ state.IntentID, in state.Intent) bool { return in.Member == record.Member })
 		w.write(s, record)
@@ -127,7 +143,9 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 		w.real.machines[record.Member] = m
 	}
 	member := state.Member{ID: record.Member, Objects: map[state.Slot]state.Object{}, Generation: 2, MayHoldData: true, Address: "10.0.0.7", SSHPort: 22}
-	for _, slot := range state.Slots {
+	group := w.joinGroup(m, body.AccessKey())
+	member.Groups = []state.MemberID{group}
+	for _, slot := range state.Slots[1:] {
 		if m.objects[slot] == "" && (slot != state.SlotVolume || body.Volume != nil) {
 			m.objects[slot] = w.real.id(string(slot))
 		}
@@ -135,10 +153,47 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 			member.Objects[slot] = state.Object{ID: m.objects[slot], Intent: "intentintentinte"}
 		}
 	}
+	before := w.has.Members[record.Member].Groups
 	w.has.Members[record.Member] = member
+	if len(before) > 0 && !slices.Equal(before, member.Groups) {
+		w.leaveGroups()
+	}
 	m.configure(body)
 	m.body = *body
 	w.write(s, record)
+}
+
+// joinGroup gives a machine the shared security group with a key, which is made where there is none or it is gone.
+func (w *world) joinGroup(m *machine, key string) state.MemberID {
+	group := state.Member{ID: state.MemberID("group-" + key[:6]), Key: key}
+	object := w.has.Members[group.ID].Objects[state.SlotSecurityGroup].ID
+	if object == "" || m.objects[state.SlotSecurityGroup] == "" && w.lost(object) {
+		object = w.real.id("security_group")
+	}
+	group.Objects = map[state.Slot]state.Object{state.SlotSecurityGroup: {ID: object, Intent: "intentintentinte"}}
+	w.has.Members[group.ID], m.objects[state.SlotSecurityGroup] = group, object
+	return group.ID
+}
+
+// lost tells whether no machine has a security group.
+func (w *world) lost(object string) bool {
+	for _, m := range w.real.machines {
+		if m.objects[state.SlotSecurityGroup] == object {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveGroups forgets the security groups that no machine uses any more.
+func (w *world) leaveGroups() {
+	used := map[state.MemberID]bool{}
+	for _, m := range w.has.Members {
+		for _, id := range m.Groups {
+			used[id] = true
+		}
+	}
+	maps.DeleteFunc(w.has.Members, func(id state.MemberID, m state.Member) bool { return m.Key != "" && !used[id] })
 }
 
 // configure sets the managed settings; static ones wait unless the server is new or may restart.

@@ -10,7 +10,7 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// Observation is what a look found. It is filled by planner/observe.
+// Observation is what a look found, by the addresses that Moved gives the records. It is filled by planner/observe.
 type Observation struct {
 	At    time.Time // the planner's only "now"
 	Cloud plan.Cloud
@@ -25,6 +25,8 @@ type Observation struct {
 	Marked []Marked
 	// Choices is what the cloud offers; nil lists are unknown (the service did not answer), empty ones are empty.
 	Choices Choices
+	// Limits are what the project may have. What is not in it is not known, or was not asked because nothing is to be made.
+	Limits map[Limited]Limit
 }
 
 // Presence of a subject. The set is closed.
@@ -68,6 +70,15 @@ type Marked struct {
 	CreatedAt time.Time // zero: the service did not tell
 }
 
+// Limited is what a limit is about.
+type Limited struct {
+	Provider string // alias of the cloud; empty: the default one
+	Resource string // "servers", "gigabytes", "gigabytes_ssd", ... as package providers has it
+}
+
+// Limit is what a project may have, and what it has. A negative Max is none.
+type Limit struct{ Max, Used int }
+
 // Choices is what the cloud offers, by name and id.
 type Choices struct {
 	Flavors     []Flavor
@@ -80,10 +91,10 @@ type Choices struct {
 // Choice is a name and an id.
 type Choice struct{ ID, Name string }
 
-// Flavor is a flavor with its memory.
+// Flavor is a flavor with its size.
 type Flavor struct {
 	Choice
-	RAMMiB int
+	RAMMiB, VCPUs int
 }
 
 // Image is an image with its tags and birth, so that tags select the newest.
@@ -105,7 +116,11 @@ const Settle = 60 * time.Second
 
 // Options says what kind of plan is wanted.
 type Options struct {
-	Mode          plan.Mode
+	Mode plan.Mode
+	// Targets narrow the plan to what they name and what that needs; the address of a block stands for all its keys. None:
+	// everything. Sorted.
+	Targets       []resource.Address
+	Replace       []resource.Address // with ModeApply: what is removed and made anew
 	DeleteOrphans bool               // add steps that delete the orphans
 	Rotate        []resource.Address // with ModeRotate: the instances, each by its address or its block's
 	State         string

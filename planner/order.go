@@ -33,8 +33,13 @@ func (p *planning) order() {
 	p.names()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
+		if gone := p.gone[address]; gone != nil {
+			p.after(p.steps[address], gone)
+			all = append(all, gone)
+		}
 		all = append(all, p.steps[address])
 	}
+	p.headroom(p.inScope(all))
 	byID, g := make(map[string]*plan.Step, len(all)), graph.New[string]()
 	for _, s := range all {
 		slices.Sort(s.Needs)
@@ -65,16 +70,17 @@ func (p *planning) after(s, needed *plan.Step) {
 }
 
 // removalsLast lets a removal wait for the steps of everything that was recorded as resting on it: those are removed
-// first, or changed so that they rest on it no more.
+// first, or changed so that they rest on it no more. What goes on resting on what is replaced waits for it instead.
 func (p *planning) removalsLast() {
 	for _, record := range p.prior.Sorted() {
-		s := p.steps[record.Address]
-		if s == nil {
+		s := p.removal(record.Address)
+		goes := s != nil
+		if s = cmp.Or(s, p.steps[record.Address]); s == nil {
 			continue
 		}
 		rests := resource.Resource{Body: record.Body, DependsOn: record.DependsOn}
 		for _, on := range rests.Dependencies() {
-			if removal := p.steps[on]; removal != nil && removal.Action == plan.Delete {
+			if removal := p.removal(on); removal != nil && (goes || p.gone[on] == nil) {
 				p.after(removal, s)
 			}
 		}
@@ -114,8 +120,7 @@ func (p *planning) relabelled(s, from *plan.Step) {
 		Severity: diag.Error, Code: "relabelled", Address: s.Address.String(), Subject: r.Range,
 		Summary: fmt.Sprintf("%s is what is recorded as %s", s.Address, from.Address),
 		Detail:  "Both name the same database. The plan would remove it under its old address and make an empty one under the new.",
-		Hint: fmt.Sprintf("Keep the old label. `trovectl state mv '%s' '%s'` gives the record its new address, once available.",
-			from.Address, s.Address),
+		Hint:    "Keep the old label, or give the record its new address by adding this to the configuration:" + movedHint(from.Address, s.Address),
 	})
 }
 
@@ -128,15 +133,21 @@ func renames(s *plan.Step) bool {
 	return ok && before != after
 }
 
-// inGuest is what a database or user is called where it lives.
+// inGuest is what a database or user is called, and where it lives.
 func inGuest(body resource.Body) (string, bool) {
+	host, lives := hostOf(body)
+	return host.String() + "\x00" + withoutHost(body), lives
+}
+
+// withoutHost is what a database or user is called, wherever it lives.
+func withoutHost(body resource.Body) string {
 	switch b := body.(type) {
 	case *resource.Database:
-		return strings.Join([]string{"database", b.Instance.String(), b.Name}, "\x00"), true
+		return strings.Join([]string{"database", b.Name}, "\x00")
 	case *resource.User:
-		return strings.Join([]string{"user", b.Instance.String(), b.Name, b.Host}, "\x00"), true
+		return strings.Join([]string{"user", b.Name, b.Host}, "\x00")
 	default:
-		return "", false
+		return ""
 	}
 }
 

@@ -22,15 +22,17 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	if opts.Mode == "" {
 		opts.Mode = plan.ModeApply
 	}
+	prior, moves, refused := Moved(desired, prior)
 	p := &planning{
-		desired: desired, prior: prior, seen: seen, opts: opts,
-		steps: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
+		desired: desired, prior: prior, diags: refused, seen: seen, opts: opts,
+		steps: map[resource.Address]*plan.Step{}, gone: map[resource.Address]*plan.Step{}, living: living(prior), open: openIntents(prior), calls: openCalls(prior),
+		released: released(prior, seen),
 		out: &plan.Plan{
-			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial,
-			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State,
+			Format: plan.Format, Mode: opts.Mode, Lineage: prior.Lineage, Serial: prior.Serial, Moves: moves,
+			ConfigDigest: opts.ConfigDigest, Cloud: seen.Cloud, State: opts.State, NamePrefix: desired.NamePrefix,
 		},
 	}
-	if !p.sameCloud() {
+	if refused.HasErrors() || !p.sameCloud() {
 		return p.out, p.diags
 	}
 	p.findings()
@@ -39,9 +41,13 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	}
 	switch opts.Mode {
 	case plan.ModeApply:
+		if p.shifted() {
+			return p.out, p.diags // compared by index, everything else that can be said is beside the point
+		}
 		p.relabels()
 		p.wanted()
 		p.unwanted()
+		p.unreplaced()
 	case plan.ModeDestroy:
 		p.everything()
 	case plan.ModeRefresh:
@@ -53,24 +59,27 @@ func Plan(desired *resource.Set, prior *state.Snapshot, seen Observation, opts O
 	p.remains()
 	p.orphans()
 	p.order()
+	p.narrow()
 	p.diags.Sort()
 	return p.out, p.diags
 }
 
 // planning is one comparison under way.
 type planning struct {
-	desired *resource.Set
-	prior   *state.Snapshot
-	seen    Observation
-	opts    Options
-	living  map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
-	open    map[state.MemberID][]state.Intent       // sorted by slot
-	steps   map[resource.Address]*plan.Step         // one for each resource
-	calls   map[resource.Address][]state.Intent     // open ones, sorted by slot
-	relabel map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
-	extra   []*plan.Step                            // of remains and orphans
-	out     *plan.Plan
-	diags   diag.List
+	desired  *resource.Set
+	prior    *state.Snapshot
+	seen     Observation
+	opts     Options
+	living   map[resource.Address][]resource.Address // recorded databases and users, by the instance they live in, sorted
+	open     map[state.MemberID][]state.Intent       // sorted by slot
+	steps    map[resource.Address]*plan.Step         // one for each resource
+	gone     map[resource.Address]*plan.Step         // the removals of what is made anew: those have two steps
+	calls    map[resource.Address][]state.Intent     // open ones, sorted by slot
+	relabel  map[resource.Address]resource.Address   // instances that look like new labels, to the recorded ones
+	released map[string]Marked                       // servers that `state rm` took out of the record, by name
+	extra    []*plan.Step                            // of remains and orphans
+	out      *plan.Plan
+	diags    diag.List
 }
 
 func living(prior *state.Snapshot) map[resource.Address][]resource.Address {
@@ -108,18 +117,27 @@ func openIntents(prior *state.Snapshot) map[state.MemberID][]state.Intent {
 
 // sameCloud refuses to compare a state with a cloud that it does not belong to.
 func (p *planning) sameCloud() bool {
-	had, now := p.prior.Cloud, p.seen.Cloud
-	if had == nil || (had.AuthURL == now.AuthURL && had.ProjectID == now.ProjectID && had.Region == now.Region) {
+	if SameCloud(p.prior.Cloud, p.seen.Cloud) {
 		return true
 	}
-	p.diags = append(p.diags, diag.Diagnostic{
+	p.diags = append(p.diags, OtherCloud(*p.prior.Cloud, p.seen.Cloud))
+	return false
+}
+
+// SameCloud tells whether a state belongs to a cloud; one that belongs to none yet fits any.
+func SameCloud(had *state.CloudID, now plan.Cloud) bool {
+	return had == nil || had.AuthURL == now.AuthURL && had.ProjectID == now.ProjectID && had.Region == now.Region
+}
+
+// OtherCloud says that a state belongs to another cloud than this one.
+func OtherCloud(had state.CloudID, now plan.Cloud) diag.Diagnostic {
+	return diag.Diagnostic{
 		Severity: diag.Error, Code: "other-cloud", Summary: "The state belongs to another cloud",
 		Detail: fmt.Sprintf("The state was made in %s; the credentials lead to %s. Comparing the two would plan everything anew.",
 			cloudText(had.AuthURL, had.ProjectName, had.ProjectID, had.Region),
 			cloudText(now.AuthURL, now.ProjectName, now.ProjectID, now.Region)),
 		Hint: "Use the credentials of the cloud that the state belongs to. If it is the same cloud under a new name, `trovectl state rebind` records that.",
-	})
-	return false
+	}
 }
 
 func cloudText(url, project, id, region string) string {
@@ -159,8 +177,8 @@ func (p *planning) otherFleet() {
 		Severity: diag.Error, Code: "other-fleet", Summary: "This configuration was built already, under another state",
 		Detail: "The project holds objects of this configuration whose marks name another lineage than this state's (" +
 			p.prior.Lineage8() + "). " + otherFleetWhy[p.opts.Mode] + names,
-		Hint: "Restore the state file (trove.db) from its backup, or give its address in TROVE_STATE. `trovectl state rebuild` makes a state from the " +
-			"marks, once available. To build a second fleet on purpose, set another name_prefix in the trove block.",
+		Hint: "Restore the state file (trove.db) from its backup, or give its address in TROVE_STATE. Where it is lost for good, `trovectl state rebuild` " +
+			"makes a state from the marks; it needs the master key. To build a second fleet on purpose, set another name_prefix in the trove block.",
 	})
 }
 

@@ -74,8 +74,8 @@ func (p *planning) relabelledInstance(r *resource.Resource, was resource.Address
 		Summary: fmt.Sprintf("%s looks like a new label for %s", r.Address, was),
 		Detail: fmt.Sprintf("An address names the server in the state, and %s is not in the configuration any more: the plan would remove it "+
 			"with its data and build an empty server under the new address. Nothing was changed.", was),
-		Hint: fmt.Sprintf("Keep the label %s. `trovectl state mv '%s' '%s'` gives the record its new address, once available. If a second "+
-			"server is really meant, remove the old block in an apply of its own.", was, was, r.Address),
+		Hint: fmt.Sprintf("Keep the label %s. If a second server is really meant, remove the old block in an apply of its own. To give the "+
+			"record its new address, add this to the configuration:", was) + movedHint(was, r.Address),
 	})
 }
 

@@ -104,20 +104,29 @@ func (p *planning) protected(record state.Record) {
 	p.diags = append(p.diags, d)
 }
 
+// removal is the step that removes a resource, for good or to make it anew; nil: it stays.
+func (p *planning) removal(address resource.Address) *plan.Step {
+	if gone := p.gone[address]; gone != nil {
+		return gone
+	}
+	if s := p.steps[address]; s != nil && s.Action == plan.Delete {
+		return s
+	}
+	return nil
+}
+
 // together marks the databases and users that are removed with the instance they live in: nothing is asked of its guest.
 func (p *planning) together() {
 	for _, address := range sortedAddresses(p.steps) {
-		s := p.steps[address]
-		if s.Action != plan.Delete {
+		s := p.removal(address)
+		if s == nil {
 			continue
 		}
 		host, ok := hostOf(s.Before.Body)
 		if !ok {
 			continue
 		}
-		with, planned := p.steps[host]
-		_, recorded := p.prior.Records[host]
-		if !recorded || planned && with.Action == plan.Delete {
+		if _, recorded := p.prior.Records[host]; !recorded || p.removal(host) != nil {
 			s.With, s.Facts, s.Unverified = host, nil, ""
 			s.Notes = append(s.Notes, fmt.Sprintf("goes with %s", host))
 		}
@@ -134,7 +143,8 @@ func (p *planning) remains() {
 		recorded[r.Member] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.prior.Members)) {
-		if recorded[id] {
+		// A shared security group goes with the last machine that uses it.
+		if m := p.prior.Members[id]; recorded[id] || m.Key != "" || m.Released {
 			continue
 		}
 		s := &plan.Step{
@@ -159,10 +169,16 @@ func (p *planning) remainsAddress(id state.MemberID) resource.Address {
 			return in.Address
 		}
 	}
-	return resource.Address{Kind: resource.KindInstance, Name: "member_" + string(id)}
+	return memberAddress(string(id))
 }
 
-// orphans lists what bears our mark and stands in no record; steps only where they were asked for.
+// memberAddress names a machine that has no address of its own.
+func memberAddress(id string) resource.Address {
+	return resource.Address{Kind: resource.KindInstance, Name: "member_" + id}
+}
+
+// orphans lists what bears our mark and stands in no record; steps only where they were asked for. What was made for a
+// machine that was released is none.
 func (p *planning) orphans() {
 	known, open := map[string]bool{}, map[string]bool{}
 	for _, m := range p.prior.Members {
@@ -175,7 +191,8 @@ func (p *planning) orphans() {
 	}
 	for _, m := range p.seen.Marked {
 		settled := m.CreatedAt.IsZero() || p.seen.At.Sub(m.CreatedAt) >= Settle
-		if m.Lineage8 == p.prior.Lineage8() && !known[m.Service+" "+m.ID] && !open[m.Intent] && settled {
+		released := p.prior.Members[state.MemberID(m.Member)].Released
+		if m.Lineage8 == p.prior.Lineage8() && !known[m.Service+" "+m.ID] && !open[m.Intent] && settled && !released {
 			p.out.Orphans = append(p.out.Orphans, m.Object)
 		}
 	}
@@ -188,6 +205,9 @@ func (p *planning) orphans() {
 		s := &plan.Step{
 			ID: fmt.Sprintf("%s %s %s", plan.DeleteOrphan, o.Service, o.ID), Action: plan.DeleteOrphan, Impact: resource.Online,
 			Reason: plan.Reason{Code: plan.ReasonOrphan, Text: "it bears this state's mark and stands in no record"}, Orphan: &o,
+		}
+		if o.Service == string(state.SlotServer) || o.Service == string(state.SlotVolume) { // nobody knows what is on it
+			s.Destroys = []resource.Address{memberAddress(o.Member)}
 		}
 		for _, earlier := range byMember[o.Member] {
 			if earlier.Orphan.Service != o.Service {

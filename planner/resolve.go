@@ -58,7 +58,7 @@ func (p *planning) resolveFlavor(s *plan.Step, r *resource.Resource, body *resou
 }
 
 // resolveImage finds the image by name or id, or the newest that bears all tags. A machine that is made again gets the
-// image that it had, as long as that exists.
+// image that it had, as long as that exists; one that replaces another is a new one.
 func (p *planning) resolveImage(s *plan.Step, r *resource.Resource, body *resource.Instance) {
 	images := p.seen.Choices.Images
 	if images == nil {
@@ -70,6 +70,9 @@ func (p *planning) resolveImage(s *plan.Step, r *resource.Resource, body *resour
 		choices[i] = image.Choice
 	}
 	had := p.prior.Records[r.Address].Computed["image_id"]
+	if p.gone[r.Address] != nil {
+		had = ""
+	}
 	switch {
 	case had != "" && slices.ContainsFunc(images, func(i Image) bool { return i.ID == had }):
 		s.Resolved["image"] = had

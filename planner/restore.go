@@ -46,7 +46,7 @@ func (p *planning) restore(r *resource.Resource, record state.Record, s Subject)
 func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.Instance, missing []state.Slot) {
 	again := slices.Clone(missing)
 	member := p.prior.Members[state.MemberID(s.Member)]
-	_, filled := member.Objects[state.SlotServer]
+	_, filled := p.prior.Object(member.ID, state.SlotServer)
 	stands := filled && !slices.Contains(missing, state.SlotServer)
 	if slices.Contains(missing, state.SlotPort) && stands {
 		if body.Volume == nil && member.MayHoldData {
@@ -58,7 +58,7 @@ func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.In
 		again = append(again, state.SlotServer)
 	}
 	for _, slot := range state.Slots { // what an earlier run did not come to is made as well
-		if _, filled := member.Objects[slot]; !filled && !slices.Contains(again, slot) {
+		if _, filled := p.prior.Object(member.ID, slot); !filled && !slices.Contains(again, slot) {
 			again = append(again, slot)
 		}
 	}

@@ -88,6 +88,14 @@ var interruptions = []scenario{
 		w.underWay("instance.orders", "configure")
 		return w
 	}},
+	{"interrupted-group", "A security group that an instance was to join, or had to leave, is let go by a step.", func(t *testing.T) *world {
+		w := built(t)
+		m := w.has.Members[w.member("instance.orders")]
+		w.has.Members["group-other"] = state.Member{ID: "group-other", Key: "other"}
+		m.Groups = append(m.Groups, "group-other")
+		w.has.Members[m.ID] = m
+		return w
+	}},
 	{"interrupted-changed", "Where a step is planned anyway, it ends them.", func(t *testing.T) *world {
 		w := built(t)
 		w.underWay("user.app", "put_user")

@@ -91,6 +91,36 @@ var removals = []scenario{
 		w.opts.DeleteOrphans = true
 		return w
 	}},
+	{"released-undeclared", "What `state rm` took out of the record is neither removed nor listed as an orphan, whatever is asked for.", func(t *testing.T) *world {
+		w := built(t)
+		w.forget(t, "instance.orders")
+		w.drop("instance.orders", "database.shop", "user.app")
+		w.opts.DeleteOrphans = true
+		return w
+	}},
+	{"released-destroy", "Destroy leaves a released machine as it is.", func(t *testing.T) *world {
+		w := built(t)
+		w.forget(t, "instance.orders")
+		w.opts.Mode = plan.ModeDestroy
+		return w
+	}},
+	{"released-declared", "Before a second machine of the same name is made, the plan tells of the released one.", func(t *testing.T) *world {
+		w := built(t)
+		w.forget(t, "instance.orders")
+		return w
+	}},
+}
+
+// forget does what `state rm` does.
+func (w *world) forget(t *testing.T, address string) {
+	t.Helper()
+	b, err := state.Forget(w.has, []resource.Address{at(address)})
+	if err == nil {
+		err = state.Apply(w.has, b)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (w *world) orphans() {

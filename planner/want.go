@@ -24,9 +24,7 @@ func (p *planning) wanted() {
 		p.want(r)
 	}
 	for _, r := range guests {
-		if !p.leaving(r) {
-			p.want(r)
-		}
+		p.want(r)
 	}
 	p.out.Unchanged = len(p.desired.Resources)
 	for address := range p.steps {
@@ -39,9 +37,12 @@ func (p *planning) wanted() {
 // want decides what one declared resource needs.
 func (p *planning) want(r *resource.Resource) {
 	record, recorded := p.prior.Records[r.Address]
+	reason, replaced := p.replaces(r, record)
 	switch {
 	case !recorded:
 		p.create(r, plan.Reason{Code: plan.ReasonNew})
+	case replaced:
+		p.anew(r, record, reason)
 	case record.Status == state.Deleting:
 		p.finishDelete(r, record)
 	case record.Status == state.Creating || record.Status == state.Failed:
@@ -54,27 +55,14 @@ func (p *planning) want(r *resource.Resource) {
 	}
 }
 
-// leaving tells whether the resource lives in an instance whose removal comes first: nothing can be made in it, and it is
-// made by the next plan. What is recorded in it is removed together with it.
-func (p *planning) leaving(r *resource.Resource) bool {
-	host, _ := hostOf(r.Body)
-	if s := p.steps[host]; s == nil || s.Action != plan.Delete {
-		return false
-	}
-	if record, recorded := p.prior.Records[r.Address]; recorded {
-		p.remove(record, plan.Reason{Code: plan.ReasonInterrupted, Text: "its instance is removed first"})
-	}
-	return true
-}
-
-// finishDelete ends a deletion whose block has come back.
+// finishDelete ends a deletion whose block has come back, and makes it anew.
 func (p *planning) finishDelete(r *resource.Resource, record state.Record) {
-	p.remove(record, plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end its deletion"})
+	p.anew(r, record, plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end its deletion"})
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Warning, Code: "delete-first", Address: r.Address.String(), Subject: r.Range,
 		Summary: fmt.Sprintf("%s was being deleted", r.Address),
-		Detail:  "An earlier run began to delete it and did not end. The block is in the configuration again, but what is left may not be complete, so the deletion is finished first.",
-		Hint:    "Apply once more afterwards: that plan creates it anew.",
+		Detail: "An earlier run began to delete it and did not end. The block is in the configuration, but what is left may not be " +
+			"complete: the deletion is finished, and it is created anew.",
 	})
 }
 
@@ -94,12 +82,16 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 	switch body := r.Body.(type) {
 	case *resource.Instance:
 		p.resolve(s, r, body, state.Slots)
+		if reason.Code == plan.ReasonNew {
+			p.secondMachine(r, body)
+		}
 	case *resource.User:
 		if body.Password == nil || body.Password.Digest == "" {
 			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 		}
 	}
-	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew {
+	host, _ := hostOf(r.Body)
+	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew && p.gone[host] == nil {
 		s.Notes = append(s.Notes, "exists already and will be adopted")
 	}
 	return s
@@ -129,8 +121,8 @@ func (p *planning) goOn(r *resource.Resource, record state.Record) {
 		p.refuse(r, d)
 	case slices.Contains(missing, state.SlotVolume), builtOtherwise(d, member):
 		record.Protect = false // protection is of data, and nothing can be on it
-		s := p.remove(record, reason)
-		s.Notes = append(s.Notes, "what was built does not fit and holds nothing yet: it is removed, and the next plan creates the instance anew")
+		s := p.anew(r, record, reason)
+		s.Notes = append(s.Notes, "what was built does not fit and holds nothing yet")
 	case len(missing) > 0:
 		s := p.update(r, record, reason)
 		p.rebuild(s, r, body, missing)
@@ -167,7 +159,7 @@ func (p *planning) lostSlots(record state.Record, member state.Member) []state.S
 	s := p.seen.Seen[record.Address]
 	var lost []state.Slot
 	for _, slot := range state.Slots {
-		_, filled := member.Objects[slot]
+		_, filled := p.prior.Object(member.ID, slot)
 		if filled && (s.Presence == Absent || slices.Contains(s.Missing, slot)) {
 			lost = append(lost, slot)
 		}

@@ -3,6 +3,7 @@ package providers
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Cloud struct {
 	Ports          Ports
 	SecurityGroups SecurityGroups
 	Containers     Containers
+	Limits         Limits
 	ServerWaits    Waiter[Server]
 	VolumeWaits    Waiter[Volume]
 	// Others are the identities of further clouds that are reached through this one, by alias; what is there has an id that
@@ -32,6 +34,15 @@ func Qualify(alias, id string) string {
 		return id
 	}
 	return alias + "/" + id
+}
+
+// ProviderOf is the alias of the cloud that an id belongs to; empty: the default one.
+func (c *Cloud) ProviderOf(id string) string {
+	alias, _, cut := strings.Cut(id, "/")
+	if _, known := c.Others[alias]; !cut || !known {
+		return ""
+	}
+	return alias
 }
 
 // Identity is the cloud, project and region that the credentials lead to.
@@ -136,6 +147,14 @@ type Containers interface {
 	List(ctx context.Context, container, prefix string) ([]string, error)
 	// Delete removes an object.
 	Delete(ctx context.Context, container, name string) error
+}
+
+// Limits tell what the project may have and what it has. Each asks one service once, where that tells both; a service that
+// is not there tells nothing, and so does a resource that is not in the answer.
+type Limits interface {
+	Compute(ctx context.Context) ([]Limit, error)
+	Storage(ctx context.Context) ([]Limit, error)
+	Network(ctx context.Context) ([]Limit, error)
 }
 
 // A Waiter waits for many objects of one service with one list call per tick, however many wait.
@@ -281,6 +300,30 @@ type Rule struct {
 	Other string
 	Mark  Mark
 }
+
+// Limit is what a project may have of one resource, and what it has.
+type Limit struct {
+	Resource string // LimitServers, ...; of volumes also with a type: "gigabytes_ssd"
+	Provider string // alias of the cloud; empty: the default one
+	Max      int    // Unlimited: as many as it likes
+	Used     int    // with what is reserved
+}
+
+// Unlimited is the Max of what has no limit.
+const Unlimited = -1
+
+// The resources of limits, in the words of the services. RAM is in MiB, gigabytes are GiB.
+const (
+	LimitServers     = "servers"
+	LimitCores       = "cores"
+	LimitRAM         = "ram"
+	LimitVolumes     = "volumes"
+	LimitGigabytes   = "gigabytes"
+	LimitPorts       = "ports"
+	LimitGroups      = "security_groups"
+	LimitRules       = "security_group_rules"
+	LimitFloatingIPs = "floating_ips"
+)
 
 // ObjectSpec asks for an object in a container.
 type ObjectSpec struct {

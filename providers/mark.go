@@ -12,6 +12,14 @@ const MarkKey = "trovectl"
 // AddressKey is the metadata key of the informative address; never used to find anything.
 const AddressKey = "trovectl_address"
 
+// LineageKey is the metadata key of a server with the whole lineage that its mark begins with, and GenerationKey that with
+// the newest generation of keys that may be in force in its guest; the one before may be still. With the master key they
+// are all that is needed to come into a guest whose state is lost.
+const (
+	LineageKey    = "trovectl_lineage"
+	GenerationKey = "trovectl_generation"
+)
+
 // Mark says whose an object is: "trovectl/1 LINEAGE8 MEMBER INTENT", at most 64 ASCII characters. Every create call
 // carries one, in metadata where the service has it, else in the description.
 type Mark struct {

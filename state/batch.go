@@ -36,12 +36,21 @@ func (t *transaction) putMember(m Member) error {
 	if len(m.Objects) == 0 {
 		m.Objects = nil
 	}
+	if len(m.Groups) == 0 {
+		m.Groups = nil
+	}
+	if m.Key != "" && len(m.Groups) > 0 {
+		return fmt.Errorf("a shared security group is in no other")
+	}
 	for slot, o := range m.Objects {
 		if !slices.Contains(Slots, slot) {
 			return fmt.Errorf("there is no slot %q", slot)
 		}
 		if o.ID == "" {
 			return fmt.Errorf("the object in %s has no id", slot)
+		}
+		if m.Key != "" && slot != SlotSecurityGroup {
+			return fmt.Errorf("a shared security group has no %s", slot)
 		}
 	}
 	member, data, err := normal(m)
@@ -51,7 +60,9 @@ func (t *transaction) putMember(m Member) error {
 	if m.ID == "" || member.ID != m.ID {
 		return fmt.Errorf("this is not an id")
 	}
+	t.touch(m.ID, m.Groups)
 	change(t, t.s.Members, member.ID, &member, t.weighMember)
+	t.note(ChangeMember, resource.Address{}, string(member.ID))
 	t.write(Members, string(member.ID), data)
 	return nil
 }
@@ -76,15 +87,18 @@ func (t *transaction) putRecord(r Record) error {
 		return fmt.Errorf("this is not an address that can be written down")
 	}
 	change(t, t.s.Records, record.Address, &record, t.weighRecord)
+	t.note(ChangeRecorded, record.Address, string(record.Status))
 	t.write(Records, record.Address.String(), data)
 	return nil
 }
 
 func (t *transaction) ends(b Batch) error {
 	for _, id := range b.End {
-		if _, open := t.s.Intents[id]; !open {
+		intent, open := t.s.Intents[id]
+		if !open {
 			return fmt.Errorf("ending intent %q: it is not open", id)
 		}
+		t.noteIntent(ChangeEnded, intent)
 		change(t, t.s.Intents, id, nil, t.weighIntent)
 		t.write(Intents, string(id), nil)
 	}
@@ -125,6 +139,7 @@ func (t *transaction) begin(in Intent) error {
 		return fmt.Errorf("there is no direction %q", in.Direction)
 	}
 	change(t, t.s.Intents, intent.ID, &intent, t.weighIntent)
+	t.noteIntent(ChangeBegun, intent)
 	t.write(Intents, string(intent.ID), data)
 	return nil
 }
@@ -135,6 +150,7 @@ func (t *transaction) drops(b Batch) error {
 			return fmt.Errorf("dropping the record of %s: there is none", address)
 		}
 		change(t, t.s.Records, address, nil, t.weighRecord)
+		t.note(ChangeForgotten, address, "")
 		t.write(Records, address.String(), nil)
 	}
 	for _, id := range b.DropRoles {
@@ -148,7 +164,9 @@ func (t *transaction) drops(b Batch) error {
 		if _, there := t.s.Members[id]; !there {
 			return fmt.Errorf("dropping member %q: there is none", id)
 		}
+		t.touch(id, nil)
 		change(t, t.s.Members, id, nil, t.weighMember)
+		t.note(ChangeNoMember, resource.Address{}, string(id))
 		t.write(Members, string(id), nil)
 	}
 	return nil
@@ -160,6 +178,9 @@ func (t *transaction) settle(b Batch) error {
 	for _, m := range b.PutMembers {
 		if err := t.settleObjects(m.ID); err != nil {
 			return err
+		}
+		if t.s.Members[m.ID].Released && t.named(m.ID) {
+			return fmt.Errorf("releasing member %s: a role, a record or an open intent names it", m.ID)
 		}
 	}
 	for _, r := range b.PutRoles {
@@ -183,22 +204,50 @@ func (t *transaction) settle(b Batch) error {
 		}
 	}
 	for _, id := range b.DropMembers {
-		if t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0 {
+		if t.named(id) {
 			return fmt.Errorf("dropping member %s: a role, a record or an open intent names it", id)
 		}
 	}
-	return nil
+	return t.settleGroups()
 }
 
+// named tells whether a role, a record or an open intent names a member.
+func (t *transaction) named(id MemberID) bool {
+	return t.roles[id] > 0 || t.records[id] > 0 || t.intents[id] > 0
+}
+
+// hasMember tells whether something may name a member.
 func (t *transaction) hasMember(id MemberID) bool {
-	_, there := t.s.Members[id]
-	return there
+	m, there := t.s.Members[id]
+	return there && !m.Released
 }
 
 func (t *transaction) settleObjects(id MemberID) error {
 	for slot, o := range t.s.Members[id].Objects {
 		if t.objects[objectKey{slot, o.ID}] > 1 {
 			return fmt.Errorf("recording member %s: its %s %s belongs to another member", id, slot, o.ID)
+		}
+	}
+	return nil
+}
+
+// touch remembers the shared security groups that a change of a member may leave without a user, or its users without them.
+func (t *transaction) touch(id MemberID, next []MemberID) {
+	t.touched = append(t.touched, id)
+	t.touched = append(append(t.touched, t.s.Members[id].Groups...), next...)
+}
+
+// settleGroups looks at what members share: a group that is named is there, one that nobody names any more is not, and
+// there is one of each key.
+func (t *transaction) settleGroups() error {
+	for _, id := range t.touched {
+		switch m, there := t.s.Members[id]; {
+		case t.users[id] > 0 && m.Key == "":
+			return fmt.Errorf("a member uses the shared security group %s, and there is none", id)
+		case there && m.Key != "" && t.users[id] == 0:
+			return fmt.Errorf("no member uses the shared security group %s: it goes with the last one", id)
+		case t.keys[m.Key] > 1:
+			return fmt.Errorf("the shared security group %s has the key of another", id)
 		}
 	}
 	return nil

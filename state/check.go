@@ -16,6 +16,7 @@ func Check(s *Snapshot) []error {
 	for _, id := range slices.Sorted(maps.Keys(s.Members)) {
 		c.member(id, s.Members[id])
 	}
+	c.groups()
 	for _, id := range slices.Sorted(maps.Keys(s.Roles)) {
 		c.role(id, s.Roles[id])
 	}
@@ -80,14 +81,53 @@ func (c *checker) member(id MemberID, m Member) {
 	}
 }
 
+// groups looks at the security groups that members share.
+func (c *checker) groups() {
+	users, keys := map[MemberID]int{}, map[string]MemberID{}
+	for _, id := range slices.Sorted(maps.Keys(c.s.Members)) {
+		m := c.s.Members[id]
+		for _, group := range m.Groups {
+			users[group]++
+			if c.s.Members[group].Key == "" {
+				c.report("member %s: there is no shared security group %q", id, group)
+			}
+		}
+		if m.Key == "" {
+			continue
+		}
+		if other, taken := keys[m.Key]; taken {
+			c.report("the security groups %s and %s have the same key", other, id)
+		}
+		keys[m.Key] = id
+		for slot := range m.Objects {
+			if slot != SlotSecurityGroup {
+				c.report("the shared security group %s has a %s", id, slot)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Values(keys)) {
+		if users[id] == 0 {
+			c.report("no member uses the shared security group %s", id)
+		}
+	}
+}
+
+// serves looks for the member that something names.
+func (c *checker) serves(what string, id MemberID) {
+	switch m, there := c.s.Members[id]; {
+	case !there:
+		c.report("%s: there is no member %q", what, id)
+	case m.Released:
+		c.report("%s: member %s was released", what, id)
+	}
+}
+
 func (c *checker) role(id RoleID, r Role) {
 	c.id("role", string(id), roleLength)
 	if r.ID != id {
 		c.report("role %s stands under %s", r.ID, id)
 	}
-	if _, there := c.s.Members[r.Member]; !there {
-		c.report("role %s: there is no member %q", id, r.Member)
-	}
+	c.serves(fmt.Sprintf("role %s", id), r.Member)
 }
 
 func (c *checker) record(address resource.Address, r Record) {
@@ -104,8 +144,8 @@ func (c *checker) record(address resource.Address, r Record) {
 	if !slices.Contains(statuses, r.Status) {
 		c.report("%s: there is no status %q", address, r.Status)
 	}
-	if _, there := c.s.Members[r.Member]; r.Member != "" && !there {
-		c.report("%s: there is no member %q", address, r.Member)
+	if r.Member != "" {
+		c.serves(address.String(), r.Member)
 	}
 	if _, there := c.s.Roles[r.Role]; r.Role != "" && !there {
 		c.report("%s: there is no role %q", address, r.Role)
@@ -130,7 +170,8 @@ func (c *checker) machine(address resource.Address, r Record) {
 	c.slots[r.Member] = address
 }
 
-// names looks for the records of what a record names. One that failed or is on its way out may outlive what it rested on.
+// names looks for the record of the instance that something lives in. What failed or is on its way out may outlive it, and
+// what a record depends on in other ways may have been taken out by `state rm`.
 func (c *checker) names(address resource.Address, r Record) {
 	if r.Status == Failed || r.Status == Deleting {
 		return
@@ -140,11 +181,6 @@ func (c *checker) names(address resource.Address, r Record) {
 			c.report("%s lives on %s, which has no record", address, instance)
 		}
 	}
-	for _, on := range r.DependsOn {
-		if _, there := c.s.Records[on]; !there {
-			c.report("%s depends on %s, which has no record", address, on)
-		}
-	}
 }
 
 func (c *checker) intent(id IntentID, in Intent) {
@@ -152,9 +188,7 @@ func (c *checker) intent(id IntentID, in Intent) {
 	if in.ID != id {
 		c.report("intent %s stands under %s", in.ID, id)
 	}
-	if _, there := c.s.Members[in.Member]; !there {
-		c.report("intent %s for %s: there is no member %q", id, in.Address, in.Member)
-	}
+	c.serves(fmt.Sprintf("intent %s for %s", id, in.Address), in.Member)
 	if in.Slot == "" {
 		c.report("intent %s for %s has no slot", id, in.Address)
 	}

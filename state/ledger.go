@@ -20,6 +20,8 @@ type Ledger struct {
 	owners  map[MemberID]int // instance records among them
 	served  map[RoleID]int   // records that name the role
 	objects map[objectKey]int
+	keys    map[string]int   // shared security groups with the key
+	users   map[MemberID]int // members that share the group
 }
 
 type objectKey struct {
@@ -33,6 +35,7 @@ func NewLedger(s *Snapshot) *Ledger {
 	l := &Ledger{
 		s: s, places: map[Place]IntentID{}, intents: map[MemberID]int{}, roles: map[MemberID]int{},
 		records: map[MemberID]int{}, owners: map[MemberID]int{}, served: map[RoleID]int{}, objects: map[objectKey]int{},
+		keys: map[string]int{}, users: map[MemberID]int{},
 	}
 	for _, m := range s.Members {
 		l.weighMember(m, 1)
@@ -57,8 +60,10 @@ func (l *Ledger) Serial() uint64 { return l.s.Serial }
 
 // Applied is a batch that was applied to a ledger: what a store has to write for it, and the way back.
 type Applied struct {
-	Rows []Row // in order; a later row of the same key counts
-	undo []func()
+	Rows    []Row // in order; a later row of the same key counts
+	undo    []func()
+	serial  uint64
+	changes []Change
 }
 
 // Undo takes the batch out of the ledger. Only the batch applied last may be undone; then the one before it.
@@ -72,7 +77,8 @@ func (a *Applied) Undo() {
 // Apply applies a batch, all or nothing, and raises the serial by one. Its cost grows with the batch alone. What is put
 // is copied in the form in which it would be read back: without secrets, times in UTC, dependencies sorted. After an
 // error the ledger is as it was. It refuses what would leave a name without its thing: a record without its member or
-// role, a role without its member, an intent without its member, a machine with two instances, an object with two owners.
+// role, a role without its member, an intent without its member, a machine with two instances, an object with two owners,
+// a member without the security group that it shares, such a group without a member.
 func (l *Ledger) Apply(b Batch) (*Applied, error) {
 	t := &transaction{Ledger: l, applied: &Applied{}}
 	steps := []func(Batch) error{t.meta, t.puts, t.ends, t.begins, t.drops, t.settle}
@@ -96,6 +102,7 @@ func Apply(s *Snapshot, b Batch) error {
 type transaction struct {
 	*Ledger
 	applied *Applied
+	touched []MemberID // what may be a shared security group and was put, dropped, joined or left
 }
 
 func (t *transaction) write(table Table, key string, value []byte) {
@@ -110,6 +117,7 @@ func (t *transaction) meta(b Batch) error {
 		t.s.Serial, t.s.Cloud, t.s.Run, t.s.KeyCheck = before.Serial, before.Cloud, before.Run, before.KeyCheck
 	})
 	t.s.Serial++
+	t.applied.serial = t.s.Serial
 	t.write(Meta, keySerial, []byte(strconv.FormatUint(t.s.Serial, 10)))
 	if b.Cloud != nil {
 		cloud, data, err := normal(*b.Cloud)
@@ -117,6 +125,7 @@ func (t *transaction) meta(b Batch) error {
 			return fmt.Errorf("recording the cloud: %w", err)
 		}
 		t.s.Cloud = &cloud
+		t.note(ChangeCloud, resource.Address{}, cloud.AuthURL+" "+cloud.Region)
 		t.write(Meta, keyCloud, data)
 	}
 	if b.KeyCheck != "" {
@@ -145,9 +154,11 @@ func (t *transaction) run(b Batch) error {
 			return fmt.Errorf("beginning a run: %w", err)
 		}
 		t.s.Run = &run
+		t.note(ChangeRun, resource.Address{}, run.PlanDigest)
 		t.write(Meta, keyRun, data)
 	}
 	if b.EndRun {
+		t.note(ChangeNoRun, resource.Address{}, "")
 		t.s.Run = nil
 		t.write(Meta, keyRun, nil)
 	}
@@ -183,6 +194,12 @@ func add[K comparable](counts map[K]int, key K, n int) {
 func (l *Ledger) weighMember(m Member, n int) {
 	for slot, o := range m.Objects {
 		add(l.objects, objectKey{slot, o.ID}, n)
+	}
+	for _, group := range m.Groups {
+		add(l.users, group, n)
+	}
+	if m.Key != "" {
+		add(l.keys, m.Key, n)
 	}
 }
 

@@ -89,10 +89,17 @@ type Object struct {
 	Intent IntentID `json:"intent"` // that made it; in its mark
 }
 
-// Member is a machine, from the first object made for it until the last is gone.
+// Member is a machine, from the first object made for it until the last is gone; or, with a Key, a security group that
+// machines share: it has no other slot than that, and stands in the state as long as machines use it.
 type Member struct {
 	ID      MemberID        `json:"id"`
 	Objects map[Slot]Object `json:"objects,omitempty"`
+	// Key is the digest of what a shared security group lets in: machines of which the same is asked use the same. Empty:
+	// a machine.
+	Key string `json:"key,omitempty"`
+	// Groups are the shared security groups of a machine: first the one that its port has, then any that it is about to
+	// have or to leave.
+	Groups []MemberID `json:"groups,omitempty"`
 	// Generation of the keys in force inside the guest: the first came with user-data, the next was set at first contact; 0:
 	// it was never met.
 	Generation int `json:"generation"`
@@ -102,6 +109,9 @@ type Member struct {
 	Rotating int `json:"rotating,omitempty"`
 	// MayHoldData is set with the intent of the first call that could have put data on the volume.
 	MayHoldData bool `json:"may_hold_data,omitempty"`
+	// Released by `state rm`: no record, role or intent names it. Its objects stay as they are; they are no orphans, and
+	// nothing is planned for them until `import` takes the machine back.
+	Released bool `json:"released,omitempty"`
 	// Address is the guest's fixed address; SSHPort is where its agent is reached.
 	Address string `json:"address,omitempty"`
 	SSHPort int    `json:"ssh_port,omitempty"`
@@ -127,7 +137,7 @@ func (m *Member) Bereave() {
 
 // Clone copies a member with its objects.
 func (m Member) Clone() Member {
-	m.Objects = maps.Clone(m.Objects)
+	m.Objects, m.Groups = maps.Clone(m.Objects), slices.Clone(m.Groups)
 	return m
 }
 
@@ -273,6 +283,16 @@ func (s *Snapshot) MemberOf(role RoleID) (Member, bool) {
 	}
 	m, ok := s.Members[r.Member]
 	return m, ok
+}
+
+// Object is what a member has in a slot: an object of its own, or the security group that it shares.
+func (s *Snapshot) Object(id MemberID, slot Slot) (Object, bool) {
+	m := s.Members[id]
+	if slot == SlotSecurityGroup && len(m.Groups) > 0 {
+		m = s.Members[m.Groups[0]]
+	}
+	o, filled := m.Objects[slot]
+	return o, filled
 }
 
 // Sorted lists the records by address.

@@ -136,14 +136,24 @@ func TestCheckFinds(t *testing.T) {
 			record(s, "instance", func(r *state.Record) { r.Member = s.Records[resource.Address{Kind: "instance", Name: "i1"}].Member })
 		},
 		"lives on instance.i0": func(s *state.Snapshot) { delete(s.Records, at("instance")) },
-		"depends on datastore.gone": func(s *state.Snapshot) {
-			record(s, "user", func(r *state.Record) { r.DependsOn = []resource.Address{{Kind: "datastore", Name: "gone"}} })
+		"was released": func(s *state.Snapshot) {
+			m := s.Members[s.Records[at("instance")].Member]
+			m.Released = true
+			s.Members[m.ID] = m
 		},
-		"belongs to member":     func(s *state.Snapshot) { shareObject(s) },
-		"has two open intents":  func(s *state.Snapshot) { open(s, ids, "server"); open(s, ids, "server") },
-		"there is no operation": func(s *state.Snapshot) { in := open(s, ids, "x"); in.Operation = ""; s.Intents[in.ID] = in },
-		"there is no direction": func(s *state.Snapshot) { in := open(s, ids, "x"); in.Direction = ""; s.Intents[in.ID] = in },
-		"has no slot":           func(s *state.Snapshot) { open(s, ids, "") },
+		"there is no shared security group": func(s *state.Snapshot) {
+			m := s.Members[slices.Sorted(maps.Keys(s.Members))[0]]
+			m.Groups = []state.MemberID{ids.Member()}
+			s.Members[m.ID] = m
+		},
+		"no member uses the shared": func(s *state.Snapshot) { group(s, ids, "k") },
+		"have the same key":         func(s *state.Snapshot) { group(s, ids, "k"); group(s, ids, "k") },
+		"has a server":              func(s *state.Snapshot) { group(s, ids, "k").Objects[state.SlotServer] = state.Object{ID: "x"} },
+		"belongs to member":         func(s *state.Snapshot) { shareObject(s) },
+		"has two open intents":      func(s *state.Snapshot) { open(s, ids, "server"); open(s, ids, "server") },
+		"there is no operation":     func(s *state.Snapshot) { in := open(s, ids, "x"); in.Operation = ""; s.Intents[in.ID] = in },
+		"there is no direction":     func(s *state.Snapshot) { in := open(s, ids, "x"); in.Direction = ""; s.Intents[in.ID] = in },
+		"has no slot":               func(s *state.Snapshot) { open(s, ids, "") },
 		"role " + string(statetest.IDs(8).Role()): func(s *state.Snapshot) {
 			role := statetest.IDs(8).Role()
 			s.Roles[role] = state.Role{ID: role, Member: "gone"}
@@ -164,6 +174,12 @@ func TestCheckFinds(t *testing.T) {
 	if errs := state.Check(s); errs != nil {
 		t.Errorf("a failed record: %v", errs)
 	}
+}
+
+func group(s *state.Snapshot, ids *state.IDs, key string) state.Member {
+	m := state.Member{ID: ids.Member(), Key: key, Objects: map[state.Slot]state.Object{}}
+	s.Members[m.ID] = m
+	return m
 }
 
 func shareObject(s *state.Snapshot) {
@@ -234,117 +250,6 @@ func list(kept map[state.Table]map[string][]byte) (rows []state.Row) {
 		}
 	}
 	return rows
-}
-
-// world draws batches, most of which go well.
-type world struct {
-	t   *rapid.T
-	ids *state.IDs
-}
-
-func (w *world) batch(s *state.Snapshot) (b state.Batch) {
-	members := slices.Sorted(maps.Keys(s.Members))
-	for range rapid.IntRange(1, 3).Draw(w.t, "parts") {
-		what := rapid.IntRange(0, 6).Draw(w.t, "part")
-		if what == 0 || len(members) == 0 {
-			one := w.instance(s)
-			b.PutMembers = append(b.PutMembers, one.PutMembers...)
-			b.PutRoles = append(b.PutRoles, one.PutRoles...)
-			b.PutRecords = append(b.PutRecords, one.PutRecords...)
-			continue
-		}
-		member := rapid.SampledFrom(members).Draw(w.t, "member")
-		switch what {
-		case 1:
-			slot := rapid.SampledFrom(state.Slots).Draw(w.t, "slot")
-			b.Begin = append(b.Begin, statetest.Intent(w.ids.Intent(), member, string(slot)))
-		case 2:
-			for id := range s.OpenByPlace() {
-				b.End = append(b.End, s.OpenByPlace()[id].ID)
-			}
-		case 3:
-			b.DropMembers = append(b.DropMembers, member)
-		case 4:
-			w.swapRoles(s, &b)
-		default:
-			w.remove(s, member, &b)
-		}
-	}
-	return b
-}
-
-func (w *world) instance(s *state.Snapshot) state.Batch {
-	one := statetest.Instance(w.ids, fmt.Sprint("i", rapid.IntRange(0, 6).Draw(w.t, "name")))
-	old, there := s.Records[one.PutRecords[0].Address]
-	if there && rapid.Bool().Draw(w.t, "same role") {
-		one.PutRoles = nil
-		for i := range one.PutRecords {
-			one.PutRecords[i].Role = old.Role
-		}
-	}
-	return one
-}
-
-// swapRoles is what a promote does.
-func (w *world) swapRoles(s *state.Snapshot, b *state.Batch) {
-	roles := slices.Sorted(maps.Keys(s.Roles))
-	if len(roles) < 2 {
-		return
-	}
-	a, z := s.Roles[roles[0]], s.Roles[roles[len(roles)-1]]
-	a.Member, z.Member = z.Member, a.Member
-	b.PutRoles = append(b.PutRoles, a, z)
-}
-
-// remove takes a machine away with all that names it; sometimes something is forgotten.
-func (w *world) remove(s *state.Snapshot, member state.MemberID, b *state.Batch) {
-	gone := map[state.RoleID]bool{}
-	for _, id := range slices.Sorted(maps.Keys(s.Roles)) {
-		if s.Roles[id].Member == member && rapid.IntRange(0, 9).Draw(w.t, "keep role") > 0 {
-			gone[id] = true
-			b.DropRoles = append(b.DropRoles, id)
-		}
-	}
-	names := map[resource.Address]bool{}
-	for _, r := range s.Sorted() {
-		if r.Member == member || gone[r.Role] {
-			names[r.Address] = true
-			b.DropRecords = append(b.DropRecords, r.Address)
-		}
-	}
-	for _, r := range s.Sorted() { // and what lives on an instance that goes
-		if on, ok := references(r); ok && names[on] && !names[r.Address] {
-			b.DropRecords = append(b.DropRecords, r.Address)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(s.Intents)) {
-		if s.Intents[id].Member == member {
-			b.End = append(b.End, id)
-		}
-	}
-	b.DropMembers = append(b.DropMembers, member)
-}
-
-func references(r state.Record) (resource.Address, bool) {
-	on, ok := r.Body.References()["instance"]
-	return on, ok
-}
-
-// The cost of a batch does not grow with the state.
-func TestABatchCostsTheSameInALargeState(t *testing.T) {
-	cost := func(n int) float64 {
-		ledger, ids := state.NewLedger(fleet(t, n)), statetest.IDs(6)
-		return testing.AllocsPerRun(20, func() {
-			applied, err := ledger.Apply(statetest.Instance(ids, "late"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			applied.Undo()
-		})
-	}
-	if small, large := cost(10), cost(3000); large > 1.2*small {
-		t.Errorf("a batch costs %.0f allocations with 10 instances and %.0f with 3000", small, large)
-	}
 }
 
 // FuzzRecord: what decodes is written in a form that decodes to the same and is written the same.

@@ -15,6 +15,9 @@ type Store interface {
 	Location() string
 	// Read returns the state of the last commit without any lock. A state that was never made is ErrMissing.
 	Read(ctx context.Context) (*Snapshot, error)
+	// History returns the newest entries of the change log, oldest first, without any lock: at most n, all that are kept when
+	// n is not positive. Every commit leaves one; about HistoryKept are kept. A state that was never made is ErrMissing.
+	History(ctx context.Context, n int) ([]Entry, error)
 	// Lock opens a session for the only writer. It waits at most LockRequest.Wait for another holder, then is *LockedError.
 	Lock(ctx context.Context, request LockRequest) (Session, error)
 	// Holder tells who holds the lock; nil: nobody alive.

@@ -68,6 +68,8 @@ func TestScripts(t *testing.T) {
 			"held":     held,
 			"settles":  settles,
 			"unseen":   unseen,
+			"bastion":  bastionUp,
+			"golden":   golden,
 		},
 	})
 }
@@ -90,6 +92,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("EXAMPLES", examples)
+	env.Values[bastionKey{}] = &bastion{}
 	env.Defer(func() {
 		if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
 			return

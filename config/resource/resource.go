@@ -128,10 +128,12 @@ type Set struct {
 	Resources map[Address]*Resource
 	Blocks    map[Address]Repetition // by address without key, also those repeated zero times
 	Moves     []Move                 // of `moved` blocks, in the order of the files
+	// NamePrefix is in front of the names of all cloud objects; the names in bodies have it already.
+	NamePrefix string
 }
 
-// Move says that what is recorded as From is called To from now on. From and To are both with a key or both of a whole
-// block without one.
+// Move says that what is recorded as From is called To from now on. Both are of one kind. Without a key on either side the
+// whole block moves, every key with it; with a key on one side only, the other is a resource of a block that is not repeated.
 type Move struct {
 	From, To Address
 	Range    *diag.Range

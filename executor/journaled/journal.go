@@ -31,6 +31,8 @@ type Journal struct {
 	follow map[state.RoleID]map[resource.Address]bool
 	open   map[state.MemberID]map[string]state.Intent // by slot
 	places map[state.IntentID]state.Place
+	groups map[string]state.MemberID // shared security groups, by key
+	users  map[state.MemberID]int    // how many members use a shared security group
 }
 
 // New starts from what the session's snapshot says.
@@ -41,8 +43,11 @@ func New(session state.Session, newID func() state.IntentID, now func() time.Tim
 		members: map[state.MemberID]state.Member{}, roles: map[state.RoleID]state.Role{},
 		records: map[resource.Address]state.Record{}, follow: map[state.RoleID]map[resource.Address]bool{},
 		open: map[state.MemberID]map[string]state.Intent{}, places: map[state.IntentID]state.Place{},
+		groups: map[string]state.MemberID{}, users: map[state.MemberID]int{},
 	}
-	maps.Copy(j.members, snapshot.Members)
+	for _, m := range snapshot.Members {
+		j.putMember(m)
+	}
 	maps.Copy(j.roles, snapshot.Roles)
 	for _, r := range snapshot.Records {
 		j.put(r)
@@ -53,7 +58,30 @@ func New(session state.Session, newID func() state.IntentID, now func() time.Tim
 	return j
 }
 
-// put and drop change a record, begun and ended an open intent, each with its indices; j.mu is held.
+// putMember and dropMember change a member, put and drop a record, begun and ended an open intent, each with its indices;
+// j.mu is held.
+func (j *Journal) putMember(m state.Member) {
+	j.dropMember(m.ID)
+	j.members[m.ID] = m.Clone()
+	for _, group := range m.Groups {
+		j.users[group]++
+	}
+	if m.Key != "" {
+		j.groups[m.Key] = m.ID
+	}
+}
+
+func (j *Journal) dropMember(id state.MemberID) {
+	m := j.members[id]
+	delete(j.members, id)
+	for _, group := range m.Groups {
+		j.users[group]--
+	}
+	if m.Key != "" && j.groups[m.Key] == id {
+		delete(j.groups, m.Key)
+	}
+}
+
 func (j *Journal) put(r state.Record) {
 	j.drop(r.Address)
 	j.records[r.Address] = r
@@ -106,7 +134,7 @@ func (j *Journal) Commit(ctx context.Context, batch state.Batch) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, m := range batch.PutMembers {
-		j.members[m.ID] = m.Clone()
+		j.putMember(m)
 	}
 	for _, r := range batch.PutRoles {
 		j.roles[r.ID] = r
@@ -121,7 +149,7 @@ func (j *Journal) Commit(ctx context.Context, batch state.Batch) error {
 		delete(j.roles, id)
 	}
 	for _, id := range batch.DropMembers {
-		delete(j.members, id)
+		j.dropMember(id)
 	}
 	for _, id := range batch.End {
 		j.ended(id)
@@ -138,6 +166,24 @@ func (j *Journal) Member(id state.MemberID) (state.Member, bool) {
 	defer j.mu.Unlock()
 	m, ok := j.members[id]
 	return m.Clone(), ok
+}
+
+// Group is the shared security group with a key, as of the last commit.
+func (j *Journal) Group(key string) (state.Member, bool) {
+	j.mu.Lock()
+	id, ok := j.groups[key]
+	j.mu.Unlock()
+	if !ok {
+		return state.Member{}, false
+	}
+	return j.Member(id)
+}
+
+// Users is how many members use a shared security group, as of the last commit.
+func (j *Journal) Users(group state.MemberID) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.users[group]
 }
 
 // Record is a resource as of the last commit.

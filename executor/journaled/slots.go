@@ -21,15 +21,14 @@ type Maker interface {
 // Create fills a slot and returns the object's id: the recorded one, the one that an earlier life asked for and never
 // recorded, or a new one. When it returns an id, that id is recorded.
 func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id string, adopted bool, err error) {
-	if object, ok := h.Member().Objects[slot]; ok {
-		return object.ID, false, nil
-	}
 	if open, ok := h.journal.intent(h.member, string(slot)); ok && open.Operation == state.OpDelete {
-		// An earlier life emptied the slot and died before it could say so: the object is gone from the record's view only
-		// when Delete has ended, so end it first.
+		// An earlier life was emptying the slot: what is recorded in it may be gone already, so that has its end first.
 		if err := h.Delete(ctx, slot, maker); err != nil {
 			return "", false, err
 		}
+	}
+	if object, ok := h.Member().Objects[slot]; ok {
+		return object.ID, false, nil
 	}
 	intent, reopened, err := h.begin(ctx, state.Intent{Slot: string(slot), Operation: state.OpCreate}, nil)
 	if err != nil {

@@ -3,9 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -133,7 +130,7 @@ func observe(accounts []engine.Account, key identity) ([]guest.ObservedUser, err
 	return users, nil
 }
 
-// digest is what stands for a verifier outside of the guest: HMAC-SHA256 in hex, empty for no verifier.
+// digest is what stands for a verifier outside of the guest; empty for no verifier.
 func (i identity) digest(verifier string) (string, error) {
 	if verifier == "" {
 		return "", nil
@@ -145,9 +142,7 @@ func (i identity) digest(verifier string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mac := hmac.New(sha256.New, key)
-	_, _ = mac.Write([]byte(verifier)) // a hash's Write never fails
-	return hex.EncodeToString(mac.Sum(nil)), nil
+	return guest.VerifierDigest(key, verifier), nil
 }
 
 func quote(name string) string { return strconv.Quote(name) }

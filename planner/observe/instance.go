@@ -36,10 +36,10 @@ type machine struct {
 func (l *look) machine(record state.Record) machine {
 	m := machine{record: record, member: l.prior.Members[record.Member]}
 	m.body, _ = record.Body.(*resource.Instance)
-	m.server = find(&m, l.lists.servers, state.SlotServer)
-	m.volume = find(&m, l.lists.volumes, state.SlotVolume)
-	m.port = find(&m, l.lists.ports, state.SlotPort)
-	m.group = find(&m, l.lists.groups, state.SlotSecurityGroup)
+	m.server = find(l, &m, l.lists.servers, state.SlotServer)
+	m.volume = find(l, &m, l.lists.volumes, state.SlotVolume)
+	m.port = find(l, &m, l.lists.ports, state.SlotPort)
+	m.group = find(l, &m, l.lists.groups, state.SlotSecurityGroup)
 	if m.server != nil && (m.server.Status == "DELETED" || m.server.Status == "SOFT_DELETED") {
 		m.server, m.missing = nil, append(m.missing, state.SlotServer)
 	}
@@ -49,8 +49,8 @@ func (l *look) machine(record state.Record) machine {
 	return m
 }
 
-func find[T any](m *machine, in listing[T], slot state.Slot) *T {
-	object, filled := m.member.Objects[slot]
+func find[T any](l *look, m *machine, in listing[T], slot state.Slot) *T {
+	object, filled := l.prior.Object(m.member.ID, slot)
 	expected := m.record.Status == state.Ready && (slot != state.SlotVolume || m.body.Volume != nil)
 	switch {
 	case !filled && !expected:
@@ -170,14 +170,19 @@ func (l *look) metadata(m machine) map[string]string {
 	return out
 }
 
-// access shows the security group's rules: on the engine's port, on the agent's, and, as words, those that are neither.
+// access shows what the security groups of the port let in: on the engine's port, on the agent's, and, as words, what is
+// neither. A group that somebody took from the port or gave to it shows as what it let in.
 func (l *look) access(body *resource.Instance, m machine) {
-	if m.group == nil {
+	if m.group == nil || m.port == nil {
 		return
 	}
-	ssh := cmp.Or(m.body.Guest.Port, m.member.SSHPort, 22)
+	var rules []providers.Rule
+	for _, id := range m.port.SecurityGroups {
+		rules = append(rules, l.lists.groups.byID[id].Rules...)
+	}
+	ssh := cmp.Or(m.body.Guest.Port, m.member.SSHPort, resource.DefaultSSHPort)
 	var clients, agents []string
-	for _, rule := range m.group.Rules {
+	for _, rule := range rules {
 		switch {
 		case rule.Other != "":
 			clients = append(clients, rule.Other)
@@ -292,8 +297,10 @@ func (l *look) computed(m machine, asked inspected) map[string]string {
 	if port := enginePort(m.body); port != 0 {
 		out["port"] = strconv.Itoa(port)
 	}
-	for slot, object := range m.member.Objects {
-		out[string(slot)+"_id"] = object.ID
+	for _, slot := range state.Slots {
+		if object, filled := l.prior.Object(m.member.ID, slot); filled {
+			out[string(slot)+"_id"] = object.ID
+		}
 	}
 	switch {
 	case m.record.Status != state.Ready:

@@ -73,6 +73,7 @@ func (l *look) list(ctx context.Context) error {
 	needed := len(jobs)
 	if len(l.desired.Resources) > 0 {
 		jobs = append(jobs, l.choices(ctx)...)
+		jobs = append(jobs, l.limits(ctx)...)
 	}
 	errs := make([]error, len(jobs))
 	var group sync.WaitGroup
@@ -115,7 +116,7 @@ func (l *look) choices(ctx context.Context) []func() error {
 	if c.Flavors != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Flavors, err = convert(ctx, c.Flavors.List, func(f providers.Flavor) planner.Flavor {
-				return planner.Flavor{Choice: planner.Choice{ID: f.ID, Name: f.Name}, RAMMiB: f.RAMMiB}
+				return planner.Flavor{Choice: planner.Choice{ID: f.ID, Name: f.Name}, RAMMiB: f.RAMMiB, VCPUs: f.VCPUs}
 			})
 			return err
 		})

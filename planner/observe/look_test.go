@@ -74,6 +74,18 @@ func TestLook_changesInTheCloud(t *testing.T) {
 			_, err := c.SecurityGroups.AddRule(ctx, w.object(state.SlotSecurityGroup), somebody, providers.Rule{Port: 22, CIDR: "0.0.0.0/0"})
 			return err
 		}, []string{"instance.orders guest.source_cidrs: [10.0.9.10/32] -> [0.0.0.0/0 10.0.9.10/32]"}},
+		{"taken out of its group", func(w *world, c *providers.Cloud) error {
+			return c.Ports.SetSecurityGroups(ctx, w.object(state.SlotPort), nil)
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> <nil>", "instance.orders guest.source_cidrs: [10.0.9.10/32] -> <nil>"}},
+		{"put into another group too", func(w *world, c *providers.Cloud) error {
+			other, err := c.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
+				Mark: somebody, Name: "theirs", Rules: []providers.Rule{{Port: engine, CIDR: "0.0.0.0/0"}},
+			})
+			if err != nil {
+				return err
+			}
+			return c.Ports.SetSecurityGroups(ctx, w.object(state.SlotPort), []string{w.object(state.SlotSecurityGroup), other.ID})
+		}, []string{"instance.orders access.allowed_cidrs: [10.20.0.0/16] -> [0.0.0.0/0 10.20.0.0/16]"}},
 		{"server deleted", func(w *world, c *providers.Cloud) error { return c.Servers.Delete(ctx, w.object(state.SlotServer)) },
 			[]string{"instance.orders missing server"}},
 	} {
@@ -279,9 +291,10 @@ func TestLook_errors(t *testing.T) {
 func TestLook_goneAltogether(t *testing.T) {
 	w := newWorld(t)
 	w.build("orders")
-	m := w.prior.Members[w.member("orders")]
-	for slot := range m.Objects {
-		m.Objects[slot] = state.Object{ID: "nowhere-" + string(slot)}
+	for _, m := range w.prior.Members {
+		for slot := range m.Objects {
+			m.Objects[slot] = state.Object{ID: "nowhere-" + string(slot)}
+		}
 	}
 	if s := w.seen().Seen[orders]; s.Presence != planner.Absent {
 		t.Errorf("the instance is %+v", s)

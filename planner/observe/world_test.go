@@ -120,8 +120,12 @@ func (w *world) build(name string) *resource.Instance {
 	for server.Status != "ACTIVE" {
 		server = must[providers.Server](t)(c.Servers.Get(ctx, server.ID))
 	}
-	w.prior.Members[id] = state.Member{ID: id, Generation: 2, MayHoldData: true, Address: port.Addresses[0], SSHPort: 22, Objects: map[state.Slot]state.Object{
-		state.SlotSecurityGroup: {ID: group.ID, Intent: "intsecuritygroup"}, state.SlotPort: {ID: port.ID, Intent: "intport"},
+	shared := "group" + id
+	w.prior.Members[shared] = state.Member{ID: shared, Key: name, Objects: map[state.Slot]state.Object{
+		state.SlotSecurityGroup: {ID: group.ID, Intent: "intsecuritygroup"},
+	}}
+	w.prior.Members[id] = state.Member{ID: id, Generation: 2, MayHoldData: true, Address: port.Addresses[0], SSHPort: 22, Groups: []state.MemberID{shared}, Objects: map[state.Slot]state.Object{
+		state.SlotPort:   {ID: port.ID, Intent: "intport"},
 		state.SlotVolume: {ID: volume.ID, Intent: "intvolume"}, state.SlotServer: {ID: server.ID, Intent: "intserver"},
 	}}
 	body := &resource.Instance{
@@ -159,7 +163,8 @@ func (w *world) member(name string) state.MemberID {
 }
 
 func (w *world) object(slot state.Slot) string {
-	return w.prior.Members[w.member("orders")].Objects[slot].ID
+	object, _ := w.prior.Object(w.member("orders"), slot)
+	return object.ID
 }
 
 func (w *world) say(change func(*guest.Inspection)) {

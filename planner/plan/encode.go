@@ -77,6 +77,11 @@ func (p *Plan) check() error {
 	default:
 		return fmt.Errorf("there is no mode %q", p.Mode)
 	}
+	for _, r := range p.Prior {
+		if r.Body.Body == nil || r.Body.Kind() != r.Address.Kind {
+			return fmt.Errorf("it does not say what %s was", r.Address)
+		}
+	}
 	ids := make(map[string]bool, len(p.Steps))
 	for _, s := range p.Steps {
 		if s.ID == "" || ids[s.ID] {

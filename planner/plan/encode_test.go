@@ -37,6 +37,8 @@ func sample() *plan.Plan {
 				Orphan: &plan.Object{Service: "server", ID: "x"},
 			},
 		},
+		Prior:     []plan.Recorded{{Address: shop, Body: plan.Body{Body: before}, Computed: map[string]string{"size": "5"}}},
+		Variables: map[string]any{"zones": []any{"a", json.Number("1.50")}},
 	}
 }
 
@@ -88,6 +90,7 @@ func TestDecode_refuses(t *testing.T) {
 		{"a step twice", func(p map[string]any) { step(p, 1)["id"] = step(p, 0)["id"] }, "stands twice"},
 		{"a create of nothing", func(p map[string]any) { delete(step(p, 1), "after") }, "does not say what"},
 		{"a body of another kind", func(p map[string]any) { step(p, 1)["address"] = "database.x" }, "does not say what"},
+		{"a prior of nothing", func(p map[string]any) { delete(p["prior"].([]any)[0].(map[string]any), "body") }, "does not say what"},
 		{"an orphan of nothing", func(p map[string]any) { delete(step(p, 2), "orphan") }, "names no orphan"},
 		{"a bad address", func(p map[string]any) { step(p, 1)["address"] = "user" }, "address"},
 	} {

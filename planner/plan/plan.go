@@ -30,11 +30,14 @@ type Plan struct {
 	Lineage      string `json:"lineage"`
 	Serial       uint64 `json:"serial"` // of the state it was made from
 	ConfigDigest string `json:"config_digest"`
+	// Targets are what the plan was narrowed to, with what that needs; none: it is whole. Sorted.
+	Targets []resource.Address `json:"targets,omitempty"`
 	// KeyCheck tells the master key that the digests of passwords were made with, in a saved plan; empty: not saved.
 	KeyCheck   string      `json:"key_check,omitempty"`
 	Cloud      Cloud       `json:"cloud"`
-	State      string      `json:"state"`           // the store's location
-	Moves      []Move      `json:"moves,omitempty"` // records that get another address before the first step, sorted by From
+	State      string      `json:"state"`                 // the store's location
+	NamePrefix string      `json:"name_prefix,omitempty"` // in front of the names of cloud objects that several resources share
+	Moves      []Move      `json:"moves,omitempty"`       // records that get another address before the first step, sorted by From
 	Steps      []Step      `json:"steps,omitempty"`
 	Drift      []Drift     `json:"drift,omitempty"`
 	Unmanaged  []Unmanaged `json:"unmanaged,omitempty"`
@@ -42,7 +45,19 @@ type Plan struct {
 	Orphans    []Object    `json:"orphans,omitempty"`
 	Conditions []Condition `json:"conditions,omitempty"`
 	Outputs    []Output    `json:"outputs,omitempty"`
-	Unchanged  int         `json:"unchanged"` // resources with nothing to do
+	// Checks is what the conditions of the configuration came to, sorted by address, check blocks last.
+	Checks    []resource.Check `json:"checks,omitempty"`
+	Unchanged int              `json:"unchanged"` // resources with nothing to do
+	// Prior and Variables are in saved plans only, so that one tells by itself what it was made from.
+	Prior     []Recorded     `json:"prior,omitempty"`     // what was recorded, under the addresses that it has after the moves, sorted
+	Variables map[string]any `json:"variables,omitempty"` // JSON values of those that are not sensitive
+}
+
+// Recorded is what was recorded of a resource.
+type Recorded struct {
+	Address  resource.Address  `json:"address"`
+	Body     Body              `json:"body"`
+	Computed map[string]string `json:"computed,omitempty"`
 }
 
 // Cloud is the first line of every plan.

@@ -1,12 +1,8 @@
 package emulator
 
-import "net/http"
-
-// Cinder's default quotas (cinder/quota.py).
-const (
-	cinderVolumes   = 10
-	cinderGigabytes = 1000
-	cinderSnapshots = 10
+import (
+	"fmt"
+	"net/http"
 )
 
 func (s *Server) listVolumeTypes(c *call) error {
@@ -43,25 +39,14 @@ func (s *Server) cinderUse(project string) (count, gigabytes int) {
 	return count, gigabytes
 }
 
-// limit is a quota's number: -1 when quotas are off.
-func (s *Server) limit(n int) int {
-	if s.opt.Quotas == quotasUnlimited {
-		return -1
-	}
-	return n
-}
-
 // cinderRoom refuses what would exceed the quota, with 413 as Cinder does.
 func (s *Server) cinderRoom(project string, more, gigabytes int) error {
-	if s.opt.Quotas == quotasUnlimited {
-		return nil
-	}
 	count, gb := s.cinderUse(project)
-	if count+more > cinderVolumes {
+	if !s.opt.quotas.fits("volumes", count+more) {
 		return &apiError{status: http.StatusRequestEntityTooLarge, retryAfter: "0",
-			message: "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'."}
+			message: fmt.Sprintf("VolumeLimitExceeded: Maximum number of volumes allowed (%d) exceeded for quota 'volumes'.", s.opt.quotas.limit("volumes"))}
 	}
-	if gb+gigabytes > cinderGigabytes {
+	if !s.opt.quotas.fits("gigabytes", gb+gigabytes) {
 		return &apiError{status: http.StatusRequestEntityTooLarge, retryAfter: "0",
 			message: "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota."}
 	}
@@ -70,32 +55,39 @@ func (s *Server) cinderRoom(project string, more, gigabytes int) error {
 
 func (s *Server) cinderLimits(c *call) error {
 	count, gb := s.cinderUse(c.project)
+	limit := s.opt.quotas.limit
 	return c.reply(http.StatusOK, map[string]any{"limits": map[string]any{"rate": []any{}, "absolute": map[string]any{
-		"maxTotalVolumes": s.limit(cinderVolumes), "totalVolumesUsed": count,
-		"maxTotalVolumeGigabytes": s.limit(cinderGigabytes), "totalGigabytesUsed": gb,
-		"maxTotalSnapshots": s.limit(cinderSnapshots), "totalSnapshotsUsed": 0,
-		"maxTotalBackups": s.limit(10), "totalBackupsUsed": 0,
-		"maxTotalBackupGigabytes": s.limit(1000), "totalBackupGigabytesUsed": 0,
+		"maxTotalVolumes": limit("volumes"), "totalVolumesUsed": count,
+		"maxTotalVolumeGigabytes": limit("gigabytes"), "totalGigabytesUsed": gb,
+		"maxTotalSnapshots": limit("snapshots"), "totalSnapshotsUsed": 0,
+		"maxTotalBackups": limit("backups"), "totalBackupsUsed": 0,
+		"maxTotalBackupGigabytes": limit("backup_gigabytes"), "totalBackupGigabytesUsed": 0,
 	}}})
 }
 
+// cinderQuotas tells the quotas of the project and, as Cinder does, one of each volume type, which is unlimited.
 func (s *Server) cinderQuotas(c *call) error {
 	if c.path("of") != c.project {
 		return forbidden("The project is not the token's.")
 	}
-	count, gb := s.cinderUse(c.project)
+	used := map[string]int{"snapshots": 0, "backups": 0, "backup_gigabytes": 0, "groups": 0, "per_volume_gigabytes": 0}
+	used["volumes"], used["gigabytes"] = s.cinderUse(c.project)
+	for _, v := range s.volumes.all() {
+		if v.Project == c.project {
+			used["volumes_"+v.Type]++
+			used["gigabytes_"+v.Type] += max(v.Size, v.NewSize)
+		}
+	}
+	for _, t := range volumeTypes {
+		used["volumes_"+t] += 0
+		used["gigabytes_"+t] += 0
+	}
 	q := map[string]any{"id": c.project}
-	for _, e := range []struct {
-		name      string
-		max, used int
-	}{
-		{"volumes", cinderVolumes, count}, {"gigabytes", cinderGigabytes, gb}, {"snapshots", cinderSnapshots, 0},
-		{"backups", 10, 0}, {"backup_gigabytes", 1000, 0}, {"groups", 10, 0}, {"per_volume_gigabytes", -1, 0},
-	} {
+	for name, n := range used {
 		if c.query("usage") == "true" || c.query("usage") == "True" {
-			q[e.name] = map[string]any{"limit": s.limit(e.max), "in_use": e.used, "reserved": 0, "allocated": 0}
+			q[name] = map[string]any{"limit": s.opt.quotas.limit(name), "in_use": n, "reserved": 0, "allocated": 0}
 		} else {
-			q[e.name] = s.limit(e.max)
+			q[name] = s.opt.quotas.limit(name)
 		}
 	}
 	return c.reply(http.StatusOK, map[string]any{"quota_set": q})

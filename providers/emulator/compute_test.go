@@ -220,3 +220,18 @@ func TestDefaultQuotas(t *testing.T) {
 		t.Errorf("quota set %+v", q)
 	}
 }
+
+func TestQuotasWithExceptions(t *testing.T) {
+	c := open(t, emulator.Options{Quotas: "default,instances=1,cores=0"})
+	_, err := c.createServerOf(t, c.imageID(t))
+	wantCode(t, err, 403)
+	l, err := limits.Get(t.Context(), c.compute, nil).Extract()
+	if must(t, l, err); l.Absolute.MaxTotalInstances != 1 || l.Absolute.MaxTotalCores != 0 || l.Absolute.MaxTotalRAMSize != 51200 {
+		t.Errorf("limits %+v", l.Absolute)
+	}
+	for _, bad := range []string{"none", "unlimited,instances=1", "default,lamps=1", "default,instances=many", "default,instances"} {
+		if _, err := emulator.Open(emulator.Options{Dir: t.TempDir(), Quotas: bad}); err == nil {
+			t.Errorf("the quotas %q were taken", bad)
+		}
+	}
+}

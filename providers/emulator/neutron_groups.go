@@ -167,6 +167,9 @@ func (s *Server) createGroup(c *call) error {
 	if err := s.neutronRoom(c, "security_group", 1); err != nil {
 		return err
 	}
+	if err := s.neutronRoom(c, "security_group_rule", 2); err != nil { // those that a group has by itself
+		return err
+	}
 	return s.replyGroup(c, http.StatusCreated, s.addGroup(c.project, name, description))
 }
 

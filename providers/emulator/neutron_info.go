@@ -35,10 +35,9 @@ func (s *Server) showExtension(c *call) error {
 	return neutronError(http.StatusNotFound, "ExtensionNotFound", "Extension with alias %s does not exist", c.path("alias"))
 }
 
-// neutronLimits are Neutron's default quotas (neutron/conf/quota.py and its extensions).
-var neutronLimits = map[string]int{
-	"network": 100, "subnet": 100, "port": 500, "security_group": 10, "security_group_rule": 100, "floatingip": 50,
-	"router": 10, "subnetpool": -1, "rbac_policy": 10, "trunk": -1,
+// neutronResources are what Neutron has quotas for.
+var neutronResources = []string{
+	"network", "subnet", "port", "security_group", "security_group_rule", "floatingip", "router", "subnetpool", "rbac_policy", "trunk",
 }
 
 func count[T any](rows []*T, keep func(*T) bool) int {
@@ -71,10 +70,7 @@ func (s *Server) neutronUse(project, resource string) int {
 
 // neutronRoom refuses n more of resource when the quota is used up, with 409 OverQuota as Neutron does.
 func (s *Server) neutronRoom(c *call, resource string, n int) error {
-	if s.opt.Quotas == quotasUnlimited {
-		return nil
-	}
-	if limit := neutronLimits[resource]; limit >= 0 && s.neutronUse(c.project, resource)+n > limit {
+	if !s.opt.quotas.fits(resource, s.neutronUse(c.project, resource)+n) {
 		return neutronError(http.StatusConflict, "OverQuota", "Quota exceeded for resources: ['%s'].", resource)
 	}
 	return nil
@@ -85,11 +81,11 @@ func (s *Server) neutronQuotas(c *call) error {
 		return neutronError(http.StatusForbidden, "PolicyNotAuthorized", "rule:get_quota is disallowed by policy")
 	}
 	q := map[string]any{}
-	for name, n := range neutronLimits {
+	for _, name := range neutronResources {
 		if strings.HasSuffix(c.r.URL.Path, "/details.json") {
-			q[name] = map[string]any{"limit": s.limit(n), "used": s.neutronUse(c.project, name), "reserved": 0}
+			q[name] = map[string]any{"limit": s.opt.quotas.limit(name), "used": s.neutronUse(c.project, name), "reserved": 0}
 		} else {
-			q[name] = s.limit(n)
+			q[name] = s.opt.quotas.limit(name)
 		}
 	}
 	return c.reply(http.StatusOK, map[string]any{"quota": q})

@@ -11,15 +11,6 @@ import (
 	"time"
 )
 
-// Nova's default quotas (nova/conf/quota.py).
-const (
-	novaInstances = 10
-	novaCores     = 20
-	novaRAM       = 50 * 1024 // MiB
-	novaKeyPairs  = 100
-	novaGroups    = 10
-)
-
 func (s *Server) novaUse(project string) (instances, cores, ram int) {
 	for _, sv := range s.servers.all() {
 		if sv.Project == project {
@@ -32,18 +23,15 @@ func (s *Server) novaUse(project string) (instances, cores, ram int) {
 
 // novaRoom refuses more servers of a flavor when the quota is used up, with 403 as Nova does.
 func (s *Server) novaRoom(project string, more int, flavorID string) error {
-	if s.opt.Quotas == quotasUnlimited {
-		return nil
-	}
 	f, _ := flavorByID(flavorID)
 	instances, cores, ram := s.novaUse(project)
 	for _, q := range []struct {
-		name             string
-		asked, used, max int
-	}{{"instances", more, instances, novaInstances}, {"cores", f.VCPUs, cores, novaCores}, {"ram", f.RAM, ram, novaRAM}} {
-		if q.used+q.asked > q.max {
+		name        string
+		asked, used int
+	}{{"instances", more, instances}, {"cores", f.VCPUs, cores}, {"ram", f.RAM, ram}} {
+		if !s.opt.quotas.fits(q.name, q.used+q.asked) {
 			return forbidden("Quota exceeded for %s: Requested %d, but already used %d of %d %s",
-				q.name, q.asked, q.used, q.max, q.name)
+				q.name, q.asked, q.used, s.opt.quotas.limit(q.name), q.name)
 		}
 	}
 	return nil
@@ -51,12 +39,13 @@ func (s *Server) novaRoom(project string, more int, flavorID string) error {
 
 func (s *Server) novaLimits(c *call) error {
 	instances, cores, ram := s.novaUse(c.project)
+	limit := s.opt.quotas.limit
 	return c.reply(http.StatusOK, map[string]any{"limits": map[string]any{"rate": []any{}, "absolute": map[string]any{
-		"maxTotalInstances": s.limit(novaInstances), "totalInstancesUsed": instances,
-		"maxTotalCores": s.limit(novaCores), "totalCoresUsed": cores,
-		"maxTotalRAMSize": s.limit(novaRAM), "totalRAMUsed": ram,
-		"maxServerMeta": 128, "maxTotalKeypairs": s.limit(novaKeyPairs),
-		"maxServerGroups": s.limit(novaGroups), "totalServerGroupsUsed": s.serverGroups.len(), "maxServerGroupMembers": s.limit(10),
+		"maxTotalInstances": limit("instances"), "totalInstancesUsed": instances,
+		"maxTotalCores": limit("cores"), "totalCoresUsed": cores,
+		"maxTotalRAMSize": limit("ram"), "totalRAMUsed": ram,
+		"maxServerMeta": 128, "maxTotalKeypairs": limit("key_pairs"),
+		"maxServerGroups": limit("server_groups"), "totalServerGroupsUsed": s.serverGroups.len(), "maxServerGroupMembers": limit("server_group_members"),
 	}}})
 }
 
@@ -66,18 +55,14 @@ func (s *Server) novaQuotas(c *call) error {
 	}
 	instances, cores, ram := s.novaUse(c.project)
 	q := map[string]any{"id": c.project}
-	for _, e := range []struct {
-		name      string
-		max, used int
-	}{
-		{"instances", novaInstances, instances}, {"cores", novaCores, cores}, {"ram", novaRAM, ram},
-		{"key_pairs", novaKeyPairs, s.keypairs.len()}, {"metadata_items", 128, 0},
-		{"server_groups", novaGroups, s.serverGroups.len()}, {"server_group_members", 10, 0},
+	for name, used := range map[string]int{
+		"instances": instances, "cores": cores, "ram": ram, "key_pairs": s.keypairs.len(), "metadata_items": 0,
+		"server_groups": s.serverGroups.len(), "server_group_members": 0,
 	} {
 		if strings.HasSuffix(c.r.URL.Path, "/detail") {
-			q[e.name] = map[string]any{"limit": s.limit(e.max), "in_use": e.used, "reserved": 0}
+			q[name] = map[string]any{"limit": s.opt.quotas.limit(name), "in_use": used, "reserved": 0}
 		} else {
-			q[e.name] = s.limit(e.max)
+			q[name] = s.opt.quotas.limit(name)
 		}
 	}
 	return c.reply(http.StatusOK, map[string]any{"quota_set": q})
@@ -210,7 +195,7 @@ func (s *Server) createServerGroup(c *call) error {
 	if !slices.Contains(groupPolicies, in.Policy) || c.micro < 15 && strings.HasPrefix(in.Policy, "soft-") {
 		return badRequest("Invalid input for field/attribute policy. Value: %s.", in.Policy)
 	}
-	if s.opt.Quotas != quotasUnlimited && s.serverGroups.len() >= novaGroups {
+	if !s.opt.quotas.fits("server_groups", s.serverGroups.len()+1) {
 		return forbidden("Quota exceeded, too many server groups.")
 	}
 	g := &serverGroup{ID: s.uuid(), Name: in.Name, Project: c.project, Policy: in.Policy}

@@ -38,7 +38,8 @@ type Options struct {
 	BuildDelay time.Duration
 	// VolumeDelay is how long a volume stays in creating, extending and deleting.
 	VolumeDelay time.Duration
-	// Quotas is "" or "unlimited", or "default" for the defaults of Nova, Cinder and Neutron.
+	// Quotas is "" or "unlimited", or "default" for the defaults of Nova, Cinder and Neutron, which may be followed by what is
+	// to be otherwise: "default,instances=20,cores=40".
 	Quotas string
 	// Subnet is the private network's CIDR, from which ports get their addresses. Default 127.66.0.0/16.
 	Subnet string
@@ -50,6 +51,8 @@ type Options struct {
 	Clock Clock        // default: the system's clock
 	Rand  io.Reader    // source of ids, tokens and passwords; default crypto/rand
 	Log   hclog.Logger // default: nothing is logged
+
+	quotas quotas // as Quotas says
 }
 
 // withDefaults checks the options and fills in what was left out.
@@ -73,12 +76,8 @@ func (o Options) withDefaults() (Options, netip.Prefix, error) {
 	if !cidr.Addr().Is4() || cidr.Bits() > 28 {
 		return o, none, fmt.Errorf("the subnet %s is not an IPv4 network of at least 16 addresses", cidr)
 	}
-	switch o.Quotas {
-	case "":
-		o.Quotas = quotasUnlimited
-	case quotasUnlimited, quotasDefault:
-	default:
-		return o, none, fmt.Errorf("unknown quotas %q: say %q or %q", o.Quotas, quotasUnlimited, quotasDefault)
+	if o.quotas, err = parseQuotas(o.Quotas); err != nil {
+		return o, none, err
 	}
 	if o.TokenLifetime <= 0 {
 		o.TokenLifetime = time.Hour
@@ -97,8 +96,3 @@ func (o Options) withDefaults() (Options, netip.Prefix, error) {
 	}
 	return o, cidr.Masked(), nil
 }
-
-const (
-	quotasUnlimited = "unlimited"
-	quotasDefault   = "default"
-)

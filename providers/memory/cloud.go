@@ -26,7 +26,7 @@ type Options struct {
 
 // Quota limits the project. Zero is unlimited.
 type Quota struct {
-	Servers, Volumes, Gigabytes, Ports, SecurityGroups int
+	Servers, Cores, RAMMiB, Volumes, Gigabytes, Ports, SecurityGroups, SecurityGroupRules int
 }
 
 // Cloud is the whole fake. Its hooks are called without its lock and may call the cloud; set them before the first call.
@@ -98,6 +98,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Ports:          &portService{c},
 		SecurityGroups: &groupService{c},
 		Containers:     &containerService{c},
+		Limits:         &limitService{c},
 		ServerWaits:    newWaits("wait for server", servers.List, func(s providers.Server) string { return s.ID }, c.options.MaxTicks),
 		VolumeWaits:    newWaits("wait for volume", volumes.List, func(v providers.Volume) string { return v.ID }, c.options.MaxTicks),
 	}

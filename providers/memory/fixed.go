@@ -45,6 +45,15 @@ func newFixed() fixed {
 	}
 }
 
+// flavor is the one with an id; one that is not there is empty.
+func (w *fixed) flavor(id string) providers.Flavor {
+	i := slices.IndexFunc(w.flavors, func(f providers.Flavor) bool { return f.ID == id })
+	if i < 0 {
+		return providers.Flavor{}
+	}
+	return w.flavors[i]
+}
+
 type flavorService struct{ c *Cloud }
 
 func (s *flavorService) List(ctx context.Context) ([]providers.Flavor, error) {

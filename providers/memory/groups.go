@@ -36,8 +36,11 @@ func (s *groupService) Create(ctx context.Context, spec providers.SecurityGroupS
 	}
 	var made providers.SecurityGroup
 	err := s.c.do(ctx, call, spec.Name, func(f *Fault) error {
-		if q := s.c.options.Quota.SecurityGroups; q > 0 && len(s.c.groups.rows) >= q {
-			return refuse(providers.KindQuota, call, "Quota exceeded for resources: ['security_group'].")
+		if err := room(call, "security_group", s.c.options.Quota.SecurityGroups, len(s.c.groups.rows), 1); err != nil {
+			return err
+		}
+		if err := s.c.ruleRoom(call, egressRules+len(spec.Rules)); err != nil {
+			return err
 		}
 		row := &group{SecurityGroup: providers.SecurityGroup{
 			ID: s.c.newID(0x5f), Name: spec.Name, Mark: spec.Mark, CreatedAt: s.c.timestamp(),
@@ -64,6 +67,10 @@ func checkRule(call string, rule providers.Rule) error {
 			Message: "a rule needs a port from 1 to 65535 and a CIDR"}
 	}
 	return nil
+}
+
+func (c *Cloud) ruleRoom(call string, more int) error {
+	return room(call, "security_group_rule", c.options.Quota.SecurityGroupRules, c.rules(), more)
 }
 
 // addRule adds a rule, or finds the one that lets the same in.
@@ -118,6 +125,9 @@ func (s *groupService) AddRule(ctx context.Context, id string, mark providers.Ma
 		row := s.c.groups.get(id)
 		if row == nil {
 			return refuse(providers.KindNotFound, call, "Security group %s does not exist", id)
+		}
+		if err := s.c.ruleRoom(call, 1); err != nil {
+			return err
 		}
 		made = s.c.addRule(row, mark, rule)
 		return nil

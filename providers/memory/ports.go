@@ -64,8 +64,8 @@ func (c *Cloud) newPort(call string, spec providers.PortSpec) (*port, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q := c.options.Quota.Ports; q > 0 && len(c.ports.rows) >= q {
-		return nil, refuse(providers.KindQuota, call, "Quota exceeded for resources: ['port'].")
+	if err := room(call, "port", c.options.Quota.Ports, len(c.ports.rows), 1); err != nil {
+		return nil, err
 	}
 	address, err := c.address(call, subnet, spec.Address)
 	if err != nil {

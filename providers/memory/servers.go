@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"maps"
@@ -78,8 +79,8 @@ func (c *Cloud) newServer(call string, spec providers.ServerSpec) (*server, erro
 	if err := checkMetadata(call, spec.Metadata); err != nil {
 		return nil, err
 	}
-	if q := c.options.Quota.Servers; q > 0 && len(c.servers.rows) >= q {
-		return nil, refuse(providers.KindQuota, call, "Quota exceeded for instances: requested 1, but already used %d of %d instances", len(c.servers.rows), q)
+	if err := c.serverRoom(call, flavor); err != nil {
+		return nil, err
 	}
 	addresses, err := c.freePorts(call, spec.PortIDs)
 	if err != nil {
@@ -112,6 +113,15 @@ func (c *Cloud) newServer(call string, spec providers.ServerSpec) (*server, erro
 		c.volumes.get(id).Status = "reserved"
 	}
 	return row, nil
+}
+
+func (c *Cloud) serverRoom(call string, flavor providers.Flavor) error {
+	q := c.options.Quota
+	cores, ram := c.computed()
+	return cmp.Or(
+		room(call, "instances", q.Servers, len(c.servers.rows), 1), room(call, "cores", q.Cores, cores, flavor.VCPUs),
+		room(call, "ram", q.RAMMiB, ram, flavor.RAMMiB),
+	)
 }
 
 func (w *fixed) check(call string, spec providers.ServerSpec) (providers.Flavor, error) {

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -74,18 +75,7 @@ func (c *Cloud) newVolume(call string, spec providers.VolumeSpec) (*volume, erro
 
 func (c *Cloud) volumeQuota(call string, volumes, gigabytes int) error {
 	q := c.options.Quota
-	if q.Volumes == 0 && q.Gigabytes == 0 {
-		return nil
-	}
-	used := 0
-	c.volumes.each(func(v *volume) { used += max(v.SizeGiB, v.newSize) })
-	if q.Volumes > 0 && len(c.volumes.rows)+volumes > q.Volumes {
-		return refuse(providers.KindQuota, call, "VolumeLimitExceeded: Maximum number of volumes allowed (%d) exceeded", q.Volumes)
-	}
-	if q.Gigabytes > 0 && used+gigabytes > q.Gigabytes {
-		return refuse(providers.KindQuota, call, "VolumeSizeExceedsAvailableQuota: quota is %dG and %dG has been consumed", q.Gigabytes, used)
-	}
-	return nil
+	return cmp.Or(room(call, "volumes", q.Volumes, len(c.volumes.rows), volumes), room(call, "gigabytes", q.Gigabytes, c.gigabytes(), gigabytes))
 }
 
 func (s *volumeService) Get(ctx context.Context, id string) (providers.Volume, error) {

@@ -182,19 +182,23 @@ func (c *client) read(creds *credentials) (providers.Identity, error) {
 
 // services gives an interface for each service of the catalog; the others stay nil.
 func (c *client) services(identity providers.Identity) *providers.Cloud {
-	cloud := &providers.Cloud{Identity: identity}
+	cloud, limits := &providers.Cloud{Identity: identity}, &limitService{client: c}
+	cloud.Limits = limits
 	if compute := c.service("compute", "", computeVersion); compute != nil {
+		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
 		cloud.ServerActions = &actionService{c, compute}
 		cloud.Flavors = &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {
+		limits.cinder = volume
 		cloud.Volumes = &volumeService{c, volume}
 	}
 	if image := c.service("image", "v2", ""); image != nil {
 		cloud.Images = &imageService{c, image}
 	}
 	if network := c.service("network", "v2.0", ""); network != nil {
+		limits.neutron = network
 		cloud.Networks = &networkService{c, network, c.service("compute", "", computeVersion)}
 		cloud.Ports = &portService{c, network}
 		cloud.SecurityGroups = &groupService{c, network}

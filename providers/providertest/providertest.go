@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"ports", portClauses},
 		{"security groups", groupClauses},
 		{"containers", containerClauses},
+		{"limits", limitClauses},
 		{"errors", errorClauses},
 		{"waits", waitClauses},
 	}

@@ -51,6 +51,9 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud) *providers.C
 	if r.any(func(c *providers.Cloud) bool { return c.SecurityGroups != nil }) {
 		out.SecurityGroups = groups{r}
 	}
+	if r.any(func(c *providers.Cloud) bool { return c.Limits != nil }) {
+		out.Limits = limits{r}
+	}
 	return out
 }
 

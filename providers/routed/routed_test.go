@@ -3,6 +3,7 @@ package routed_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,7 @@ func TestContractOfAnother(t *testing.T) {
 		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()})
 		whole.Servers, whole.Volumes, whole.Ports = westServers{whole.Servers}, westVolumes{whole.Volumes}, westPorts{whole.Ports}
 		whole.SecurityGroups, whole.Networks = westGroups{whole.SecurityGroups}, westNetworks{whole.Networks}
+		whole.Limits = westLimits{whole.Limits}
 		return fixture(cloud, whole)
 	})
 }
@@ -159,4 +161,21 @@ func TestOneCloudIsItself(t *testing.T) {
 	if diff := cmp.Diff(true, routed.New(base, nil) == base); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// westLimits leave out those of the default cloud.
+type westLimits struct{ providers.Limits }
+
+func west(all []providers.Limit, err error) ([]providers.Limit, error) {
+	return slices.DeleteFunc(all, func(l providers.Limit) bool { return l.Provider != "west" }), err
+}
+
+func (l westLimits) Compute(ctx context.Context) ([]providers.Limit, error) {
+	return west(l.Limits.Compute(ctx))
+}
+func (l westLimits) Storage(ctx context.Context) ([]providers.Limit, error) {
+	return west(l.Limits.Storage(ctx))
+}
+func (l westLimits) Network(ctx context.Context) ([]providers.Limit, error) {
+	return west(l.Limits.Network(ctx))
 }

@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"github.com/trovectl/trovectl/state"
+	"github.com/trovectl/trovectl/state/internal/writer"
 )
 
 // Store keeps one state in one file.
@@ -63,6 +65,19 @@ func (s *Store) Unchanged(ctx context.Context, seen *state.Snapshot) (bool, erro
 	return same, nil
 }
 
+// History reads the end of the change log, as Read reads the state.
+func (s *Store) History(ctx context.Context, n int) ([]state.Entry, error) {
+	var entries []state.Entry
+	err := s.view(ctx, func(tx *bbolt.Tx) (err error) {
+		entries, err = readEntries(tx, n)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the change log in %s: %w", s.path, err)
+	}
+	return entries, nil
+}
+
 // Holder tells who holds the lock; nil when nobody alive does.
 func (s *Store) Holder(context.Context) (*state.Holder, error) {
 	holder, err := currentHolder(s.lockPath())
@@ -93,7 +108,7 @@ func (s *Store) lock(ctx context.Context, request state.LockRequest) (*session, 
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.begin(ctx, lock, request.Create)
+	session, err := s.begin(ctx, lock, request)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
@@ -101,16 +116,16 @@ func (s *Store) lock(ctx context.Context, request state.LockRequest) (*session, 
 }
 
 // begin makes a missing state, raises the fencing token, and loads the state, with the lock held.
-func (s *Store) begin(ctx context.Context, lock *lockFile, create string) (*session, error) {
+func (s *Store) begin(ctx context.Context, lock *lockFile, request state.LockRequest) (*session, error) {
 	missing, err := s.missing()
 	if err != nil {
 		return nil, err
 	}
 	if missing {
-		if create == "" {
+		if request.Create == "" {
 			return nil, state.ErrMissing
 		}
-		if err := s.create(create); err != nil {
+		if err := s.create(request.Create); err != nil {
 			return nil, err
 		}
 	}
@@ -124,13 +139,16 @@ func (s *Store) begin(ctx context.Context, lock *lockFile, create string) (*sess
 		if snapshot, err = state.Assemble(rows); err != nil { // before a newer state is touched
 			return err
 		}
-		token, err = raiseToken(tx)
+		if token, err = raiseToken(tx); err != nil {
+			return err
+		}
+		_, err = tx.CreateBucketIfNotExists(historyBucket)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return newSession(s, lock, token, snapshot), nil
+	return newSession(s, lock, token, writer.New(snapshot, request.Holder, time.Now)), nil
 }
 
 func (s *Store) missing() (bool, error) {

@@ -5,6 +5,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ type Store struct {
 	mu      sync.Mutex
 	ledger  *state.Ledger
 	holder  *state.Holder
-	writer  *session      // the session that may write
+	writer  *session // the session that may write
+	history []state.Entry
 	changed chan struct{} // closed when the lock is given back
 }
 
@@ -42,6 +44,19 @@ func (s *Store) Read(ctx context.Context) (*state.Snapshot, error) {
 		return nil, fmt.Errorf("reading the state: %w", state.ErrMissing)
 	}
 	return s.ledger.Snapshot(), nil
+}
+
+// History is the end of the change log.
+func (s *Store) History(ctx context.Context, n int) ([]state.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("reading the change log: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ledger == nil {
+		return nil, fmt.Errorf("reading the change log: %w", state.ErrMissing)
+	}
+	return slices.Clone(state.Newest(s.history, n)), nil
 }
 
 // Holder is who holds the lock.
@@ -155,8 +170,13 @@ func (x *session) Commit(ctx context.Context, batch state.Batch) error {
 	if x.store.writer != x {
 		return fmt.Errorf("writing the state: %w", state.ErrFenced)
 	}
-	if _, err := x.store.ledger.Apply(batch); err != nil {
+	applied, err := x.store.ledger.Apply(batch)
+	if err != nil {
 		return fmt.Errorf("writing the state: %w", err)
+	}
+	x.store.history = append(x.store.history, applied.Entry(*x.store.holder, time.Now()))
+	if len(x.store.history) > 2*state.HistoryKept { // halved now and then: the cost of a commit stays the same
+		x.store.history = slices.Clone(state.Newest(x.store.history, state.HistoryKept))
 	}
 	return nil
 }

@@ -158,11 +158,29 @@ func spoilers(ids *state.IDs, s *state.Snapshot) map[string]func(*state.Batch) {
 		"role without its member":   func(b *state.Batch) { b.PutRoles[0].Member = ids.Member() },
 		"another's machine":         func(b *state.Batch) { b.PutRecords[0].Member = old.Member },
 		"another's object":          func(b *state.Batch) { b.PutMembers[0].Objects = s.Members[old.Member].Objects },
-		"unknown slot":              func(b *state.Batch) { b.PutMembers[0].Objects["lamp"] = state.Object{ID: "x"} },
-		"object without an id":      func(b *state.Batch) { b.PutMembers[0].Objects["server"] = state.Object{} },
-		"member that is in use":     func(b *state.Batch) { b.DropMembers = []state.MemberID{old.Member} },
-		"role that is in use":       func(b *state.Batch) { b.DropRoles = []state.RoleID{old.Role} },
-		"drop of no record":         func(b *state.Batch) { b.DropRecords = []resource.Address{{Kind: "user", Name: "nobody"}} },
+		"group that is not there":   func(b *state.Batch) { b.PutMembers[0].Groups = []state.MemberID{ids.Member()} },
+		"group that is a machine":   func(b *state.Batch) { b.PutMembers[0].Groups = []state.MemberID{old.Member} },
+		"group that nobody uses":    func(b *state.Batch) { b.PutMembers = append(b.PutMembers, state.Member{ID: ids.Member(), Key: "k"}) },
+		"two groups of a key": func(b *state.Batch) {
+			one, two := state.Member{ID: ids.Member(), Key: "k"}, state.Member{ID: ids.Member(), Key: "k"}
+			b.PutMembers[0].Groups = []state.MemberID{one.ID, two.ID}
+			b.PutMembers = append(b.PutMembers, one, two)
+		},
+		"group in a group": func(b *state.Batch) {
+			b.PutMembers[0].Key, b.PutMembers[0].Groups = "k", []state.MemberID{old.Member}
+		},
+		"group with a server": func(b *state.Batch) { b.PutMembers[0].Key = "k" },
+		"group that is left behind": func(b *state.Batch) {
+			group := state.Member{ID: ids.Member(), Key: "k"}
+			b.PutMembers[0].Groups = []state.MemberID{group.ID}
+			b.PutMembers = append(b.PutMembers, group)
+			b.DropMembers = []state.MemberID{group.ID}
+		},
+		"unknown slot":          func(b *state.Batch) { b.PutMembers[0].Objects["lamp"] = state.Object{ID: "x"} },
+		"object without an id":  func(b *state.Batch) { b.PutMembers[0].Objects["server"] = state.Object{} },
+		"member that is in use": func(b *state.Batch) { b.DropMembers = []state.MemberID{old.Member} },
+		"role that is in use":   func(b *state.Batch) { b.DropRoles = []state.RoleID{old.Role} },
+		"drop of no record":     func(b *state.Batch) { b.DropRecords = []resource.Address{{Kind: "user", Name: "nobody"}} },
 	}
 }
 

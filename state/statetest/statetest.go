@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		{"commit after close", commitAfterClose}, {"cancelled commit", cancelledCommit},
 		{"concurrent commits", concurrentCommits}, {"refused among many", refusedAmongMany},
 		{"readers see whole batches", readersSeeWholeBatches}, {"location", location},
+		{"history", history}, {"history of many", historyOfMany}, {"history without secrets", historyWithoutSecrets},
 	}
 	for _, clause := range clauses {
 		t.Run(clause.name, func(t *testing.T) {

@@ -43,6 +43,7 @@ type entry struct {
 	Lease    int           `json:"lease_seconds,omitempty"`
 	At       time.Time     `json:"at"` // by the writer's clock; informative
 	Rows     []row         `json:"rows,omitempty"`
+	Log      []state.Entry `json:"log,omitempty"` // the change log: one for each batch that the rows are of
 }
 
 // row is a row that changed; without a value it goes away.

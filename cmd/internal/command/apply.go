@@ -19,6 +19,8 @@ var applySpec = spec{
 	usage:    "trovectl apply [options] [PLAN]",
 	flags: func(f *flags) {
 		f.applying()
+		f.targeting()
+		f.replacing()
 		f.set.BoolVar(&f.destroy, "destroy", false, "destroy everything")
 		f.set.StringVar(&f.expectDigest, "expect-digest", "", "with PLAN: the digest that it must have; then -allow-destroy all is accepted")
 		f.set.BoolVar(&f.supersede, "supersede", false, "with PLAN: take the place of another saved plan whose apply did not end")
@@ -41,7 +43,10 @@ var applySpec = spec{
 var destroySpec = spec{
 	synopsis: "Destroy everything that the state records",
 	usage:    "trovectl destroy [options]",
-	flags:    func(f *flags) { f.applying() },
+	flags: func(f *flags) {
+		f.applying()
+		f.targeting()
+	},
 	run: func(m *Meta, f *flags) int {
 		if err := f.words(0, 0, "no argument"); err != nil {
 			return m.fail("%v", err)
@@ -56,6 +61,9 @@ func runApply(m *Meta, f *flags, mode plan.Mode) int {
 	given, list := readConsents(f, mode)
 	if list.HasErrors() {
 		return m.report(list)
+	}
+	if !f.autoApprove && f.json {
+		return m.fail("-json cannot ask: give -auto-approve, or a saved plan (trovectl apply PLAN). Nothing was changed.")
 	}
 	if !f.autoApprove && !m.interactive(f) {
 		return m.fail("there is nobody to ask: give -auto-approve, or run it in a terminal. Nothing was changed.")
@@ -101,9 +109,9 @@ func (op *operation) decide(ctx context.Context, f *flags, mode plan.Mode, given
 	if list.HasErrors() {
 		return nil, op.report(list)
 	}
-	op.view.Plan(p)
+	op.tell.Plan(p)
 	op.report(list)
-	if len(p.Steps) > 0 {
+	if len(p.Steps)+len(p.Moves) > 0 {
 		if code, ok := op.consent(ctx, p, f, given); !ok {
 			return nil, code
 		}
@@ -161,24 +169,28 @@ func (op *operation) executor(session state.Session, f *flags, first state.Batch
 		Cloud: op.cloud, Guests: op.guests, Identities: op.guests,
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
-		Watch: op.view.Event, Timeouts: executor.DefaultTimeouts, First: first,
+		Timeouts: executor.DefaultTimeouts, First: first,
 	}
 }
 
 func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p *plan.Plan) int {
+	watch, stop := op.tell.Follow(e.Clock, len(p.Steps))
+	defer stop()
+	e.Watch = watch
 	result, err := e.Apply(soft, hard, p)
+	stop()
 	if err != nil {
-		op.view.Incomplete(result)
+		op.tell.Incomplete(result)
 		return op.report(failures(err, e.First.BeginRun != nil))
 	}
 	if p.Mode != plan.ModeApply { // outputs are of the configuration
-		op.view.Applied(p.Mode, result, nil)
+		op.tell.Applied(p.Mode, result, nil)
 		return exitOK
 	}
-	op.prior, op.seen.Seen = e.Session.Snapshot(), nil // what was seen before the apply is no longer so
+	op.prior = e.Session.Snapshot()
 	outputs, list := op.finalOutputs()
-	op.view.Applied(p.Mode, result, outputs)
-	return op.report(list)
+	op.tell.Applied(p.Mode, result, outputs)
+	return op.report(append(list, op.finalChecks()...))
 }
 
 // failures turns the error of an apply, perhaps of a saved plan, into one diagnostic for each step that failed.
@@ -204,7 +216,7 @@ func failures(err error, saved bool) diag.List {
 func (op *operation) consent(ctx context.Context, p *plan.Plan, f *flags, given consents) (code int, ok bool) {
 	mode := p.Mode
 	if !f.autoApprove {
-		if !op.ask(ctx, mode) {
+		if !op.ask(ctx, p) {
 			return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(mode)), false
 		}
 		return exitOK, true
@@ -222,10 +234,14 @@ func verb(mode plan.Mode) string {
 	return "Apply"
 }
 
-func (op *operation) ask(ctx context.Context, mode plan.Mode) bool {
+func (op *operation) ask(ctx context.Context, p *plan.Plan) bool {
 	question := "Do you want to perform these actions?"
-	if mode == plan.ModeDestroy {
-		question = "Do you really want to destroy everything? The data cannot be brought back."
+	if p.Mode == plan.ModeDestroy {
+		what := "everything"
+		if len(p.Targets) > 0 {
+			what = "what is listed"
+		}
+		question = "Do you really want to destroy " + what + "? The data cannot be brought back."
 	}
 	op.view.Note(question + "\n  Only 'yes' is an approval.\n")
 	_, _ = fmt.Fprint(op.streams.Out, "  Enter a value: ")

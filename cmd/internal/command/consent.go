@@ -48,9 +48,10 @@ func appendAddress(all []resource.Address, list diag.List, text string) ([]resou
 
 // missing lists what an unattended run may not do without its flag.
 func (c consents) missing(p *plan.Plan) diag.List {
-	list := c.unmatched(p)
+	list, told := c.unmatched(p), map[resource.Address]bool{}
 	for _, s := range p.Steps {
-		if len(s.Destroys) > 0 && !c.everything && !slices.Contains(c.destroy, s.Address) && !slices.Contains(c.destroy, s.With) {
+		if len(s.Destroys) > 0 && !told[consentAddress(s)] && !c.everything && !slices.Contains(c.destroy, consentAddress(s)) && !slices.Contains(c.destroy, s.With) {
+			told[consentAddress(s)] = true // once, where more than one orphan was of the same machine
 			list = append(list, destroyRefusal(s, p.Mode))
 		}
 		if s.Action == plan.Update && interrupts(s.Impact) && !slices.Contains(c.downtime, s.Address) {
@@ -72,13 +73,21 @@ func (c consents) unmatched(p *plan.Plan) diag.List {
 		addresses []resource.Address
 	}{{"-allow-destroy", c.destroy}, {"-allow-downtime", c.downtime}} {
 		for _, address := range given.addresses {
-			if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Address == address }) {
+			if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return consentAddress(s) == address }) {
 				list = list.Errorf(nil, fmt.Sprintf("%s %s allows nothing", given.flag, address),
 					"The plan has no step for %s. Addresses are written as the plan writes them, with their key. Nothing was changed.", address)
 			}
 		}
 	}
 	return list
+}
+
+// consentAddress is what the consent to a step names: its address, or the machine that an orphan was of.
+func consentAddress(s plan.Step) resource.Address {
+	if s.Action == plan.DeleteOrphan && len(s.Destroys) > 0 {
+		return s.Destroys[0]
+	}
+	return s.Address
 }
 
 // interrupts tells whether clients are cut off.
@@ -91,12 +100,13 @@ func destroyRefusal(s plan.Step, mode plan.Mode) diag.Diagnostic {
 	for _, address := range s.Destroys {
 		names += "\n  - " + address.String()
 	}
-	hint := fmt.Sprintf("Give -allow-destroy '%s', or apply in a terminal and approve there.", s.Address)
+	address := consentAddress(s)
+	hint := fmt.Sprintf("Give -allow-destroy '%s', or apply in a terminal and approve there.", address)
 	if mode == plan.ModeDestroy {
 		hint = "Give -allow-destroy all to destroy everything that the plan lists, or -allow-destroy ADDRESS for each."
 	}
 	return diag.Diagnostic{
-		Severity: diag.Error, Address: s.Address.String(), Summary: fmt.Sprintf("The data of %s would be destroyed", s.Address),
+		Severity: diag.Error, Address: address.String(), Summary: fmt.Sprintf("The data of %s would be destroyed", address),
 		Detail: "-auto-approve is no consent to destroy data. Nothing was changed. It would be lost:" + names, Hint: hint,
 	}
 }

@@ -52,7 +52,7 @@ func (f *flags) devDir() { f.set.StringVar(&f.dir, "dir", ".trove-dev", "where i
 func (f *flags) devKind() {
 	f.set.StringVar(&f.listen, "listen", "", "address of the API; default 127.0.0.1:35050, then the one it had before")
 	f.set.StringVar(&f.machines, "machines", "", "local: servers are processes with an agent and an engine; simulated: guests that answer from memory, for fleets of thousands; none: servers without a guest")
-	f.set.StringVar(&f.quotas, "quotas", "", "default: the services' own quotas; otherwise unlimited")
+	f.set.StringVar(&f.quotas, "quotas", "", "default: the services' own quotas, or with others (default,instances=20); otherwise unlimited")
 	f.set.StringVar(&f.tokenLifetime, "token-lifetime", "", "how long a token is valid, such as 30s; default 1h")
 }
 

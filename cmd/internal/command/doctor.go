@@ -152,7 +152,7 @@ func (d *doctor) key(prior *state.Snapshot, address string) *guests {
 		d.tell("master key", "", view.Fair, warning, "")
 	}
 	d.tell("master key", "", view.Good, "from "+master.From()+", fits the state", "")
-	reach, err := newGuests(ring, d.config.Guest, d.env)
+	reach, err := d.newGuests(ring, d.config.Guest)
 	if err != nil {
 		d.tell("guest block", "", view.Bad, err.Error(), "")
 		return nil

@@ -42,7 +42,7 @@ func (d *doctor) rights(id providers.Identity) {
 
 // services calls every service that plan and apply need.
 func (d *doctor) services(ctx context.Context, cloud *providers.Cloud) {
-	d.collect([]func() view.Finding{
+	d.collect(append([]func() view.Finding{
 		func() view.Finding {
 			return lists(ctx, "compute", "servers", cloud.Servers != nil, func() (int, error) { return count(cloud.Servers.List(ctx)) })
 		},
@@ -65,7 +65,7 @@ func (d *doctor) services(ctx context.Context, cloud *providers.Cloud) {
 			return lists(ctx, "network", "security groups", cloud.SecurityGroups != nil, func() (int, error) { return count(cloud.SecurityGroups.List(ctx)) })
 		},
 		func() view.Finding { return objectStore(ctx, cloud) },
-	})
+	}, quotas(ctx, cloud)...))
 }
 
 func count[T any](all []T, err error) (int, error) { return len(all), err }

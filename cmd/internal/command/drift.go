@@ -12,15 +12,24 @@ var driftSpec = spec{
 	usage:    "trovectl drift [options]",
 	flags: func(f *flags) {
 		f.variables()
-		f.jsonOutput()
+		f.jsonLines()
+		f.set.StringVar(&f.junit, "junit", "", "FILE for the result as JUnit test cases; - is standard output")
+		f.set.StringVar(&f.prometheus, "prometheus", "", "FILE for gauges in Prometheus' text format; - is standard output")
+		f.set.StringVar(&f.markdown, "md", "", "FILE for the result as Markdown; - is standard output")
+		f.set.Var(kindsFlag{&f.failOn}, "fail-on", "KIND that counts as drift (gone, changed, unknown, condition, unmanaged, orphan); may be repeated; otherwise the first three")
+		f.targeting()
 		f.set.BoolVar(&f.noGuests, "no-guests", false, "look at the cloud alone")
 	},
 	run: runDrift,
 }
 
-// runDrift: 0 no drift, 2 drift or a guest that cannot be reached, 1 nothing could be judged.
+// runDrift: 0 no drift, 2 drift or a guest that cannot be reached (or what -fail-on names), 1 nothing could be judged.
 func runDrift(m *Meta, f *flags) int {
 	if err := f.words(0, 0, "no argument"); err != nil {
+		return m.fail("%v", err)
+	}
+	quiet, err := f.toOutput(f.junit, f.prometheus, f.markdown)
+	if err != nil {
 		return m.fail("%v", err)
 	}
 	op, list := m.lookAtRecord(f)
@@ -31,19 +40,33 @@ func runDrift(m *Meta, f *flags) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
-	if f.json {
-		data, err := view.DriftJSON(p)
-		if code := m.printJSON(data, err); code != exitOK {
-			return code
-		}
-	} else {
-		m.view.Drift(p)
+	if !quiet {
+		m.tell.Drift(p)
 	}
 	m.report(list)
-	if len(p.Drift) > 0 || len(p.Unknown) > 0 {
+	found := view.DriftReport{Plan: p, Recorded: op.recordedAddresses(), FailOn: view.DefaultFailOn}
+	if len(f.failOn) > 0 {
+		found.FailOn = f.failOn
+	}
+	if err := m.writeReports(
+		report{"junit", f.junit, found.JUnit},
+		report{"prometheus", f.prometheus, sure(found.Prometheus)},
+		report{"md", f.markdown, sure(found.Markdown)},
+	); err != nil {
+		return m.failErr("A report cannot be written", err)
+	}
+	if found.Fails() {
 		return exitChanges
 	}
 	return exitOK
+}
+
+func (op *operation) recordedAddresses() []resource.Address {
+	var out []resource.Address
+	for _, r := range op.prior.Sorted() {
+		out = append(out, r.Address)
+	}
+	return out
 }
 
 // lookAtRecord looks at what is recorded. Of the configuration it needs only where the state and the cloud are.

@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/resource"
 )
@@ -19,6 +21,7 @@ type flags struct {
 	noColor         bool
 	compactWarnings bool
 	json            bool
+	streams         bool // -json means a line for each thing that happens
 	input           bool
 	assignments     []config.Assignment
 	lock            bool
@@ -36,11 +39,21 @@ type flags struct {
 	allowDestroy     []string
 	allowDowntime    []string
 	deleteOrphans    bool
+	targets          []resource.Address
+	replace          []resource.Address
 	rotate           []resource.Address
 	out              string
+	markdown         string
+	html             string
+	junit            string
+	prometheus       string
+	failOn           []view.DriftKind
 	expectDigest     string
 	supersede        bool
 	saved            *savedPlan // of apply PLAN
+	lineage          string     // of a missing state, where it is known; then no key is made up for it
+	dryRun           bool
+	newest           int // entries of the change log
 
 	raw       bool
 	check     bool
@@ -68,7 +81,7 @@ func newFlags(words string) *flags {
 func (f *flags) parse(args []string) error {
 	for {
 		if err := f.set.Parse(args); err != nil {
-			for _, later := range []string{"target", "replace", "html", "md", "junit", "prometheus", "fail-on", "now"} {
+			for _, later := range []string{"now"} {
 				if err.Error() == "flag provided but not defined: -"+later {
 					return fmt.Errorf("-%s is not available yet in trovectl %s", later, Version)
 				}
@@ -124,12 +137,34 @@ func (l listFlag) Set(text string) error {
 	return nil
 }
 
+// addressFlag collects addresses, sorted, each once.
+type addressFlag struct{ to *[]resource.Address }
+
+func (a addressFlag) String() string { return "" }
+
+func (a addressFlag) Set(text string) error {
+	address, err := resource.ParseAddress(text)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(*a.to, address) {
+		*a.to = append(*a.to, address)
+		slices.SortFunc(*a.to, resource.Address.Compare)
+	}
+	return nil
+}
+
 func (f *flags) variables() {
 	f.set.Var(assignmentFlag{f, config.AssignVar}, "var", "k=v: the value of a variable; may be repeated")
 	f.set.Var(assignmentFlag{f, config.AssignFile}, "var-file", "FILE: values of variables; may be repeated")
 }
 
 func (f *flags) jsonOutput() { f.set.BoolVar(&f.json, "json", false, "machine-readable output") }
+
+func (f *flags) jsonLines() {
+	f.set.BoolVar(&f.json, "json", false, "machine-readable output: a JSON object on a line for each thing that happens")
+	f.streams = true
+}
 
 func (f *flags) looking() {
 	f.variables()
@@ -138,9 +173,19 @@ func (f *flags) looking() {
 	f.set.BoolVar(&f.initState, "init-state", false, "with CI set: a missing state is a new one, not a mistake")
 }
 
+func (f *flags) targeting() {
+	f.set.Var(addressFlag{&f.targets}, "target", "ADDRESS that the plan is narrowed to, with what it needs; may be repeated")
+}
+
+func (f *flags) replacing() {
+	f.set.Var(addressFlag{&f.replace}, "replace", "ADDRESS of what is to be removed, with its data, and made anew; may be repeated")
+}
+
 func (f *flags) planning() {
 	f.looking()
-	f.jsonOutput()
+	f.jsonLines()
+	f.targeting()
+	f.replacing()
 	f.set.BoolVar(&f.lock, "lock", true, "accepted for the habit: a plan reads a snapshot and takes no lock")
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "accepted for the habit, as -lock")
 	f.set.BoolVar(&f.refresh, "refresh", true, "look at the cloud and the guests")
@@ -150,6 +195,7 @@ func (f *flags) planning() {
 
 func (f *flags) applying() {
 	f.looking()
+	f.jsonLines()
 	f.set.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for the lock")
 	f.set.BoolVar(&f.autoApprove, "auto-approve", false, "do not ask")
 	f.set.Var(listFlag{&f.allowDestroy}, "allow-destroy", "ADDRESS whose data may be destroyed; may be repeated")

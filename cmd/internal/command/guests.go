@@ -3,13 +3,9 @@ package command
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
-
-	cryptossh "golang.org/x/crypto/ssh"
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/executor/bootstrap"
@@ -25,10 +21,18 @@ type guests struct {
 	dialer *ssh.Dialer
 }
 
-func newGuests(ring *keyring.Ring, settings config.Guest, e env) (*guests, error) {
-	dialer, err := newDialer(settings, e)
-	if err != nil {
-		return nil, err
+func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, error) {
+	if settings.SSH != nil && settings.SSH.User != guest.AgentUser {
+		return nil, fmt.Errorf("user = %q in transport \"ssh\": the account in a guest is always %q; leave user out (the one for the bastion stands in its own block)", settings.SSH.User, guest.AgentUser)
+	}
+	dialer := &ssh.Dialer{}
+	if settings.SSH != nil && settings.SSH.Bastion != nil {
+		bastion, err := m.newBastion(settings.SSH)
+		if err != nil {
+			return nil, err
+		}
+		dialer.Bastion = bastion
+		m.atEnd(dialer.Close)
 	}
 	return &guests{ring: ring, dialer: dialer}, nil
 }
@@ -85,48 +89,4 @@ func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
 func (g *guests) DigestKey(member state.MemberID) string {
 	key := g.ring.DigestKey(member, 1)
 	return hex.EncodeToString(key[:])
-}
-
-// newDialer reaches guests directly, or over the bastion that the guest block names.
-func newDialer(settings config.Guest, e env) (*ssh.Dialer, error) {
-	dialer := &ssh.Dialer{}
-	if settings.SSH == nil || settings.SSH.Bastion == nil {
-		return dialer, nil
-	}
-	bastion := settings.SSH.Bastion
-	hostKey, _, _, _, err := cryptossh.ParseAuthorizedKey([]byte(bastion.HostKey))
-	if err != nil {
-		return nil, fmt.Errorf("the bastion's host_key is not a public key (want \"ssh-ed25519 AAAA...\"): %w", err)
-	}
-	signer, err := userKey(settings.SSH.PrivateKeyFile, e)
-	if err != nil {
-		return nil, err
-	}
-	port := bastion.Port
-	if port == 0 {
-		port = 22
-	}
-	dialer.Bastion = &ssh.Bastion{
-		Address: net.JoinHostPort(bastion.Host, strconv.Itoa(port)), User: bastion.User, HostKey: hostKey, Signers: []cryptossh.Signer{signer},
-	}
-	return dialer, nil
-}
-
-// userKey is the caller's own key, for hosts that are not ours: TROVE_SSH_KEY, or the file that the guest block names.
-func userKey(file string, e env) (cryptossh.Signer, error) {
-	text := []byte(e["TROVE_SSH_KEY"])
-	if len(text) == 0 {
-		if file == "" {
-			return nil, errors.New("the bastion needs a key: set private_key_file in the transport block, or TROVE_SSH_KEY")
-		}
-		var err error
-		if text, err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("reading private_key_file: %w", err)
-		}
-	}
-	signer, err := cryptossh.ParsePrivateKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("the key for the bastion cannot be read: %w", err)
-	}
-	return signer, nil
 }

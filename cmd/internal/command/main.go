@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -43,6 +44,7 @@ func Main(args []string, streams Streams, environ []string) int {
 		return complain(streams, err)
 	}
 	m := newMeta(streams, env, dir)
+	defer m.close()
 	app := &cli.CLI{
 		Name: "trovectl", Args: args, Version: "trovectl " + Version, Commands: m.commands(),
 		HelpWriter: streams.Out, ErrorWriter: streams.Err, HelpFunc: help,
@@ -124,8 +126,10 @@ func (e env) insertArgs(args []string) ([]string, error) {
 		}
 	}
 	words := 1
-	if args[0] == "state" && len(args) > 1 && !strings.HasPrefix(args[1], "-") || args[0] == "dev" && len(args) > 1 {
-		words = 2
+	if len(args) > 1 {
+		if _, two := commandTree()[args[0]+" "+args[1]]; two {
+			words = 2
+		}
 	}
 	return append(append(append([]string{}, args[:words]...), extra...), args[words:]...), nil
 }
@@ -164,5 +168,17 @@ func interruptible(warn func(string)) (soft, hard context.Context, stop func()) 
 		close(done)
 		cancelSoft()
 		cancelHard()
+	}
+}
+
+// atEnd names what is closed when the command is over.
+func (m *Meta) atEnd(closer func() error) { m.closers = append(m.closers, closer) }
+
+// close ends what is still open, the latest first. Nothing rests on how it goes: the command has said what it did.
+func (m *Meta) close() {
+	for _, closer := range slices.Backward(m.closers) {
+		if err := closer(); err != nil {
+			m.log.Debug("closing at the end", "error", err)
+		}
 	}
 }

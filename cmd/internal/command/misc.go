@@ -11,7 +11,6 @@ import (
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/diag"
-	"github.com/trovectl/trovectl/planner/plan"
 )
 
 var validateSpec = spec{
@@ -152,15 +151,6 @@ func (m *Meta) formatFile(name string, f *flags) (changed bool, list diag.List) 
 		return true, list.Errorf(nil, "A file cannot be written", "%v", err)
 	}
 	return true, list
-}
-
-func (m *Meta) writeJSON(p *plan.Plan) error {
-	data, err := view.PlanJSON(p)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(m.streams.Out, strings.TrimRight(string(data), "\n"))
-	return err
 }
 
 // printJSON prints what a view made and gives the exit code.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trovectl/trovectl/config"
@@ -59,7 +60,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 		return nil, append(list, cloudDiagnostic(err))
 	}
 	op.cloud = cloud
-	if op.guests, err = newGuests(op.ring, loaded.Guest, m.env); err != nil {
+	if op.guests, err = m.newGuests(op.ring, loaded.Guest); err != nil {
 		return nil, append(list, diag.Diagnostic{Severity: diag.Error, Summary: "The guests cannot be reached", Detail: err.Error()})
 	}
 	return op, nil
@@ -86,13 +87,16 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		return fmt.Errorf("%w, and CI is set: a missing state may be a lost one. Give -init-state if this is the very first run", err)
 	case missing:
 		op.prior = state.Empty(newIDs().Lineage())
-		if f.saved != nil {
+		switch {
+		case f.saved != nil:
 			op.prior.Lineage = f.saved.plan.Lineage // what the plan calls the state that it begins
+		case f.lineage != "":
+			op.prior.Lineage = f.lineage
 		}
 	case err != nil:
 		return err
 	}
-	master, err := op.loadMaster(op.address, missing, create, f.saved == nil)
+	master, err := op.loadMaster(op.address, missing, create, f.saved == nil && f.lineage == "")
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func (op *operation) openState(ctx context.Context, f *flags, settingsOnly, crea
 		op.warnings = op.warnings.Warnf("master-key", nil, "The master key", "%s", text)
 	}
 	if master.Created() {
-		op.view.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
+		op.tell.Note("A master key was made: " + master.From() + ". Back it up: without it the guests cannot be reached. Keep it out of the repository.")
 	}
 	op.ring = master.Ring(op.prior.Lineage)
 	if op.prior.KeyCheck == "" && f.saved != nil && f.saved.plan.Lineage == op.prior.Lineage {
@@ -167,7 +171,7 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 		sources.Guests = op.guests
 	}
 	for range 3 {
-		seen, err := observe.Look(ctx, sources, op.prior, op.config.Set)
+		seen, err := observe.Look(ctx, sources, op.moved(), op.config.Set)
 		if err != nil {
 			return err
 		}
@@ -195,16 +199,30 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 	return nil
 }
 
+// moved is the state with the moves of the configuration made. What is wrong with them, the plan tells.
+func (op *operation) moved() *state.Snapshot {
+	moved, _, _ := planner.Moved(op.config.Set, op.prior)
+	return moved
+}
+
 // plan compares, and adds what the outputs would become.
 func (op *operation) plan(mode plan.Mode, f *flags) (*plan.Plan, diag.List) {
+	if len(f.replace) > 0 && mode != plan.ModeApply {
+		return nil, diag.List(nil).Errorf(nil, "-replace is for an apply", "It says what is to be made anew, and -destroy and -refresh-only make nothing. Nothing was changed.")
+	}
 	p, list := planner.Plan(op.config.Set, op.prior, op.seen, planner.Options{
-		Mode: mode, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
+		Mode: mode, Targets: f.targets, Replace: f.replace, DeleteOrphans: f.deleteOrphans, Rotate: f.rotate, State: op.address, ConfigDigest: op.config.Digest,
 	})
 	list = append(append(diag.List{}, op.warnings...), list...)
-	if list.HasErrors() || mode != plan.ModeApply {
+	if list.HasErrors() || mode != plan.ModeApply && mode != plan.ModeDestroy { // outputs are of the configuration
 		return p, list
 	}
-	outputs, more := op.outputChanges()
+	outputs, more := op.outputChanges(p)
 	p.Outputs = outputs
-	return p, append(list, more...)
+	if mode != plan.ModeApply {
+		return p, append(list, more...)
+	}
+	checks, failed := op.plannedChecks(p)
+	p.Checks = checks
+	return p, slices.Concat(list, more, failed)
 }

@@ -1,32 +1,29 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/state"
 )
 
-// computed is what outputs may use of each recorded resource; what the look saw is fresher than the record.
+// computed is what outputs may use of each recorded resource. What a look saw is left out: computed facts change by the
+// minute, and an output changes when something is applied.
 func (op *operation) computed() map[resource.Address]map[string]any {
 	all := map[resource.Address]map[string]any{}
-	for address, record := range op.prior.Records {
+	records := op.moved().Records
+	for address, record := range records {
 		all[address] = facts(record.Computed)
-	}
-	for address, subject := range op.seen.Seen {
-		if _, recorded := op.prior.Records[address]; recorded && len(subject.Computed) > 0 {
-			for key, value := range facts(subject.Computed) {
-				all[address][key] = value
-			}
-		}
 	}
 	return all
 }
@@ -46,23 +43,91 @@ func facts(in map[string]string) map[string]any {
 	return out
 }
 
-// outputChanges tells which outputs are known already. One that needs something which is still to be
-// made is known after the apply.
-func (op *operation) outputChanges() ([]plan.Output, diag.List) {
-	values, list := op.config.Outputs(op.computed(), false)
-	var out []plan.Output
-	for _, v := range values {
-		o := plan.Output{Name: v.Name, Action: "no-op", Known: v.Known, Sensitive: v.Sensitive}
-		if !v.Known {
-			o.Action = "create"
+// outputChanges compares the outputs over what is recorded with those after the plan. One that needs something which is
+// still to be made is known after the apply.
+func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
+	before := map[string]config.Output{}
+	if op.prior.Serial > 0 {
+		for _, o := range op.config.OutputsBefore(factsIn(op.moved())) {
+			if o.Known {
+				before[o.Name] = o
+			}
 		}
-		if !v.Sensitive && v.Known {
-			o.After = v.Value
-		}
-		out = append(out, o)
 	}
-	slices.SortFunc(out, func(a, b plan.Output) int { return strings.Compare(a.Name, b.Name) })
+	var out []plan.Output
+	if p.Mode == plan.ModeDestroy {
+		for _, name := range slices.Sorted(maps.Keys(before)) {
+			out = append(out, removedOutput(before[name], len(p.Steps) > 0))
+		}
+		return out, nil
+	}
+	values, list := op.config.Outputs(op.computedAfter(p), false)
+	for _, v := range values {
+		out = append(out, outputChange(v, before, len(p.Steps) > 0))
+	}
 	return out, list
+}
+
+// factsIn is everything that is recorded of each resource.
+func factsIn(s *state.Snapshot) map[resource.Address]config.Recorded {
+	all := map[resource.Address]config.Recorded{}
+	for address, record := range s.Records {
+		all[address] = config.Recorded{Body: record.Body, Computed: facts(record.Computed)}
+	}
+	return all
+}
+
+// computedAfter leaves out what the steps of a plan make anew.
+func (op *operation) computedAfter(p *plan.Plan) map[resource.Address]map[string]any {
+	all := op.computed()
+	for _, step := range p.Steps {
+		if step.Action != plan.Update {
+			delete(all, step.Address)
+			continue
+		}
+		for _, slot := range step.Rebuild {
+			delete(all[step.Address], slot+"_id")
+			if slot == string(state.SlotPort) {
+				delete(all[step.Address], "address")
+				delete(all[step.Address], "addresses")
+			}
+		}
+	}
+	return all
+}
+
+// outputChange is what becomes of one output. Where nothing is done, nothing becomes known.
+func outputChange(v config.Output, before map[string]config.Output, active bool) plan.Output {
+	was, known := before[v.Name]
+	o := plan.Output{Name: v.Name, Action: "update", Known: v.Known, Sensitive: v.Sensitive || was.Sensitive}
+	switch {
+	case !known && !active || known && v.Known && reflect.DeepEqual(was.Value, v.Value):
+		o.Action = "no-op"
+	case !known:
+		o.Action = "create"
+	}
+	if o.Sensitive {
+		return o
+	}
+	if o.Before = was.Value; o.Action == "no-op" {
+		o.Before = v.Value
+	}
+	if v.Known {
+		o.After = v.Value
+	}
+	return o
+}
+
+// removedOutput is an output of which nothing remains; where nothing is removed, it stays.
+func removedOutput(was config.Output, active bool) plan.Output {
+	o := plan.Output{Name: was.Name, Action: "no-op", Known: true, Sensitive: was.Sensitive}
+	if !was.Sensitive {
+		o.Before, o.After = was.Value, was.Value
+	}
+	if active {
+		o.Action, o.After = "delete", nil
+	}
+	return o
 }
 
 // finalOutputs are the outputs after an apply.
@@ -139,4 +204,21 @@ func (m *Meta) oneOutput(o config.Output, f *flags) int {
 	}
 	_, _ = fmt.Fprintln(m.streams.Out, string(data))
 	return exitOK
+}
+
+// evaluatedOver is what the outputs and conditions come to over a state; nothing where the configuration, which a state does not
+// need, cannot be read.
+func (m *Meta) evaluatedOver(f *flags, s *state.Snapshot) ([]view.Output, []resource.Check) {
+	loaded, list := m.load(context.Background(), f, config.Load)
+	if list.HasErrors() {
+		m.warn("The configuration cannot be read as it is, so that no output is shown. `trovectl validate` tells why.")
+		return nil, nil
+	}
+	recorded := factsIn(s)
+	computed := make(map[resource.Address]map[string]any, len(recorded))
+	for address, was := range recorded {
+		computed[address] = was.Computed
+	}
+	checks, _ := loaded.Checks(computed) // their status says what the diagnostics would
+	return viewOutputs(loaded.OutputsBefore(recorded)), checks
 }

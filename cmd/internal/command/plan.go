@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
@@ -10,6 +11,8 @@ var planSpec = spec{
 	flags: func(f *flags) {
 		f.planning()
 		f.set.BoolVar(&f.detailedExitcode, "detailed-exitcode", false, "0: nothing to do, 2: changes, 1: error")
+		f.set.StringVar(&f.markdown, "md", "", "FILE for the plan as a comment of a review (Markdown); - is standard output")
+		f.set.StringVar(&f.html, "html", "", "FILE for the plan as one page (HTML); - is standard output")
 		f.set.StringVar(&f.out, "out", "", "FILE to save the plan to, for `trovectl apply FILE`; it holds no secret")
 		f.set.BoolVar(&f.deleteOrphans, "delete-orphans", false, "also plan to delete objects of this state that nothing records")
 	},
@@ -18,6 +21,10 @@ var planSpec = spec{
 
 func runPlan(m *Meta, f *flags) int {
 	if err := f.words(0, 0, "no argument"); err != nil {
+		return m.fail("%v", err)
+	}
+	quiet, err := f.toOutput(f.markdown, f.html)
+	if err != nil {
 		return m.fail("%v", err)
 	}
 	ctx, _, stop := interruptible(m.warn)
@@ -34,12 +41,14 @@ func runPlan(m *Meta, f *flags) int {
 	if list.HasErrors() {
 		return m.report(list)
 	}
-	if f.json {
-		if err := m.writeJSON(p); err != nil {
-			return m.failErr("The plan cannot be written", err)
-		}
-	} else {
-		m.view.Plan(p)
+	if !quiet {
+		m.tell.Plan(p)
+	}
+	if err := m.writeReports(
+		report{"md", f.markdown, sure(func() []byte { return view.PlanMarkdown(p) })},
+		report{"html", f.html, func() ([]byte, error) { return view.PlanHTML(p) }},
+	); err != nil {
+		return m.failErr("A report cannot be written", err)
 	}
 	m.report(list)
 	if op.prior.Run != nil {
@@ -68,4 +77,4 @@ func (f *flags) mode() plan.Mode {
 }
 
 // warn says something to the person while a command runs.
-func (m *Meta) warn(text string) { m.view.Note(text) }
+func (m *Meta) warn(text string) { m.tell.Note(text) }

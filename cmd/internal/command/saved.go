@@ -25,7 +25,7 @@ type savedPlan struct {
 // save writes a plan for a later apply. The file appears whole or not at all, readable by its owner alone: it holds no
 // secret, but it tells what there is.
 func (op *operation) save(p *plan.Plan, f *flags) error {
-	p.KeyCheck = op.ring.KeyCheck()
+	p.KeyCheck, p.Prior, p.Variables = op.ring.KeyCheck(), recordedIn(op.moved()), op.config.Variables()
 	data, err := plan.Encode(p)
 	if err != nil {
 		return err
@@ -35,11 +35,19 @@ func (op *operation) save(p *plan.Plan, f *flags) error {
 	}
 	text := fmt.Sprintf("\nSaved the plan to: %s\nIts digest: %s\n\nTo do exactly what it says: trovectl apply %s\n", f.out, plan.Digest(p), f.out)
 	if f.json { // standard output belongs to the JSON
-		op.view.Note(text)
+		op.tell.Note(strings.TrimSpace(text))
 		return nil
 	}
 	_, err = fmt.Fprint(op.streams.Out, text)
 	return err
+}
+
+func recordedIn(s *state.Snapshot) []plan.Recorded {
+	var out []plan.Recorded
+	for _, r := range s.Sorted() {
+		out = append(out, plan.Recorded{Address: r.Address, Body: plan.Body{Body: r.Body}, Computed: r.Computed})
+	}
+	return out
 }
 
 func writeWhole(path string, data []byte) (err error) {
@@ -87,7 +95,7 @@ func (m *Meta) showSaved(f *flags) int {
 		return m.report(list)
 	}
 	if f.json {
-		return m.printJSON(view.SavedPlanJSON(saved.plan, saved.digest))
+		return m.printJSON(view.PlanJSON(saved.plan, saved.digest))
 	}
 	m.view.Plan(saved.plan)
 	_, _ = fmt.Fprintf(m.streams.Out, "\nThe digest of this plan: %s\n", saved.digest)
@@ -168,8 +176,8 @@ func (op *operation) consentSaved(ctx context.Context, saved *savedPlan, f *flag
 	if f.autoApprove || !op.interactive(f) {
 		return op.report(missing), false
 	}
-	op.view.Plan(saved.plan)
-	if !op.ask(ctx, saved.plan.Mode) {
+	op.tell.Plan(saved.plan)
+	if !op.ask(ctx, saved.plan) {
 		return op.fail("%s cancelled: only 'yes' is an approval. Nothing was changed.", verb(saved.plan.Mode)), false
 	}
 	return exitOK, true
@@ -177,8 +185,8 @@ func (op *operation) consentSaved(ctx context.Context, saved *savedPlan, f *flag
 
 // fitsFlags refuses flags that a saved plan has answered, and another plan than the expected one.
 func (s *savedPlan) fitsFlags(f *flags) (list diag.List) {
-	if f.destroy || f.deleteOrphans {
-		list = list.Errorf(nil, "The plan is made already", "-destroy and -delete-orphans are for making a plan: give them to `trovectl plan -out`.")
+	if f.destroy || f.deleteOrphans || len(f.targets) > 0 || len(f.replace) > 0 {
+		list = list.Errorf(nil, "The plan is made already", "-destroy, -delete-orphans, -target and -replace are for making a plan: give them to `trovectl plan -out`.")
 	}
 	if want := strings.ToLower(f.expectDigest); want != "" && want != s.digest {
 		list = append(list, diag.Diagnostic{

@@ -121,8 +121,14 @@ var stateCheckSpec = spec{
 			if list.HasErrors() {
 				return m.report(list)
 			}
-			_, _ = fmt.Fprintf(m.streams.Out, "The state holds together: serial %d, %d records, %d members, %d open intents.\n",
-				s.Serial, len(s.Records), len(s.Members), len(s.Intents))
+			released := 0
+			for _, member := range s.Members {
+				if member.Released {
+					released++
+				}
+			}
+			_, _ = fmt.Fprintf(m.streams.Out, "The state holds together: serial %d, %d records, %d members (%d released by `state rm`), %d open intents.\n",
+				s.Serial, len(s.Records), len(s.Members), released, len(s.Intents))
 			return exitOK
 		})
 	},
@@ -144,7 +150,8 @@ var showSpec = spec{
 		}
 		return withState(m, f, func(s *state.Snapshot) int {
 			if f.json {
-				return m.printJSON(view.StateJSON(s))
+				outputs, checks := m.evaluatedOver(f, s)
+				return m.printJSON(view.StateJSON(s, outputs, checks))
 			}
 			for _, r := range s.Sorted() {
 				m.view.Record(s, r)

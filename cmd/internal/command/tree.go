@@ -20,38 +20,46 @@ type spec struct {
 // commandTree lists every command by its words.
 func commandTree() map[string]spec {
 	return map[string]spec{
-		"validate":    validateSpec,
-		"fmt":         fmtSpec,
-		"plan":        planSpec,
-		"apply":       applySpec,
-		"destroy":     destroySpec,
-		"drift":       driftSpec,
-		"status":      statusSpec,
-		"show":        showSpec,
-		"output":      outputSpec,
-		"state list":  stateListSpec,
-		"state show":  stateShowSpec,
-		"state check": stateCheckSpec,
-		"state pull":  statePullSpec,
-		"state push":  statePushSpec,
-		"unlock":      unlockSpec,
-		"doctor":      doctorSpec,
-		"rotate":      rotateSpec,
-		"version":     versionSpec,
-		"init":        initSpec,
-		"dev up":      devUpSpec,
-		"dev down":    devDownSpec,
-		"dev status":  devStatusSpec,
-		"dev serve":   devServeSpec,
+		"validate":      validateSpec,
+		"fmt":           fmtSpec,
+		"plan":          planSpec,
+		"apply":         applySpec,
+		"destroy":       destroySpec,
+		"drift":         driftSpec,
+		"status":        statusSpec,
+		"show":          showSpec,
+		"output":        outputSpec,
+		"state list":    stateListSpec,
+		"state show":    stateShowSpec,
+		"state check":   stateCheckSpec,
+		"state mv":      stateMvSpec,
+		"state pull":    statePullSpec,
+		"state push":    statePushSpec,
+		"state rm":      stateRmSpec,
+		"state history": stateHistorySpec,
+		"state rebuild": stateRebuildSpec,
+		"state rebind":  stateRebindSpec,
+		"import":        importSpec,
+		"unlock":        unlockSpec,
+		"doctor":        doctorSpec,
+		"rotate":        rotateSpec,
+		"version":       versionSpec,
+		"init":          initSpec,
+		"dev up":        devUpSpec,
+		"dev down":      devDownSpec,
+		"dev status":    devStatusSpec,
+		"dev serve":     devServeSpec,
+
+		"providers schema": providersSchemaSpec,
 	}
 }
 
 // notYet are commands of the language that later versions bring, and words that users of Terraform try.
 var notYet = map[string]string{
-	"import": "", "discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
+	"discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
 	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "", "root": "",
 	"connect": "", "logs": "", "backup": "", "restore": "", "image": "", "lint": "", "test": "", "undo": "", "explain": "",
-	"lsp": "", "console": "", "graph": "", "providers": "",
+	"lsp": "", "console": "", "graph": "",
 	"force-unlock": "`trovectl unlock` gives back the lock of a run that is gone",
 	"workspace":    "there are no workspaces: use one directory or one state address (TROVE_STATE) per environment",
 	"taint":        "nothing is ever replaced because it is tainted; a failed create is tried again by the next apply",
@@ -111,7 +119,7 @@ func help(commands map[string]cli.CommandFactory) string {
 	b.WriteString("Usage: trovectl [-chdir=DIR] COMMAND [options]\n\nDatabases on OpenStack, declared in *.trove.hcl files.\n\n")
 	for _, words := range slices.Sorted(maps.Keys(commandTree())) {
 		if s := commandTree()[words]; s.synopsis != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", words, s.synopsis)
+			fmt.Fprintf(&b, "  %-16s %s\n", words, s.synopsis)
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")

@@ -157,7 +157,7 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 		d.Hint = "Wait for that run, or give -lock-timeout. A holder that has died loses the lock by itself; `trovectl unlock` tells who holds it."
 	case errors.Is(err, state.ErrMissing):
 		d.Summary = "There is no state"
-		d.Hint = "The first apply makes it. If there was one, restore it from its backup, or say where it is: TROVE_STATE, or -chdir to its directory."
+		d.Hint = "The first apply makes it. If there was one, restore it from its backup, or say where it is: TROVE_STATE, or -chdir to its directory. Where it is lost for good, `trovectl state rebuild` makes it anew from the marks."
 	case errors.Is(err, state.ErrNewer):
 		d.Hint = "Use the trovectl that wrote it, or a newer one."
 	case errors.Is(err, state.ErrCorrupt) && strings.HasPrefix(address, "swift:"):

@@ -13,10 +13,11 @@ import (
 type sign string
 
 const (
-	added   sign = "+"
-	changed sign = "~"
-	removed sign = "-"
-	same    sign = " "
+	added    sign = "+"
+	changed  sign = "~"
+	removed  sign = "-"
+	replaced sign = "-/+"
+	same     sign = " "
 )
 
 func (s sign) tone() style {
@@ -25,7 +26,7 @@ func (s sign) tone() style {
 		return green
 	case changed:
 		return yellow
-	case removed:
+	case removed, replaced:
 		return red
 	default:
 		return plain

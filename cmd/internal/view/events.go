@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/trovectl/trovectl/executor"
@@ -11,6 +12,16 @@ import (
 // Event writes a line of progress.
 func (h *Human) Event(e executor.Event) {
 	out := h.page()
+	event(out, e)
+	h.write(h.Out, out)
+}
+
+// still writes that a step goes on.
+func (h *Human) still(s plan.Step, elapsed time.Duration) {
+	h.Event(executor.Progress{Step: s, Text: stillText(s, elapsed)})
+}
+
+func event(out *page, e executor.Event) {
 	switch e := e.(type) {
 	case executor.Started:
 		out.line(subject(out, e.Step), verbs[e.Step.Action].doing, "...")
@@ -28,7 +39,11 @@ func (h *Human) Event(e executor.Event) {
 	default:
 		panic(fmt.Sprintf("unknown event %T", e))
 	}
-	h.write(h.Out, out)
+}
+
+// stillText is "Still creating... [30s elapsed]".
+func stillText(s plan.Step, elapsed time.Duration) string {
+	return "Still " + strings.ToLower(verbs[s.Action].doing) + "... [" + took(elapsed) + " elapsed]"
 }
 
 type verb struct{ doing, done, failed string }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
@@ -95,13 +96,32 @@ func TestPlanGolden(t *testing.T) {
 				"color-80": text(true, 80, write),
 			}
 			made["drift"] = text(false, 80, func(h *Human) { h.Drift(p) })
-			made["json"] = indented(t)(PlanJSON(p))
-			made["drift-json"] = indented(t)(DriftJSON(p))
+			made["json"] = indented(t)(PlanJSON(p, ""))
 			var lines bytes.Buffer
-			(&Machine{Out: &lines}).Plan(p)
+			machine := &Machine{Out: &lines}
+			machine.Plan(p)
 			made["lines"] = lines.String()
-			golden(t, name, made, "text-80", "text-160", "color-80", "drift", "json", "drift-json", "lines")
+			lines.Reset()
+			machine.Drift(p)
+			made["drift-lines"] = lines.String()
+			report := DriftReport{Plan: p, Recorded: []resource.Address{orders}, FailOn: DefaultFailOn}
+			made["drift.md"], made["drift.prom"] = string(report.Markdown()), string(report.Prometheus())
+			made["drift.xml"] = string(must(t)(report.JUnit()))
+			made["plan.md"], made["plan.html"] = string(PlanMarkdown(p)), string(must(t)(PlanHTML(p)))
+			golden(t, name, made, "text-80", "text-160", "color-80", "drift", "json", "lines", "drift-lines",
+				"drift.md", "drift.prom", "drift.xml", "plan.md", "plan.html")
 		})
+	}
+}
+
+// must is what was made without an error.
+func must(t *testing.T) func([]byte, error) []byte {
+	return func(data []byte, err error) []byte {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
 	}
 }
 

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,22 +50,31 @@ func (m *Machine) write(line message) {
 	_, _ = m.Out.Write(data)
 }
 
-// Plan writes a line for each drift and each step, and the summary.
+// Version writes the line that every stream begins with.
+func (m *Machine) Version(version string) {
+	line := newMessage("info", "version", "trovectl "+version, m.now())
+	line["trovectl"], line["ui"] = version, "1.2"
+	m.write(line)
+}
+
+// Note writes what is said to a person while a command runs.
+func (m *Machine) Note(text string) {
+	m.write(newMessage("info", "log", visible(strings.TrimSpace(text)), m.now()))
+}
+
+// Plan writes a line for each finding of the look and each step, the summary, and the outputs that change.
 func (m *Machine) Plan(p *plan.Plan) {
-	for _, d := range p.Drift {
-		action := "update"
-		if d.Gone {
-			action = "delete"
-		}
-		line := newMessage("info", "resource_drift", visible(d.Address.String())+": Drift detected ("+action+")", m.now())
-		line["change"] = map[string]any{"resource": hookResource(plan.Step{Address: d.Address}), "action": action}
-		m.write(line)
-	}
+	m.drifts(p)
+	m.findings(p)
 	for _, s := range p.Steps {
 		line := newMessage("info", "planned_change", stepName(s)+": Plan to "+hookAction(s.Action), m.now())
 		change := map[string]any{"resource": hookResource(s), "action": hookAction(s.Action), "impact": s.Impact}
-		if reason := actionReason(s.Reason.Code); reason != "" {
+		if reason := actionReason(s); reason != "" {
 			change["reason"] = reason
+		}
+		if s.Action != plan.DeleteOrphan {
+			c := changeOf(s).Change
+			change["before"], change["after"] = c.Before, c.After
 		}
 		line["change"] = change
 		m.write(line)
@@ -72,7 +82,54 @@ func (m *Machine) Plan(p *plan.Plan) {
 	add, change, destroy := p.Counts()
 	text := fmt.Sprintf("Plan: %d to add, %d to change, %d to destroy.", add, change, destroy)
 	m.summary("plan", text, add, change, destroy)
+	m.outputChanges(p.Outputs)
 }
+
+// Drift writes a line for each finding of the look, and how many there are of each kind.
+func (m *Machine) Drift(p *plan.Plan) {
+	m.drifts(p)
+	m.findings(p)
+	line := newMessage("info", "drift_summary", driftSummary(p), m.now())
+	line["findings"] = countKinds(DriftFindings(p))
+	m.write(line)
+}
+
+func (m *Machine) drifts(p *plan.Plan) {
+	for _, d := range driftsOf(p) {
+		action := d.Change.Actions[0]
+		line := newMessage("info", "resource_drift", visible(d.Address)+": Drift detected ("+action+")", m.now())
+		line["change"] = map[string]any{"resource": hookOf(d), "action": action, "before": d.Change.Before, "after": d.Change.After}
+		m.write(line)
+	}
+}
+
+// findings writes what the look found besides drift.
+func (m *Machine) findings(p *plan.Plan) {
+	for _, f := range DriftFindings(p) {
+		if f.Kind == Changed || f.Kind == Gone {
+			continue
+		}
+		line := newMessage("warn", "finding", visible(f.subject()+": "+f.Text), m.now())
+		line["finding"] = f
+		m.write(line)
+	}
+}
+
+func (m *Machine) outputChanges(all []plan.Output) {
+	out := map[string]any{}
+	for _, o := range all {
+		out[o.Name] = map[string]any{"action": hookNoop(o.Action), "sensitive": o.Sensitive}
+	}
+	if len(out) == 0 {
+		return
+	}
+	line := newMessage("info", "outputs", fmt.Sprintf("Outputs: %d", len(out)), m.now())
+	line["outputs"] = out
+	m.write(line)
+}
+
+// hookNoop is the word of the lines for what plans call no-op.
+func hookNoop(action string) string { return strings.ReplaceAll(action, "no-op", "noop") }
 
 // Applied writes the summary of an apply and the outputs, those that are sensitive without their values.
 func (m *Machine) Applied(mode plan.Mode, r executor.Result, all []Output) {
@@ -81,8 +138,20 @@ func (m *Machine) Applied(mode plan.Mode, r executor.Result, all []Output) {
 		operation, text = "destroy", "Destroy complete! Resources: "+resultText(mode, r)
 	}
 	m.summary(operation, text, r.Added, r.Changed, r.Destroyed)
+	if len(all) == 0 {
+		return
+	}
 	line := newMessage("info", "outputs", fmt.Sprintf("Outputs: %d", len(all)), m.now())
 	line["outputs"] = outputsOf(all, false)
+	m.write(line)
+}
+
+// Incomplete writes the summary of an apply that did not come to its end.
+func (m *Machine) Incomplete(r executor.Result) {
+	line := newMessage("error", "change_summary", incompleteText(r), m.now())
+	line["changes"] = map[string]any{
+		"add": r.Added, "change": r.Changed, "import": 0, "remove": r.Destroyed, "operation": "apply", "failed": r.Failed, "not_begun": r.Skipped,
+	}
 	m.write(line)
 }
 
@@ -109,15 +178,18 @@ func (m *Machine) Diagnostics(list diag.List, sources map[string][]byte) {
 // Event writes a line of progress.
 func (m *Machine) Event(e executor.Event) { m.write(eventMessage(e, m.now())) }
 
+// still writes that a step goes on.
+func (m *Machine) still(s plan.Step, elapsed time.Duration) {
+	line := newMessage("info", "apply_progress", stepName(s)+": "+stillText(s, elapsed), m.now())
+	m.write(hookMessage(line, s, message{"elapsed_seconds": seconds(elapsed)}))
+}
+
 // EventJSON is one event as a line of the machine-readable output. A zero time writes no timestamp.
 func EventJSON(e executor.Event, at time.Time) ([]byte, error) { return encode(eventMessage(e, at)) }
 
 func eventMessage(e executor.Event, at time.Time) message {
 	hook := func(level, kind, text string, s plan.Step, more message) message {
-		line := newMessage(level, kind, stepName(s)+": "+text, at)
-		more["resource"], more["action"] = hookResource(s), hookAction(s.Action)
-		line["hook"] = more
-		return line
+		return hookMessage(newMessage(level, kind, stepName(s)+": "+text, at), s, more)
 	}
 	switch e := e.(type) {
 	case executor.Started:
@@ -140,6 +212,12 @@ func eventMessage(e executor.Event, at time.Time) message {
 	}
 }
 
+func hookMessage(line message, s plan.Step, more message) message {
+	more["resource"], more["action"] = hookResource(s), hookAction(s.Action)
+	line["hook"] = more
+	return line
+}
+
 func seconds(d time.Duration) int { return int(max(0, d).Round(time.Second) / time.Second) }
 
 // hookAction is Terraform's word for an action.
@@ -158,7 +236,10 @@ func hookResource(s plan.Step) map[string]any {
 			"resource_type": s.Orphan.Service, "resource_name": s.Orphan.Name, "resource_key": nil,
 		}
 	}
-	r := resourceOf(s.Address)
+	return hookOf(resourceOf(s.Address))
+}
+
+func hookOf(r resourceJSON) map[string]any {
 	return map[string]any{
 		"addr": r.Address, "module": "", "resource": r.Address, "implied_provider": "trovectl",
 		"resource_type": r.Type, "resource_name": r.Name, "resource_key": r.Index,

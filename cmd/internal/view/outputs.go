@@ -46,9 +46,13 @@ func (h *Human) Applied(mode plan.Mode, r executor.Result, all []Output) {
 func (h *Human) Incomplete(r executor.Result) {
 	out := h.page()
 	out.line()
-	out.line(out.paint(alarm, fmt.Sprintf("Apply incomplete. Resources: %d added, %d changed, %d destroyed, %d failed, %d not begun.",
-		r.Added, r.Changed, r.Destroyed, r.Failed, r.Skipped)))
+	out.line(out.paint(alarm, incompleteText(r)))
 	h.write(h.Out, out)
+}
+
+func incompleteText(r executor.Result) string {
+	return fmt.Sprintf("Apply incomplete. Resources: %d added, %d changed, %d destroyed, %d failed, %d not begun.",
+		r.Added, r.Changed, r.Destroyed, r.Failed, r.Skipped)
 }
 
 func resultText(mode plan.Mode, r executor.Result) string {

@@ -2,8 +2,10 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
@@ -12,11 +14,16 @@ import (
 func (h *Human) Plan(p *plan.Plan) {
 	out := h.page()
 	heading(out, p)
+	if len(p.Targets) > 0 {
+		out.listing("", "narrowed to "+addresses(p.Targets)+", with what that needs")
+	}
 	driftNote(out, p)
-	first, rest := destructiveFirst(p.Steps)
-	if len(p.Steps) > 0 {
+	moves(out, p.Moves)
+	steps := replacements(p.Steps)
+	first, rest := destructiveFirst(steps)
+	if len(steps) > 0 {
 		out.line()
-		legend(out, p.Steps)
+		legend(out, steps)
 		for _, s := range append(first, rest...) {
 			out.line()
 			step(out, s)
@@ -81,6 +88,36 @@ func drifted(out *page, d plan.Drift) {
 	}
 }
 
+// moves tells which records get another address; nothing in the cloud is touched by it.
+func moves(out *page, all []plan.Move) {
+	if len(all) == 0 {
+		return
+	}
+	out.line()
+	for _, m := range all {
+		out.line("  ", out.paint(bold, "# "+visible(m.From.String())), " has moved to ", out.paint(bold, visible(m.To.String())))
+	}
+}
+
+// replacements shows the two steps of what is made anew as one: a removal that says what comes after it.
+func replacements(steps []plan.Step) []plan.Step {
+	removal := map[resource.Address]int{}
+	var out []plan.Step
+	for _, s := range steps {
+		at, goes := removal[s.Address]
+		if goes && s.Action == plan.Create {
+			out[at].After = s.After
+			out[at].Notes = slices.Concat(out[at].Notes, s.Notes)
+			continue
+		}
+		if s.Action == plan.Delete {
+			removal[s.Address] = len(out)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // destructiveFirst parts the steps that destroy from the others; both keep their order.
 func destructiveFirst(steps []plan.Step) (destructive, rest []plan.Step) {
 	for _, s := range steps {
@@ -96,36 +133,41 @@ func destructiveFirst(steps []plan.Step) (destructive, rest []plan.Step) {
 func legend(out *page, steps []plan.Step) {
 	used := map[sign]bool{}
 	for _, s := range steps {
-		used[signOf(s.Action)] = true
+		used[signOf(s)] = true
 	}
 	out.line("An apply does what follows. Symbols:")
 	for _, entry := range []struct {
 		sign sign
 		text string
-	}{{added, "create"}, {changed, "update in-place"}, {removed, "destroy"}} {
+	}{{added, "create"}, {changed, "update in-place"}, {replaced, "destroy and then create replacement"}, {removed, "destroy"}} {
 		if used[entry.sign] {
 			out.line("  ", out.sign(entry.sign), " ", entry.text)
 		}
 	}
 }
 
-func signOf(a plan.Action) sign {
-	switch a {
+func signOf(s plan.Step) sign {
+	switch s.Action {
 	case plan.Create:
 		return added
 	case plan.Update:
 		return changed
-	case plan.Delete, plan.DeleteOrphan:
+	case plan.Delete:
+		if !s.After.IsZero() {
+			return replaced
+		}
+		return removed
+	case plan.DeleteOrphan:
 		return removed
 	default:
-		panic(fmt.Sprintf("unknown action %q", a))
+		panic(fmt.Sprintf("unknown action %q", s.Action))
 	}
 }
 
 // summary is the line that people look for.
 func summary(out *page, p *plan.Plan) {
 	out.line()
-	if len(p.Steps) > 0 {
+	if len(p.Steps)+len(p.Moves) > 0 {
 		add, change, destroy := p.Counts()
 		out.line(out.paint(bold, "Plan:"), fmt.Sprintf(" %d to add, %d to change, %d to destroy.", add, change, destroy))
 		return
@@ -135,7 +177,10 @@ func summary(out *page, p *plan.Plan) {
 		outputs = " Only outputs change."
 	}
 	scope := "Cloud and guests are as "
-	if len(p.Unknown) > 0 {
+	switch {
+	case len(p.Targets) > 0:
+		scope = "What was targeted is as "
+	case len(p.Unknown) > 0:
 		scope = "As far as could be looked, cloud and guests are as "
 	}
 	switch p.Mode {

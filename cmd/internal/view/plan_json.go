@@ -13,11 +13,14 @@ import (
 // policy engines read it; what has no place there is under "trovectl".
 type planJSON struct {
 	FormatVersion   string                `json:"format_version"`
+	Variables       map[string]any        `json:"variables,omitempty"`
+	PlannedValues   map[string]any        `json:"planned_values"`
 	ResourceDrift   []resourceJSON        `json:"resource_drift,omitempty"`
 	ResourceChanges []resourceJSON        `json:"resource_changes"`
 	OutputChanges   map[string]changeJSON `json:"output_changes"`
 	PriorState      map[string]any        `json:"prior_state"`
-	Checks          []any                 `json:"checks"`
+	Configuration   map[string]any        `json:"configuration"`
+	Checks          []conditionsJSON      `json:"checks"`
 	Applyable       bool                  `json:"applyable"`
 	Complete        bool                  `json:"complete"`
 	Errored         bool                  `json:"errored"`
@@ -26,6 +29,7 @@ type planJSON struct {
 
 type resourceJSON struct {
 	Address      string     `json:"address"`
+	Previous     string     `json:"previous_address,omitempty"` // of one that moved
 	Mode         string     `json:"mode"`
 	Type         string     `json:"type"`
 	Name         string     `json:"name"`
@@ -67,15 +71,17 @@ type stepJSON struct {
 	Orphan     *plan.Object       `json:"orphan,omitempty"`
 }
 
-// PlanJSON is a plan in Terraform's plan representation. Sensitive values are null, with a mask that says so.
-func PlanJSON(p *plan.Plan) ([]byte, error) { return SavedPlanJSON(p, "") }
-
-// SavedPlanJSON is PlanJSON of a plan that was read from a file, with its digest.
-func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
+// PlanJSON is a plan in Terraform's plan representation; its digest is that of a saved plan. Sensitive values are null,
+// with a mask that says so.
+func PlanJSON(p *plan.Plan, digest string) ([]byte, error) {
+	w := worldOf(p)
 	out := planJSON{
-		FormatVersion: "1.2", ResourceDrift: driftsOf(p), ResourceChanges: changesOf(p), OutputChanges: map[string]changeJSON{},
-		PriorState: map[string]any{"format_version": "1.0", "values": map[string]any{"root_module": priorOf(p)}},
-		Checks:     []any{}, Applyable: !p.Empty(), Complete: true,
+		FormatVersion: "1.2", Variables: variablesOf(p), PlannedValues: map[string]any{"outputs": w.outputsAfter(), "root_module": module(w.after)},
+		ResourceDrift: driftsOf(p), ResourceChanges: append(changesOf(p), w.unchanged()...), OutputChanges: map[string]changeJSON{},
+		PriorState: map[string]any{
+			"format_version": "1.0", "values": map[string]any{"outputs": w.outputsBefore(), "root_module": module(w.before)},
+		},
+		Configuration: w.configuration(), Checks: checksOf(p.Checks), Applyable: !p.Empty(), Complete: len(p.Targets) == 0,
 		Ours: oursJSON{
 			Mode: p.Mode, Digest: digest, Cloud: p.Cloud, State: p.State, Lineage: p.Lineage, Serial: p.Serial, Unchanged: p.Unchanged, Steps: stepsOf(p),
 			Unknown: some(p.Unknown), Unmanaged: some(p.Unmanaged), Orphans: some(p.Orphans), Conditions: some(p.Conditions),
@@ -89,20 +95,6 @@ func SavedPlanJSON(p *plan.Plan, digest string) ([]byte, error) {
 		return nil, fmt.Errorf("writing the plan: %w", err)
 	}
 	return data, nil
-}
-
-// DriftJSON is the look at reality: drift in the form of a plan's resource_drift, and everything under "trovectl".
-func DriftJSON(p *plan.Plan) ([]byte, error) {
-	changes, gone := driftCounts(p)
-	return encode(map[string]any{
-		"format_version": "1.0",
-		"resource_drift": some(driftsOf(p)),
-		"summary":        map[string]int{"changed": changes, "gone": gone, "unknown": len(p.Unknown)},
-		"trovectl": map[string]any{
-			"cloud": p.Cloud, "state": p.State, "lineage": p.Lineage, "serial": p.Serial,
-			"unknown": some(p.Unknown), "unmanaged": some(p.Unmanaged), "orphans": some(p.Orphans), "conditions": some(p.Conditions),
-		},
-	})
 }
 
 // some makes an empty list of none, because consumers expect lists.
@@ -123,14 +115,15 @@ func resourceOf(a resource.Address) resourceJSON {
 	return out
 }
 
-// changesOf is one entry for each address, in the order of the steps. Orphans have no address and are only in ours.
+// changesOf is one entry for each address, in the order of the steps, then those that only moved. Orphans have no address and are only in ours.
 func changesOf(p *plan.Plan) []resourceJSON {
-	out, seen := []resourceJSON{}, map[resource.Address]int{}
+	out, seen, was := []resourceJSON{}, map[resource.Address]int{}, formerly(p)
 	for _, s := range p.Steps {
 		if s.Action == plan.DeleteOrphan {
 			continue
 		}
 		next := changeOf(s)
+		next.Previous = was[s.Address].String()
 		i, again := seen[s.Address]
 		if !again {
 			seen[s.Address] = len(out)
@@ -152,7 +145,7 @@ func changeOf(s plan.Step) resourceJSON {
 	kind := s.Address.Kind
 	out := resourceOf(s.Address)
 	out.Change.Actions = []string{string(s.Action)}
-	out.ActionReason = actionReason(s.Reason.Code)
+	out.ActionReason = actionReason(s)
 	out.Change.setBefore(nil)
 	out.Change.setAfter(nil)
 	if s.Action == plan.Delete || s.Action == plan.Update {
@@ -173,8 +166,13 @@ func changeOf(s plan.Step) resourceJSON {
 }
 
 // actionReason translates the reasons that Terraform has a word for.
-func actionReason(code plan.ReasonCode) string {
-	switch code {
+func actionReason(s plan.Step) string {
+	switch s.Reason.Code {
+	case plan.ReasonRequested:
+		if s.Action == plan.Update {
+			return ""
+		}
+		return "replace_by_request"
 	case plan.ReasonNoBlock:
 		return "delete_because_no_resource_config"
 	case plan.ReasonNoKey:
@@ -237,17 +235,6 @@ func stepsOf(p *plan.Plan) []stepJSON {
 		})
 	}
 	return out
-}
-
-// priorOf is what the steps say about the record: the resources that they change or remove.
-func priorOf(p *plan.Plan) map[string]any {
-	resources := []any{}
-	for _, s := range p.Steps {
-		if o := objectOf(s.Address.Kind, s.Before); o != nil {
-			resources = append(resources, stateResource(resourceOf(s.Address), *o))
-		}
-	}
-	return map[string]any{"resources": resources}
 }
 
 // stateResource is a resource in Terraform's state representation.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,8 @@ func drawPlan(t *rapid.T) *plan.Plan {
 			Changes: changes, Notes: []string{text("note")}, Unverified: text("unverified"), Rebuild: []string{text("slot")}, Destroys: []resource.Address{at},
 		})
 	}
+	p.Prior = []plan.Recorded{{Address: at, Body: user, Computed: map[string]string{text("computed"): text("value")}}}
+	p.Variables = map[string]any{text("variable"): value("v")}
 	return p
 }
 
@@ -86,6 +89,7 @@ func TestPlansForgeNothingAndHoldNoSecret(t *testing.T) {
 		var lines bytes.Buffer
 		machine := &Machine{Out: &lines}
 		machine.Plan(p)
+		machine.Drift(p)
 		people := text(false, width, func(h *Human) {
 			h.Plan(p)
 			h.Drift(p)
@@ -95,16 +99,22 @@ func TestPlansForgeNothingAndHoldNoSecret(t *testing.T) {
 			}
 		})
 		checkText(t, people)
-		for _, make := range []func(*plan.Plan) ([]byte, error){PlanJSON, DriftJSON} {
-			data, err := make(p)
+		report := DriftReport{Plan: p, Recorded: []resource.Address{p.Steps[0].Address}, FailOn: DefaultFailOn}
+		planned := func() ([]byte, error) { return PlanJSON(p, "") }
+		for i, make := range []func() ([]byte, error){planned, report.JUnit, func() ([]byte, error) { return PlanHTML(p) }, func() ([]byte, error) {
+			return slices.Concat(report.Prometheus(), report.Markdown(), PlanMarkdown(p)), nil
+		}} {
+			data, err := make()
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := make(p)
+			again, err := make()
 			if err != nil || !bytes.Equal(data, again) {
 				t.Fatalf("the same plan gives other bytes: %v", err)
 			}
-			checkJSON(t, data)
+			if checkText(t, string(data)); i == 0 {
+				checkJSON(t, data)
+			}
 		}
 		events(p, machine.Event)
 		for line := range bytes.Lines(lines.Bytes()) {

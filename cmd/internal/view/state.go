@@ -72,7 +72,7 @@ func machineRows(s *state.Snapshot, r state.Record) []row {
 		return out
 	}
 	for _, slot := range state.Slots {
-		if o, filled := m.Objects[slot]; filled {
+		if o, filled := s.Object(m.ID, slot); filled {
 			out = append(out, put(string(slot), o.ID))
 		}
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// StateJSON is a whole state in Terraform's state representation, with what it has no place for under "trovectl".
-func StateJSON(s *state.Snapshot) ([]byte, error) {
+// StateJSON is a whole state in Terraform's state representation, with what it has no place for under "trovectl". Sensitive
+// outputs are without their values.
+func StateJSON(s *state.Snapshot, outputs []Output, checks []resource.Check) ([]byte, error) {
 	resources := []any{}
 	for _, r := range s.Sorted() {
 		resources = append(resources, recordOf(s, r))
@@ -23,7 +24,8 @@ func StateJSON(s *state.Snapshot) ([]byte, error) {
 	})
 	return encode(map[string]any{
 		"format_version": "1.0",
-		"values":         map[string]any{"outputs": map[string]any{}, "root_module": map[string]any{"resources": resources}},
+		"checks":         checksOf(checks),
+		"values":         map[string]any{"outputs": outputsOf(outputs, false), "root_module": map[string]any{"resources": resources}},
 		"trovectl": map[string]any{
 			"lineage": s.Lineage, "serial": s.Serial, "cloud": s.Cloud, "run": s.Run, "intents": some(intents), "members": s.Members, "roles": s.Roles,
 		},
@@ -34,11 +36,8 @@ func StateJSON(s *state.Snapshot) ([]byte, error) {
 func RecordJSON(s *state.Snapshot, r state.Record) ([]byte, error) { return encode(recordOf(s, r)) }
 
 func recordOf(s *state.Snapshot, r state.Record) map[string]any {
-	o := objectOf(r.Address.Kind, plan.Body{Body: r.Body}).clone()
-	if len(r.Computed) > 0 {
-		o.values["computed"] = r.Computed
-	}
-	out := stateResource(resourceOf(r.Address), o)
+	o := objectOf(r.Address.Kind, plan.Body{Body: r.Body})
+	out := stateResource(resourceOf(r.Address), o.withComputed(r.Computed))
 	if len(r.DependsOn) > 0 {
 		out["depends_on"] = r.DependsOn
 	}

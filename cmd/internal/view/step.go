@@ -33,6 +33,10 @@ func step(out *page, s plan.Step) {
 	case plan.Create:
 		body(out, s.Address, added, whole(s, added, s.After), 0)
 	case plan.Delete:
+		if signOf(s) == replaced {
+			body(out, s.Address, replaced, whole(s, added, s.After), 0)
+			break
+		}
 		body(out, s.Address, removed, whole(s, removed, s.Before), 0)
 	default:
 		body(out, s.Address, changed, rows(s.Address.Kind, s.Changes), unchanged(s.Before, s.After, s.Changes))
@@ -56,6 +60,9 @@ func title(out *page, s plan.Step) {
 		happens = " will be updated in-place"
 	case plan.Delete:
 		happens = " will be " + out.paint(alarm, "destroyed")
+		if signOf(s) == replaced {
+			happens = " must be " + out.paint(alarm, "replaced")
+		}
 	default:
 		happens = " will be " + out.paint(alarm, "destroyed")
 	}

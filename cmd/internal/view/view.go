@@ -15,8 +15,11 @@ type Human struct {
 	Err   io.Writer // diagnostics and notes, so that Out may be piped
 	Color bool      // ANSI colours; the caller has looked at the terminal, NO_COLOR and -no-color
 	Width int       // columns to wrap prose at; 0: 80
+	// Screen tells the columns and rows of a terminal that can be drawn on, as they are now; nil: there is none.
+	Screen func() (columns, rows int)
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	area *area // the live part of the screen while an apply runs
 }
 
 // Note tells a person something while a command runs.
@@ -28,18 +31,20 @@ func (h *Human) Note(text string) {
 	h.write(h.Err, p)
 }
 
-func (h *Human) page() *page {
-	width := h.Width
+func (h *Human) page() *page { return newPage(h.Color, h.Width) }
+
+func newPage(color bool, width int) *page {
 	if width <= 0 {
 		width = 80
 	}
-	return &page{color: h.Color, width: max(width, 20)}
+	return &page{color: color, width: max(width, 20)}
 }
 
 // write puts a page out in one piece. A reader that went away (a closed pipe) is not an error of ours.
 func (h *Human) write(w io.Writer, p *page) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.clear()
 	_, _ = io.WriteString(w, p.text.String())
 }
 

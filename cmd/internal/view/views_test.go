@@ -171,11 +171,14 @@ instance.orders  unknown  10.11.6  10.0.0.5:3306  no valid host\u001b; no answer
 instance.orders  gone     10.11.6  10.0.0.5:3306
 instance.orders  failed   10.11.6  10.0.0.5:3306  no valid host\u001b; restart pending
 `)
-	for _, made := range [][2]any{pair(StatusJSON(rows)), pair(StateJSON(snapshot)), pair(RecordJSON(snapshot, record))} {
+	for _, made := range [][2]any{pair(StatusJSON(rows)), pair(StateJSON(snapshot, []Output{{Name: "s", Value: "hunter2", Sensitive: true}, {Name: "n", Value: 1.0}}, nil)), pair(RecordJSON(snapshot, record))} {
 		if made[1] != nil {
 			t.Fatal(made[1])
 		}
 		checkJSON(t, made[0].([]byte))
+		if strings.Contains(string(made[0].([]byte)), "hunter2") {
+			t.Errorf("a sensitive output came out: %s", made[0])
+		}
 	}
 }
 

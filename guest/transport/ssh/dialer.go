@@ -17,20 +17,12 @@ import (
 	"github.com/trovectl/trovectl/guest"
 )
 
-// A Target is one guest and how to know it. Only ed25519 is spoken, on both sides.
+// A Target is one guest and how to know it. Its keys are ed25519, on both sides.
 type Target struct {
 	Address  string          // "ip:port" of the SSH server
 	User     string          // account whose forced command is the agent's channel
 	HostKeys []ssh.PublicKey // accepted; while a rotation is under way there are two generations
 	Signers  []ssh.Signer    // our keys, tried in this order
-}
-
-// A Bastion is a host to jump over: the connection to the guest is made from there.
-type Bastion struct {
-	Address string // "host:port"
-	User    string
-	HostKey ssh.PublicKey // pinned
-	Signers []ssh.Signer
 }
 
 // A Dialer makes carriers. The zero Dialer is usable. It is safe for concurrent use; its fields MUST NOT change after
@@ -44,7 +36,7 @@ type Dialer struct {
 
 	once    sync.Once
 	jumping chan struct{} // holds one token: who has it may make or forget the connection to the bastion
-	jump    *ssh.Client   // to the bastion, while it lives
+	jump    *jump         // to the bastion, while it lives
 }
 
 const (
@@ -65,35 +57,6 @@ func (d *Dialer) Dial(ctx context.Context, target Target) (*Carrier, error) {
 	c.link = link
 	return c, nil
 }
-
-// Close ends the connection to the bastion, if there is one.
-func (d *Dialer) Close() error {
-	if err := d.lock(context.Background()); err != nil {
-		return err
-	}
-	defer d.unlock()
-	if d.jump == nil {
-		return nil
-	}
-	jump := d.jump
-	d.jump = nil
-	if err := jump.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("closing the connection to the bastion: %w", err)
-	}
-	return nil
-}
-
-func (d *Dialer) lock(ctx context.Context) error {
-	d.once.Do(func() { d.jumping = make(chan struct{}, 1) })
-	select {
-	case d.jumping <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *Dialer) unlock() { <-d.jumping }
 
 func (d *Dialer) timeout() time.Duration {
 	if d.Timeout == 0 {
@@ -116,15 +79,19 @@ func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
 	}
 	within, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
-	route := fmt.Sprintf("the guest at %s", target.Address)
+	route, dial := "the guest at "+target.Address, d.dialNet
 	if d.Bastion != nil {
-		route += fmt.Sprintf(" by way of the bastion %s", d.Bastion.Address)
+		route, dial = fmt.Sprintf("%s by way of the bastion %s", route, d.Bastion.Address), d.dialOver
 	}
-	conn, err := d.dialTarget(within, target.Address)
+	conn, err := dial(within, target.Address)
+	var away *bastionError
+	if errors.As(err, &away) {
+		route = fmt.Sprintf("the bastion %s, which is on the way to the guest at %s", d.Bastion.Address, target.Address)
+	}
 	if err != nil {
 		return nil, d.unreachable(within, route, err)
 	}
-	client, seen, err := handshake(within, conn, host{target.Address, target.User, target.HostKeys, target.Signers})
+	client, seen, err := handshake(within, conn, host{target.Address, target.User, target.HostKeys, held(target.Signers)})
 	if err != nil {
 		return nil, d.unreachable(within, route, err)
 	}
@@ -133,66 +100,6 @@ func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
 		return nil, d.unreachable(within, route, err)
 	}
 	return link, nil
-}
-
-func (d *Dialer) dialTarget(ctx context.Context, address string) (net.Conn, error) {
-	if d.Bastion == nil {
-		return d.dialNet(ctx, address)
-	}
-	jump, fresh, err := d.bastion(ctx)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := jump.DialContext(ctx, "tcp", address)
-	var refused *ssh.OpenChannelError
-	if err == nil || fresh || errors.As(err, &refused) || ctx.Err() != nil {
-		return conn, err
-	}
-	// The shared connection had died; one new one is tried.
-	if err := d.forget(ctx, jump); err != nil {
-		return nil, err
-	}
-	if jump, _, err = d.bastion(ctx); err != nil {
-		return nil, err
-	}
-	return jump.DialContext(ctx, "tcp", address)
-}
-
-// bastion returns the shared connection, and whether it was made just now.
-func (d *Dialer) bastion(ctx context.Context) (jump *ssh.Client, fresh bool, err error) {
-	if err := d.lock(ctx); err != nil {
-		return nil, false, fmt.Errorf("waiting for the bastion: %w", err)
-	}
-	defer d.unlock()
-	if d.jump != nil {
-		return d.jump, false, nil
-	}
-	b := d.Bastion
-	conn, err := d.dialNet(ctx, b.Address)
-	if err != nil {
-		return nil, false, fmt.Errorf("connecting to the bastion: %w", err)
-	}
-	if b.HostKey == nil {
-		return nil, false, errors.Join(errors.New("no host key is pinned for the bastion"), conn.Close())
-	}
-	jump, _, err = handshake(ctx, conn, host{b.Address, b.User, []ssh.PublicKey{b.HostKey}, b.Signers})
-	if err != nil {
-		return nil, false, fmt.Errorf("connecting to the bastion: %w", err)
-	}
-	d.jump = jump
-	return jump, true, nil
-}
-
-func (d *Dialer) forget(ctx context.Context, jump *ssh.Client) error {
-	if err := d.lock(ctx); err != nil {
-		return err
-	}
-	defer d.unlock()
-	if d.jump == jump {
-		d.jump = nil
-	}
-	_ = jump.Close() // dead already
-	return nil
 }
 
 func (d *Dialer) dialNet(ctx context.Context, address string) (net.Conn, error) {
@@ -221,7 +128,24 @@ type host struct {
 	address string
 	user    string
 	keys    []ssh.PublicKey
-	signers []ssh.Signer
+	signers func() ([]ssh.Signer, error)
+}
+
+// held are keys that are at hand.
+func held(signers []ssh.Signer) func() ([]ssh.Signer, error) {
+	return func() ([]ssh.Signer, error) { return signers, nil }
+}
+
+// algorithms are those that can prove one of the pinned keys: a server shows one key only.
+func (h host) algorithms() (out []string) {
+	for _, key := range h.keys {
+		if key.Type() == ssh.KeyAlgoRSA {
+			out = append(out, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+			continue
+		}
+		out = append(out, key.Type())
+	}
+	return out
 }
 
 // handshake makes an SSH connection of a network connection, which it owns, and returns the index of the host key that
@@ -230,8 +154,8 @@ func handshake(ctx context.Context, conn net.Conn, with host) (client *ssh.Clien
 	var mismatch error
 	config := &ssh.ClientConfig{
 		User:              with.user,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeys(with.signers...)},
-		HostKeyAlgorithms: []string{ssh.KeyAlgoED25519},
+		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(with.signers)},
+		HostKeyAlgorithms: with.algorithms(),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			for i, known := range with.keys {
 				if bytes.Equal(known.Marshal(), key.Marshal()) {

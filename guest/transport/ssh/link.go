@@ -38,7 +38,7 @@ func newLink(ctx context.Context, client *ssh.Client, seen int, keepAlive time.D
 	}
 	l := &link{client: client, seen: seen, pipe: pipe.Dial(streams), ended: make(chan struct{})}
 	if keepAlive > 0 {
-		l.work.Go(func() { l.stayAlive(keepAlive) })
+		l.work.Go(func() { stayAlive(client, keepAlive, l.ended) })
 	}
 	return l, nil
 }
@@ -49,21 +49,22 @@ func (l *link) close() {
 	l.work.Wait()
 }
 
-// stayAlive notices a peer that vanished without a word: a sign of life that takes as long as the pause ends the link.
-func (l *link) stayAlive(every time.Duration) {
+// stayAlive notices a peer that vanished without a word: a sign of life that takes as long as the pause ends the
+// connection.
+func stayAlive(client *ssh.Client, every time.Duration, ended <-chan struct{}) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-l.ended:
+		case <-ended:
 			return
 		case <-ticker.C:
 		}
-		late := time.AfterFunc(every, func() { _ = l.client.Close() })
-		_, _, err := l.client.SendRequest("keepalive@openssh.com", true, nil)
+		late := time.AfterFunc(every, func() { _ = client.Close() })
+		_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
 		late.Stop()
 		if err != nil {
-			_ = l.client.Close() // wakes the pipe, whose calls fail
+			_ = client.Close() // wakes what waits for it
 			return
 		}
 	}

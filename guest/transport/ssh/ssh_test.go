@@ -16,15 +16,25 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
+	"github.com/trovectl/trovectl/guest/transport/ssh/sshtest"
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
 )
 
 func TestContract(t *testing.T) {
-	transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
+	transporttest.Run(t, reachedBy(func(*testing.T) *ssh.Dialer { return &ssh.Dialer{} }))
+}
+
+func TestContractThroughBastion(t *testing.T) {
+	transporttest.Run(t, reachedBy(func(t *testing.T) *ssh.Dialer { return startBastion(t).dialer(t) }))
+}
+
+// reachedBy starts guests of the contract that are reached by a dialer of their own.
+func reachedBy(newDialer func(*testing.T) *ssh.Dialer) transporttest.Start {
+	return func(t *testing.T, handler guest.Handler) transporttest.Guest {
 		host, client := newKey(t, 1), newKey(t, 2)
 		stream := transporttest.NewStreamServer(t, handler)
 		server := startSSHD(t, host, client.PublicKey(), servedBy(stream))
-		dialer := &ssh.Dialer{}
+		dialer := newDialer(t)
 		return transporttest.Guest{
 			Dial: func(ctx context.Context) (guest.Carrier, error) {
 				carrier, err := dialer.Dial(ctx, targetOf(server, client, host.PublicKey()))
@@ -34,12 +44,12 @@ func TestContract(t *testing.T) {
 				return carrier, nil
 			},
 			Kill: func() {
-				server.stop()
+				server.Stop()
 				stream.Kill()
 			},
 			Garble: stream.Garble,
 		}
-	})
+	}
 }
 
 func wantUnreachable(t *testing.T, err error, words ...string) {
@@ -66,7 +76,7 @@ func TestHostKeyGenerations(t *testing.T) {
 	if got := carrier.HostKey(); got != 1 {
 		t.Errorf("host key %d was seen, want 1", got)
 	}
-	server.hostKey.Store(&second)
+	server.SetHostKey(second)
 	if err := ping(t.Context(), carrier, "a"); err != nil {
 		t.Errorf("the old connection ended with the rotation: %v", err)
 	}
@@ -88,7 +98,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	defer func() { _ = silent.Close() }()
 	gone := startSSHD(t, host, client.PublicKey(), nil)
-	gone.stop()
+	gone.Stop()
 
 	good := targetOf(server, client, host.PublicKey())
 	for name, test := range map[string]struct {
@@ -97,15 +107,15 @@ func TestUnreachable(t *testing.T) {
 	}{
 		"another host key": {
 			func(g *ssh.Target) { g.HostKeys = []xssh.PublicKey{stranger.PublicKey()} },
-			[]string{server.address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
+			[]string{server.Address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
 				xssh.FingerprintSHA256(stranger.PublicKey())},
 		},
 		"our key is refused": {
 			func(g *ssh.Target) { g.Signers = []xssh.Signer{stranger} },
-			[]string{server.address, "refuses every key"},
+			[]string{server.Address, "refuses every key"},
 		},
-		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.address, "no host key"}},
-		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.address }, []string{gone.address, "refused"}},
+		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.Address, "no host key"}},
+		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.Address }, []string{gone.Address, "refused"}},
 		"no greeting": {
 			func(g *ssh.Target) { g.Address = silent.Addr().String() },
 			[]string{silent.Addr().String(), "no answer in time", "300ms"},
@@ -126,12 +136,12 @@ func TestUnreachable(t *testing.T) {
 
 func TestDroppedCallIsSentAgainOnce(t *testing.T) {
 	host, client := newKey(t, 1), newKey(t, 2)
-	var server *sshd
+	var server *sshtest.Server
 	var drops atomic.Int32
 	recorder := &transporttest.Recorder{}
 	recorder.Do = func(_ context.Context, r guest.Request) (any, error) {
 		if drops.Add(-1) >= 0 {
-			server.dropAll() // after the effect, before the reply
+			server.DropAll() // after the effect, before the reply
 		}
 		return r.ID, nil
 	}
@@ -147,11 +157,11 @@ func TestDroppedCallIsSentAgainOnce(t *testing.T) {
 	if n := recorder.Effects("once"); n != 1 {
 		t.Errorf("%d effects, want 1", n)
 	}
-	if n := server.accepted.Load(); n != 2 {
+	if n := server.Accepted(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
-	server.stop()
-	wantUnreachable(t, ping(t.Context(), carrier, "late"), server.address, "dropped")
+	server.Stop()
+	wantUnreachable(t, ping(t.Context(), carrier, "late"), server.Address, "dropped")
 }
 
 func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
@@ -160,12 +170,12 @@ func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
 	var together sync.WaitGroup
 	together.Add(calls)
 	recorder := &transporttest.Recorder{}
-	var server *sshd
+	var server *sshtest.Server
 	var once sync.Once
 	recorder.Do = func(context.Context, guest.Request) (any, error) {
 		together.Done()
 		together.Wait()
-		once.Do(server.dropAll)
+		once.Do(server.DropAll)
 		return 1, nil
 	}
 	server = startSSHD(t, host, client.PublicKey(), serving(t, recorder))
@@ -182,7 +192,7 @@ func TestCallsThatDropTogetherShareOneConnection(t *testing.T) {
 		})
 	}
 	work.Wait()
-	if n := server.accepted.Load(); n != 2 {
+	if n := server.Accepted(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
 }
@@ -197,7 +207,7 @@ func TestCommandThatFailsSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantUnreachable(t, ping(t.Context(), carrier, "a"), server.address, "127", "trove-guestagent: not found")
+	wantUnreachable(t, ping(t.Context(), carrier, "a"), server.Address, "127", "trove-guestagent: not found")
 }
 
 func TestKeepAliveNoticesASilentPeer(t *testing.T) {
@@ -215,67 +225,10 @@ func TestKeepAliveNoticesASilentPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() {
-		server.mute.Store(true)
-		_ = server.listener.Close()
+		server.Mute()
+		server.StopListening()
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	wantUnreachable(t, ping(ctx, carrier, "a"), "dropped")
-}
-
-func TestBastion(t *testing.T) {
-	host, client, jumpHost, jumpClient := newKey(t, 1), newKey(t, 2), newKey(t, 3), newKey(t, 4)
-	server := startSSHD(t, host, client.PublicKey(), serving(t, &transporttest.Recorder{}))
-	jump := startSSHD(t, jumpHost, jumpClient.PublicKey(), nil)
-	jump.jumps = true
-	newDialer := func() *ssh.Dialer {
-		d := &ssh.Dialer{Timeout: 2 * time.Second, Bastion: &ssh.Bastion{
-			Address: jump.address, User: "ci", HostKey: jumpHost.PublicKey(), Signers: []xssh.Signer{jumpClient},
-		}}
-		t.Cleanup(func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return d
-	}
-	target := targetOf(server, client, host.PublicKey())
-
-	t.Run("guests share one connection", func(t *testing.T) {
-		dialer, before := newDialer(), jump.accepted.Load()
-		for i := range 3 {
-			carrier, err := dialTo(t, dialer, target)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := ping(t.Context(), carrier, fmt.Sprint("a", i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := jump.accepted.Load() - before; n != 1 {
-			t.Errorf("%d connections to the bastion, want 1", n)
-		}
-	})
-	t.Run("a lost bastion is found again", func(t *testing.T) {
-		carrier, err := dialTo(t, newDialer(), target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		jump.dropAll()
-		if err := ping(t.Context(), carrier, "b"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Run("its host key is pinned", func(t *testing.T) {
-		dialer := newDialer()
-		dialer.Bastion.HostKey = host.PublicKey()
-		_, err := dialTo(t, dialer, target)
-		wantUnreachable(t, err, target.Address, jump.address, "host key mismatch")
-	})
-	t.Run("a guest that is away is named", func(t *testing.T) {
-		away := target
-		away.Address = "127.0.0.1:1"
-		_, err := dialTo(t, newDialer(), away)
-		wantUnreachable(t, err, away.Address, jump.address, "refused")
-	})
 }

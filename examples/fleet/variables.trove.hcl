@@ -1,0 +1,55 @@
+variable "services" {
+  type = map(object({
+    databases = list(string)
+    flavor    = optional(string, "db.tiny")
+    size      = optional(number, 1)
+  }))
+  description = "Who needs a database: the size is in GiB"
+
+  default = {
+    billing = {
+      databases = ["invoices"]
+      size      = 2
+    }
+    orders = {
+      databases = ["shop", "stock"]
+    }
+  }
+}
+
+# By "service/role". In CI: TROVE_VAR_passwords='{ "orders/app" = "...", "orders/report" = "...", ... }'
+variable "passwords" {
+  type        = map(string)
+  sensitive   = true
+  description = "Of every user"
+}
+
+variable "cloud" {
+  type        = string
+  default     = "dev"
+  description = "The entry of clouds.yaml"
+}
+
+variable "network" {
+  type        = string
+  default     = "private"
+  description = "The network that the clients use"
+}
+
+variable "ssh_port" {
+  type        = number
+  default     = 22
+  description = "Where SSH listens in the guests; 2222 in the embedded OpenStack"
+}
+
+variable "source_cidrs" {
+  type        = list(string)
+  default     = ["127.0.0.0/8"]
+  description = "From where trovectl reaches the guests"
+}
+
+variable "allowed_cidrs" {
+  type        = list(string)
+  default     = ["127.0.0.0/8"]
+  description = "From where clients reach the databases"
+}

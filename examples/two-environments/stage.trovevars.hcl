@@ -1,0 +1,4 @@
+env         = "stage"
+cloud       = "stage"
+flavor      = "db.tiny"
+volume_size = 1

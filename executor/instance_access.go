@@ -1,0 +1,229 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// sharedGroups are the security groups that a run works on, by key.
+type sharedGroups struct {
+	mu    sync.Mutex
+	byKey map[string]*sharedGroup
+}
+
+// sharedGroup is locked by the one step that makes, mends or removes the group, and read-locked by those that join it as it
+// is or leave it to others: a thousand of them record that beside each other.
+type sharedGroup struct {
+	sync.RWMutex
+	right   string       // the id of the group, once this run has made its rules or seen that they are right
+	leaving atomic.Int64 // steps that are just leaving it to others
+}
+
+func (s *sharedGroups) of(key string) *sharedGroup {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKey == nil {
+		s.byKey = map[string]*sharedGroup{}
+	}
+	if s.byKey[key] == nil {
+		s.byKey[key] = &sharedGroup{}
+	}
+	return s.byKey[key]
+}
+
+// join gives the security group that lets in what is wanted, with its object, and records that this machine uses it. The
+// first instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
+func (i *instanceAct) join(ctx context.Context) (state.Member, error) {
+	key := i.body.AccessKey()
+	shared := i.shared.of(key)
+	shared.RLock()
+	group, known := i.journal.Group(key)
+	if known && shared.right != "" && shared.right == group.Objects[state.SlotSecurityGroup].ID {
+		defer shared.RUnlock()
+		_, err := i.enlist(ctx)
+		return group, err
+	}
+	shared.RUnlock()
+	shared.Lock()
+	defer shared.Unlock()
+	hands, err := i.enlist(ctx)
+	if err != nil {
+		return state.Member{}, err
+	}
+	if slices.Contains(i.step.Rebuild, string(state.SlotSecurityGroup)) {
+		if err := i.forgetLost(ctx, hands); err != nil {
+			return state.Member{}, err
+		}
+	}
+	made := 0
+	id, err := i.fill(ctx, hands, state.SlotSecurityGroup, counted(&made, i.makeGroup))
+	if err != nil {
+		return state.Member{}, err
+	}
+	if made == 0 && shared.right != id {
+		if err := i.mend(ctx, id); err != nil {
+			return state.Member{}, err
+		}
+	}
+	shared.right = id
+	return hands.Member(), nil
+}
+
+// enlist records that the machine uses the group with its key, as the one that its port has or, beside that, is about to
+// have. It is recorded before the group is asked for: no group is ever without a machine that uses it.
+func (i *instanceAct) enlist(ctx context.Context) (*journaled.Hands, error) {
+	key, machine, batch := i.body.AccessKey(), i.hands.Member(), state.Batch{}
+	group, known := i.journal.Group(key)
+	if !known {
+		group = state.Member{ID: i.IDs.Member(), Key: key}
+		batch.PutMembers = append(batch.PutMembers, group)
+	}
+	hands := i.journal.Hands(group.ID, i.step.Address)
+	if slices.Contains(machine.Groups, group.ID) {
+		return hands, nil
+	}
+	machine.Groups = append(machine.Groups, group.ID)
+	batch.PutMembers = append(batch.PutMembers, machine)
+	return hands, i.journal.Commit(ctx, batch)
+}
+
+// forgetLost empties the slot of a group that the cloud does not have. One that is there another step has made again.
+func (i *instanceAct) forgetLost(ctx context.Context, hands *journaled.Hands) error {
+	object, filled := hands.Member().Objects[state.SlotSecurityGroup]
+	if !filled {
+		return nil
+	}
+	there, err := i.there(ctx, state.SlotSecurityGroup, object.ID)
+	if err != nil || there {
+		return err
+	}
+	return hands.Forget(ctx, state.SlotSecurityGroup)
+}
+
+func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark) (string, error) {
+	group, err := i.Cloud.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
+		Mark: mark, Provider: i.body.Provider, Name: truncate(fmt.Sprintf("%saccess-%.8s", i.prefix, i.body.AccessKey()), 255), Rules: i.rules(),
+	})
+	return group.ID, err
+}
+
+// rules are the ingress rules of the instance's security group.
+func (i *instanceAct) rules() []providers.Rule {
+	var all []providers.Rule
+	for _, o := range i.body.Openings() {
+		all = append(all, providers.Rule{Port: o.Port, CIDR: o.CIDR})
+	}
+	return all
+}
+
+// mend makes a group's rules exactly those that are wanted: first what is missing, then what is too much, so that nobody
+// who may connect is cut off meanwhile.
+func (i *instanceAct) mend(ctx context.Context, id string) error {
+	want := i.rules()
+	return i.hands.Call(ctx, journaled.Request{
+		Slot: "access/" + i.step.Address.String(), Asked: want,
+		Do: func(ctx context.Context, intent string) error {
+			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
+		},
+	})
+}
+
+func (i *instanceAct) reconcileRules(ctx context.Context, id string, want []providers.Rule, mark providers.Mark) error {
+	group, err := i.Cloud.SecurityGroups.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	same := func(a, b providers.Rule) bool { return a.Port == b.Port && a.CIDR == b.CIDR && a.Other == b.Other }
+	for _, rule := range want {
+		if !slices.ContainsFunc(group.Rules, func(has providers.Rule) bool { return same(rule, has) }) {
+			if _, err := i.Cloud.SecurityGroups.AddRule(ctx, id, mark, rule); err != nil {
+				return err
+			}
+		}
+	}
+	for _, has := range group.Rules {
+		if !slices.ContainsFunc(want, func(rule providers.Rule) bool { return same(rule, has) }) {
+			if err := i.Cloud.SecurityGroups.DeleteRule(ctx, has.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// setAccess gives the port the security group that lets in what is wanted, and no other.
+func (i *instanceAct) setAccess(ctx context.Context) error {
+	group, err := i.join(ctx)
+	if err != nil {
+		return err
+	}
+	return i.attach(ctx, group)
+}
+
+// attach gives the port a group that was joined. With that it is the first of the machine's groups, and the agent is
+// reached on the port that the group lets in.
+func (i *instanceAct) attach(ctx context.Context, group state.Member) error {
+	port, id := i.hands.Member().Objects[state.SlotPort].ID, group.Objects[state.SlotSecurityGroup].ID
+	return i.hands.Call(ctx, journaled.Request{
+		Slot: "security_groups/" + i.step.Address.String(), Asked: id,
+		Do: func(ctx context.Context, _ string) error {
+			return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{id})
+		},
+		Record: func(b *state.Batch) {
+			machine := i.hands.Member()
+			machine.SSHPort = i.sshPort
+			machine.Groups = append([]state.MemberID{group.ID}, without(machine.Groups, group.ID)...)
+			b.PutMembers = append(b.PutMembers, machine)
+		},
+	})
+}
+
+func without(groups []state.MemberID, group state.MemberID) []state.MemberID {
+	return slices.DeleteFunc(slices.Clone(groups), func(other state.MemberID) bool { return other == group })
+}
+
+// leave takes a machine out of a security group that its port does not have. With the last one goes the group: it is
+// removed while that machine still stands for it, and forgotten in the transaction in which the machine leaves.
+func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.MemberID) error {
+	shared, known := a.journal.Member(group)
+	if !known {
+		return fmt.Errorf("the security group %s is not in the state: `trovectl state check` tells more", group)
+	}
+	machine := hands.Member()
+	machine.Groups = without(machine.Groups, group)
+	batch := state.Batch{PutMembers: []state.Member{machine}}
+	held := a.shared.of(shared.Key)
+	if others, err := held.leaveToOthers(func() int { return a.journal.Users(group) }, func() error { return a.journal.Commit(ctx, batch) }); others {
+		return err
+	}
+	held.Lock()
+	defer held.Unlock()
+	if a.journal.Users(group) == 1 {
+		a.progress("removing the security group")
+		if err := a.journal.Hands(group, a.step.Address).Delete(ctx, state.SlotSecurityGroup, a.maker(state.SlotSecurityGroup, nil)); err != nil {
+			return fmt.Errorf("removing the security group: %w", err)
+		}
+		batch.DropMembers = []state.MemberID{group}
+	}
+	return a.journal.Commit(ctx, batch)
+}
+
+// leaveToOthers lets a machine leave a group that others still use when all that are just leaving it have left, and tells
+// whether there are such.
+func (g *sharedGroup) leaveToOthers(users func() int, commit func() error) (bool, error) {
+	g.RLock()
+	defer g.RUnlock()
+	leaving := g.leaving.Add(1)
+	defer g.leaving.Add(-1)
+	if int64(users()) <= leaving {
+		return false, nil
+	}
+	return true, commit()
+}

@@ -1,0 +1,52 @@
+package observe
+
+import (
+	"slices"
+
+	"github.com/trovectl/trovectl/config/resource"
+)
+
+// Adopted is what to record of something that exists and was never applied: what was seen of it, but for what the
+// configuration leaves to the cloud or the engine, as an apply would not have recorded that either. want and seen are of
+// one kind.
+func Adopted(want, seen resource.Body) resource.Body {
+	switch s := seen.(type) {
+	case *resource.Instance:
+		w, body := want.(*resource.Instance), *s
+		keep(w.FixedIP, &body.FixedIP)
+		keep(w.AvailabilityZone, &body.AvailabilityZone)
+		if s.Volume != nil {
+			volume := *s.Volume
+			body.Volume = &volume
+			var asked resource.Volume
+			if w.Volume != nil {
+				asked = *w.Volume
+			}
+			keep(asked.Type, &volume.Type)
+			keep(asked.AvailabilityZone, &volume.AvailabilityZone)
+		}
+		return &body
+	case *resource.Database:
+		w, body := want.(*resource.Database), *s
+		keep(w.Charset, &body.Charset)
+		keep(w.Collation, &body.Collation)
+		return &body
+	case *resource.User:
+		w, body := want.(*resource.User), *s
+		if w.Additive {
+			body.Grants = slices.DeleteFunc(slices.Clone(s.Grants), func(g resource.Grant) bool {
+				return !slices.ContainsFunc(w.Grants, func(of resource.Grant) bool { return of.Database == g.Database })
+			})
+		}
+		return &body
+	default:
+		return want
+	}
+}
+
+// keep leaves out what was not asked for.
+func keep(asked string, seen *string) {
+	if asked == "" {
+		*seen = ""
+	}
+}

@@ -1,0 +1,141 @@
+package observe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/providers"
+	"github.com/trovectl/trovectl/state"
+)
+
+// Machine is what the marks in a cloud tell of a machine, whether a state records it or not.
+type Machine struct {
+	Lineage8 string
+	Lineage  string // whole; empty: its server does not tell
+	Name     string // of the server, else of the volume
+	Address  string // of the instance that it was made for, perhaps cut off; informative
+	// Member has the objects that bear its mark, and, of several in a slot, the one that the server uses. The server tells the
+	// newest generation of keys that may be in force: that is Rotating, and the one before is Generation.
+	Member state.Member
+	// Group is the security group of the port, as the member that its mark names; without an id: it has none of this lineage.
+	Group state.Member
+	// NetworkID and SubnetIDs are those of the port, ImageID that of the server.
+	NetworkID string
+	SubnetIDs []string
+	ImageID   string
+}
+
+// contactGeneration is the generation of keys that the first contact with a guest sets.
+const contactGeneration = 2
+
+// Machines lists every server that bears a mark, and every volume of a machine that has no server, sorted by member. A list
+// that cannot be read is an error: what is not there is never told from what was not seen.
+func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
+	l := &look{sources: Sources{Cloud: cloud}, desired: &resource.Set{}}
+	if err := l.list(ctx); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err); err != nil {
+		return nil, fmt.Errorf("looking for marks: %w", err)
+	}
+	m := marked{
+		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
+		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
+		l.lists.groups.byID,
+	}
+	all := map[owner]Machine{}
+	for _, s := range l.lists.servers.all {
+		if o := ownerOf(s.Mark); o != (owner{}) && s.Status != "DELETED" && s.Status != "SOFT_DELETED" {
+			all[o] = m.machine(o, s)
+		}
+	}
+	for _, v := range l.lists.volumes.all {
+		if o := ownerOf(v.Mark); o != (owner{}) && all[o].Lineage8 == "" {
+			all[o] = m.machine(o, providers.Server{Name: v.Name})
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b Machine) int {
+		return cmp.Or(cmp.Compare(a.Lineage8, b.Lineage8), cmp.Compare(a.Member.ID, b.Member.ID))
+	}), nil
+}
+
+// owner is what a mark says without the intent.
+type owner struct{ lineage8, member string }
+
+func ownerOf(m providers.Mark) owner { return owner{m.Lineage, m.Member} }
+
+// marked is what the lists have: by whose it is, and groups, which machines share, by id.
+type marked struct {
+	volumes map[owner][]providers.Volume
+	ports   map[owner][]providers.Port
+	groups  map[string]providers.SecurityGroup
+}
+
+func byOwner[T any](all []T, mark func(T) providers.Mark) map[owner][]T {
+	out := map[owner][]T{}
+	for _, object := range all {
+		if m := mark(object); !m.IsZero() {
+			out[ownerOf(m)] = append(out[ownerOf(m)], object)
+		}
+	}
+	return out
+}
+
+// machine puts together what bears the mark of one machine. A server without an id stands for none.
+func (all marked) machine(o owner, server providers.Server) Machine {
+	m := Machine{
+		Lineage8: o.lineage8, Lineage: server.Metadata[providers.LineageKey], Name: server.Name,
+		Address: server.Metadata[providers.AddressKey], ImageID: server.ImageID,
+		Member: state.Member{ID: state.MemberID(o.member), Objects: map[state.Slot]state.Object{}},
+	}
+	m.Member.Rotating = contactGeneration
+	if n, err := strconv.Atoi(server.Metadata[providers.GenerationKey]); err == nil && n > contactGeneration {
+		m.Member.Rotating = n
+	}
+	m.Member.Generation = m.Member.Rotating - 1
+	put := func(slot state.Slot, id string, mark providers.Mark) {
+		m.Member.Objects[slot] = state.Object{ID: id, Intent: state.IntentID(mark.Intent)}
+	}
+	if server.ID != "" {
+		put(state.SlotServer, server.ID, server.Mark)
+	}
+	if v, ok := pick(all.volumes[o], func(v providers.Volume) bool { return slices.Contains(server.VolumeIDs, v.ID) }); ok {
+		put(state.SlotVolume, v.ID, v.Mark)
+	}
+	port, ok := pick(all.ports[o], func(p providers.Port) bool { return p.DeviceID == server.ID })
+	if ok {
+		put(state.SlotPort, port.ID, port.Mark)
+		m.NetworkID, m.SubnetIDs = port.NetworkID, port.SubnetIDs
+		if len(port.Addresses) > 0 {
+			m.Member.Address = port.Addresses[0]
+		}
+	}
+	for _, id := range port.SecurityGroups {
+		if g := all.groups[id]; g.Mark.Lineage == o.lineage8 {
+			m.Group = state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
+				state.SlotSecurityGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
+			}}
+			break
+		}
+	}
+	return m
+}
+
+// pick takes the one that is used, else any.
+func pick[T any](all []T, used func(T) bool) (found T, ok bool) {
+	for _, object := range all {
+		if used(object) {
+			return object, true
+		}
+	}
+	if len(all) == 0 {
+		return found, false
+	}
+	return all[0], true
+}
