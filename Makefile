@@ -57,5 +57,5 @@ crash: deps ## die at every journal point, and again at every point of the recov
 	CGO_ENABLED=1 $(GO) test -race -count=1 -run 'Crash' -v ./executor/... ./cmd/...
 
 bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
-	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/... ./providers/emulator
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 3x ./config ./planner/... ./state/... ./executor/... ./providers/emulator
 	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)
