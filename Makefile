@@ -9,6 +9,7 @@ LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
 CRASHFLAGS ?= # -seed=N repeats the random part of a run
+BENCH_N  ?= 100,1000
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ help: ## show this list
 build: ## build bin/trovectl and bin/trove-guestagent
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trovectl ./cmd/trove-guestagent
 
-deps: ## install what demo and test need from the distribution (a database server; its own daemon is not started)
+deps: ## install what demo and test need from the distribution (a database server, whose own daemon is not started, and the OpenStack client)
 	@.ci/deps test
 
 demo: build ## a database on an embedded OpenStack, from HCL to SQL
@@ -59,5 +60,6 @@ crash: deps ## die at every journal point and at every point of the recovery; ki
 	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
 	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
-bench: ## measure how the cost grows
-	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/...
+bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 3x ./config ./planner/... ./state/... ./executor/... ./providers/emulator
+	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)

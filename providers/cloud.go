@@ -167,8 +167,8 @@ type Limits interface {
 
 // A Waiter waits for many objects of one service with one list call per tick, however many wait.
 type Waiter[T any] interface {
-	// Wait looks at the object until done says so or fails. `present` is false when a complete list lacks it. It returns
-	// the object as done last saw it. ctx bounds the wait.
+	// Wait looks at the object until done says so or fails. `present` is false when a complete list lacks it and, since lists
+	// may be behind, the service does not know its id either. It returns the object as done last saw it. ctx bounds the wait.
 	Wait(ctx context.Context, id string, done func(object T, present bool) (bool, error)) (T, error)
 }
 

@@ -69,7 +69,7 @@ func (s *Server) Inject(f Fault) error {
 	var err error
 	switch f.Kind {
 	case FaultStatus, FaultLatency, FaultDropBefore, FaultDropAfter, FaultHangBefore, FaultHangAfter, FaultTruncated, FaultMistyped,
-		FaultErrorBuild, FaultNeverBoot, FaultStuckBuild:
+		FaultLateList, FaultLostMarker, FaultErrorBuild, FaultNeverBoot, FaultStuckBuild:
 	default:
 		return fmt.Errorf("unknown kind of fault %q", f.Kind)
 	}
@@ -154,6 +154,7 @@ func (a *armed) matches(c *call) bool {
 	return c.service != devel &&
 		(a.Service == "" || a.Service == string(c.service)) &&
 		(a.Method == "" || a.Method == c.r.Method) &&
+		(a.Kind != FaultLostMarker || c.query("marker") != "") &&
 		a.path.MatchString(c.r.URL.Path) &&
 		(a.BodyRegexp == "" || a.body.Match(c.body))
 }
@@ -174,6 +175,10 @@ func (fs *faultSet) strike(s *Server, c *call) (verdict, error) {
 		case <-c.r.Context().Done():
 		case <-s.opt.Clock.After(time.Duration(f.LatencyMS) * time.Millisecond):
 		}
+	case FaultLateList:
+		c.late = time.Duration(f.LatencyMS) * time.Millisecond
+	case FaultLostMarker:
+		c.lostMarker = true
 	case FaultDropBefore:
 		return pass, errDropped
 	case FaultDropAfter:

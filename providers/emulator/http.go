@@ -46,10 +46,14 @@ type call struct {
 	token   *token
 	project string
 	body    []byte
+	cloud   *Server
 	micro   int // the minor of the microversion that was asked for
 	status  int
 	answer  any
 	spoil   func([]byte) []byte // what a fault does to a JSON answer; nil: nothing
+
+	late       time.Duration // a fault: how long lists lack what this call creates
+	lostMarker bool          // a fault: the object of this call's marker is gone
 }
 
 func (c *call) reply(status int, answer any) error {
@@ -124,7 +128,7 @@ func (s *Server) serve(rt route, template string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &recorder{ResponseWriter: w}
-		c := &call{w: rec, r: r, service: rt.service}
+		c := &call{w: rec, r: r, service: rt.service, cloud: s}
 		s.headers(c)
 		err := s.perform(rt, c)
 		switch {
@@ -160,6 +164,9 @@ func (s *Server) perform(rt route, c *call) error {
 	} else if !s.locked(func() {
 		if err = s.authorizeLocked(rt, c); err == nil {
 			err = rt.handle(c)
+		}
+		if err == nil && c.late > 0 {
+			s.hide(c)
 		}
 	}) {
 		err = &apiError{status: http.StatusServiceUnavailable, message: "The cloud is shutting down"}
@@ -197,17 +204,15 @@ func (s *Server) authorizeLocked(rt route, c *call) error {
 	if rt.service != identity && t.Project == "" {
 		return forbidden("The token is not scoped to a project.")
 	}
-	return nil
+	return mayCall(c)
 }
 
 func (s *Server) headers(c *call) {
 	id := "req-" + s.uuid()
 	h := c.w.Header()
-	switch c.service {
-	case objectStore:
-		h.Set("X-Trans-Id", id)
-	default:
-		h.Set("X-Openstack-Request-Id", id)
+	h.Set("X-Openstack-Request-Id", id)
+	if c.service == objectStore {
+		h.Set("X-Trans-Id", "tx"+strings.ReplaceAll(s.uuid(), "-", "")[:21]+"-0000000000")
 	}
 	if c.service == compute {
 		h.Set("X-Compute-Request-Id", id)

@@ -122,7 +122,7 @@ func (o *Options) httpClient(settings *tls.Config) http.Client {
 			TLSClientConfig:       settings,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: 60 * time.Second,
-			MaxIdleConnsPerHost:   16,
+			MaxIdleConnsPerHost:   64, // what the middleware lets be under way at most
 			IdleConnTimeout:       90 * time.Second,
 			ForceAttemptHTTP2:     true,
 		}

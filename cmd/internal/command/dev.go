@@ -19,7 +19,7 @@ import (
 
 var devUpSpec = spec{
 	synopsis: "Start the embedded OpenStack",
-	usage:    "trovectl dev up [-dir D] [-machines=local|simulated|none] [-quotas=default]",
+	usage:    "trovectl dev up [-dir D] [-machines=local|simulated|none] [-quotas=default] [-token-lifetime=D]",
 	flags: func(f *flags) {
 		f.devDir()
 		f.devKind()
@@ -53,6 +53,7 @@ func (f *flags) devKind() {
 	f.set.StringVar(&f.listen, "listen", "", "address of the API; default 127.0.0.1:35050, then the one it had before")
 	f.set.StringVar(&f.machines, "machines", "", "local: servers are processes with an agent and an engine; simulated: guests that answer from memory, for fleets of thousands; none: servers without a guest")
 	f.set.StringVar(&f.quotas, "quotas", "", "default: the services' own quotas, or with others (default,instances=20); otherwise unlimited")
+	f.set.StringVar(&f.tokenLifetime, "token-lifetime", "", "how long a token is valid, such as 30s; default 1h")
 }
 
 // devSettings is what a dev directory was made with; it keeps its address, so that a state stays bound to its cloud.
@@ -61,6 +62,19 @@ type devSettings struct {
 	Subnet   string `json:"subnet"`
 	Machines string `json:"machines"`
 	Quotas   string `json:"quotas,omitempty"`
+	Tokens   string `json:"token_lifetime,omitempty"`
+}
+
+// tokenLifetime is 0 for the usual one.
+func (s devSettings) tokenLifetime() (time.Duration, error) {
+	if s.Tokens == "" {
+		return 0, nil
+	}
+	lifetime, err := time.ParseDuration(s.Tokens)
+	if err != nil || lifetime <= 0 {
+		return 0, fmt.Errorf("-token-lifetime=%s: want a duration such as 30s or 10m", s.Tokens)
+	}
+	return lifetime, nil
 }
 
 const devListen = "127.0.0.1:35050"
@@ -136,6 +150,7 @@ func prepareDev(dir string, f *flags) (devSettings, error) {
 		value string
 	}{
 		{&settings.Listen, f.listen}, {&settings.Machines, f.machines}, {&settings.Quotas, f.quotas},
+		{&settings.Tokens, f.tokenLifetime},
 	} {
 		if set.value != "" {
 			*set.to = set.value
@@ -143,6 +158,9 @@ func prepareDev(dir string, f *flags) (devSettings, error) {
 	}
 	if !slices.Contains([]string{"local", "simulated", "none"}, settings.Machines) {
 		return settings, fmt.Errorf("-machines=%s: there are local, simulated and none", settings.Machines)
+	}
+	if _, err := settings.tokenLifetime(); err != nil {
+		return settings, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return settings, err

@@ -59,13 +59,17 @@ func serveDev(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	tokens, err := settings.tokenLifetime()
+	if err != nil {
+		return err
+	}
 	boots := 4 // a booting machine starts a database server
 	if settings.Machines != "local" {
 		boots = 32
 	}
 	cloud, err := emulator.Open(emulator.Options{
 		Dir: filepath.Join(dir, "cloud"), Listen: settings.Listen, Machines: kind, Subnet: settings.Subnet,
-		Quotas: settings.Quotas, BootParallel: boots, Log: log,
+		Quotas: settings.Quotas, TokenLifetime: tokens, BootParallel: boots, Log: log,
 	})
 	if err != nil {
 		return taken(settings.Listen, err)
