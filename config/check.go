@@ -107,13 +107,25 @@ func (r *reader) preconditions(n *node, addr resource.Address, ctx *hcl.EvalCont
 	for _, c := range n.before {
 		status, problem := r.judge(c, withSelf(ctx, self))
 		if status == resource.CheckFail {
-			r.failFor(addr, c.holds.Expr.Range(), "Resource precondition failed", "", "%s", problem)
+			r.tellBroken(addr, c, precondition, problem)
 		}
 		sum := r.judged[addr]
 		sum.Address = addr
 		sum.Add(status, problem)
 		r.judged[addr] = sum
 	}
+}
+
+// tellBroken reports a condition of one resource that does not hold: each resource for itself, also where the words are the same.
+func (r *reader) tellBroken(addr resource.Address, c condition, kind, problem string) {
+	d := diag.Diagnostic{
+		Severity: diag.Error, Summary: "Resource " + kind + " failed", Detail: problem, Subject: place(c.holds.Expr.Range()),
+		Address: addr.String(),
+	}
+	if kind == precondition && r.in.MakesNothing {
+		d.Severity, d.Code = diag.Warning, "precondition-failed"
+	}
+	r.diags = append(r.diags, d)
 }
 
 func withSelf(ctx *hcl.EvalContext, self cty.Value) *hcl.EvalContext {
@@ -179,12 +191,11 @@ func (c *Config) Checks(computed map[resource.Address]map[string]any) ([]resourc
 }
 
 func (r *reader) tellFailed(v verdict) {
-	at := v.holds.holds.Expr.Range()
 	if v.of.check == "" {
-		r.failFor(v.of.address, at, "Resource postcondition failed", "", "%s", v.problem)
+		r.tellBroken(v.of.address, v.holds, postcondition, v.problem)
 		return
 	}
-	r.warn("check-failed", at, "Check block assertion failed", "", "%s", v.problem)
+	r.warn("check-failed", v.holds.holds.Expr.Range(), "Check block assertion failed", "", "%s", v.problem)
 }
 
 // judgeAll judges what is judged after apply, in a world of its own.

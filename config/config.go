@@ -12,10 +12,11 @@ import (
 
 // Input is what reaches a configuration from outside of its directory.
 type Input struct {
-	VarFiles    []string     // files of values, read before Assignments
-	Assignments []Assignment // -var and -var-file in the order of the command line
-	Environ     []string     // "NAME=value"; TROVE_VAR_x gives variable x
-	Version     string       // of trovectl, for required_version; empty: not checked
+	VarFiles     []string     // files of values, read before Assignments
+	Assignments  []Assignment // -var and -var-file in the order of the command line
+	Environ      []string     // "NAME=value"; TROVE_VAR_x gives variable x
+	Version      string       // of trovectl, for required_version; empty: not checked
+	MakesNothing bool         // what is planned only removes or looks: a precondition that does not hold is a warning
 }
 
 // AssignmentKind tells -var from -var-file.

@@ -206,3 +206,45 @@ func showSet(t *testing.T, c *Config) string {
 	b.WriteString(showList(append(list, more...)))
 	return b.String()
 }
+
+// TestPreconditionsOfEach: each resource is told, also where the words are the same, and only what makes is stopped.
+func TestPreconditionsOfEach(t *testing.T) {
+	dir := t.TempDir()
+	text := `
+datastore "mariadb" {
+  version "10.11" {
+    image = "x"
+  }
+}
+config_group "g" {
+  count     = 2
+  datastore = datastore.mariadb
+  version   = "10.11"
+  values    = {}
+  lifecycle {
+    precondition {
+      condition     = length(self.values) > 0
+      error_message = "There are no values."
+    }
+  }
+}
+`
+	if err := os.WriteFile(filepath.Join(dir, "main.trove.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, nothing := range []bool{false, true} {
+		_, list := Load(dir, Input{MakesNothing: nothing})
+		var told []string
+		for _, d := range list {
+			if d.Summary == "Resource precondition failed" {
+				told = append(told, d.Address)
+			}
+		}
+		if diff := cmp.Diff([]string{"config_group.g[0]", "config_group.g[1]"}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if list.HasErrors() == nothing {
+			t.Errorf("MakesNothing %t: %v", nothing, list)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 }
 
 func (m *Meta) configInput(f *flags) config.Input {
-	return config.Input{Assignments: f.assignments, Environ: m.env.list(), Version: Version}
+	return config.Input{Assignments: f.assignments, Environ: m.env.list(), Version: Version, MakesNothing: f.destroying || f.mode() != plan.ModeApply}
 }
 
 // openState reads the state. Outside of CI a missing state is an empty one.

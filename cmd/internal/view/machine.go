@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/planner/plan"
 )
@@ -66,9 +67,14 @@ func (m *Machine) Note(text string) {
 func (m *Machine) Plan(p *plan.Plan) {
 	m.drifts(p)
 	m.findings(p)
+	m.moves(p)
+	was := formerly(p)
 	for _, s := range p.Steps {
 		line := newMessage("info", "planned_change", stepName(s)+": Plan to "+hookAction(s.Action), m.now())
 		change := map[string]any{"resource": hookResource(s), "action": hookAction(s.Action), "impact": s.Impact}
+		if from, moved := was[s.Address]; moved {
+			change["previous_resource"] = hookOf(resourceOf(from))
+		}
 		if reason := actionReason(s); reason != "" {
 			change["reason"] = reason
 		}
@@ -83,6 +89,24 @@ func (m *Machine) Plan(p *plan.Plan) {
 	text := fmt.Sprintf("Plan: %d to add, %d to change, %d to destroy.", add, change, destroy)
 	m.summary("plan", text, add, change, destroy)
 	m.outputChanges(p.Outputs)
+}
+
+// moves writes a line for each record that gets another address and has no step of its own.
+func (m *Machine) moves(p *plan.Plan) {
+	stepped := map[resource.Address]bool{}
+	for _, s := range p.Steps {
+		stepped[s.Address] = true
+	}
+	for _, move := range p.Moves {
+		if stepped[move.To] {
+			continue
+		}
+		line := newMessage("info", "planned_change", visible(move.To.String())+": Plan to move", m.now())
+		line["change"] = map[string]any{
+			"resource": hookOf(resourceOf(move.To)), "previous_resource": hookOf(resourceOf(move.From)), "action": "move",
+		}
+		m.write(line)
+	}
 }
 
 // Drift writes a line for each finding of the look, and how many there are of each kind.

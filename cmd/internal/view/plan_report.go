@@ -112,6 +112,7 @@ func fenced(text string) string {
 func notesText(p *plan.Plan) string {
 	out := newPage(false, reportWidth)
 	driftNote(out, p)
+	moves(out, p.Moves)
 	findings(out, p)
 	outputChanges(out, p.Outputs)
 	return strings.TrimLeft(out.text.String(), "\n")
