@@ -45,6 +45,14 @@ func (c *Cloud) ProviderOf(id string) string {
 	return alias
 }
 
+// Bare is an id as its own cloud knows it.
+func (c *Cloud) Bare(id string) string {
+	if alias := c.ProviderOf(id); alias != "" {
+		return strings.TrimPrefix(id, alias+"/")
+	}
+	return id
+}
+
 // Identity is the cloud, project and region that the credentials lead to.
 type Identity struct {
 	AuthURL     string `json:"auth_url"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,16 @@ type listing[T any] struct {
 	byID map[string]T
 	all  []T
 	err  error
+	// partial: some of several clouds did not answer, and the list is complete for the others.
+	partial *providers.PartialError
+}
+
+// unread says why what a provider's cloud has is not in the list; nil: it is.
+func (l listing[T]) unread(provider string) error {
+	if l.partial != nil {
+		return l.partial.Failed[provider]
+	}
+	return l.err
 }
 
 type lists struct {
@@ -47,12 +58,15 @@ func read[T any](ctx context.Context, into *listing[T], service lister[T], id fu
 		return into.err
 	}
 	into.all, into.err = service.List(ctx)
-	if into.err != nil {
+	if into.err != nil && !errors.As(into.err, &into.partial) {
 		return into.err
 	}
 	into.byID = make(map[string]T, len(into.all))
 	for _, object := range into.all {
 		into.byID[id(object)] = object
+	}
+	if into.err != nil { // of several clouds one is away, and what is recorded may be there
+		return into.err
 	}
 	missing := slices.DeleteFunc(recorded, func(id string) bool {
 		_, listed := into.byID[id]
@@ -134,12 +148,13 @@ func (l *look) list(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("looking at the cloud: %w", err)
 	}
+	l.away(errs[needed:])
 	failed := 0
 	for i, err := range errs {
 		if unauthorized(err) {
 			return fmt.Errorf("looking at the cloud: %w", err)
 		}
-		if err != nil && i < needed {
+		if err != nil && i < needed && !othersAnswered(err) {
 			failed++
 		}
 	}
@@ -152,17 +167,29 @@ func (l *look) list(ctx context.Context) error {
 // unauthorized tells refused credentials from one call that a policy forbids.
 func unauthorized(err error) bool {
 	var e *providers.Error
-	return errors.As(err, &e) && e.Kind == providers.KindDenied && e.Status != 403
+	return !othersAnswered(err) && errors.As(err, &e) && e.Kind == providers.KindDenied && e.Status != 403
+}
+
+// othersAnswered tells whether an error is that of further clouds alone.
+func othersAnswered(err error) bool {
+	var partial *providers.PartialError
+	return errors.As(err, &partial) && partial.Failed[""] == nil
 }
 
 // choices lists what the cloud offers. A list that fails stays nil, which is unknown.
 func (l *look) choices(ctx context.Context) []func() error {
 	c, out := l.sources.Cloud, &l.out.Choices
+	at := func(id, name string) planner.Choice {
+		return planner.Choice{ID: id, Name: name, Provider: c.ProviderOf(id)}
+	}
+	word := func(word string) planner.Choice { // what has no id: its name says where it is
+		return planner.Choice{Name: c.Bare(word), Provider: c.ProviderOf(word)}
+	}
 	var jobs []func() error
 	if c.Flavors != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Flavors, err = convert(ctx, c.Flavors.List, func(f providers.Flavor) planner.Flavor {
-				return planner.Flavor{Choice: planner.Choice{ID: f.ID, Name: f.Name}, RAMMiB: f.RAMMiB, VCPUs: f.VCPUs}
+				return planner.Flavor{Choice: at(f.ID, f.Name), RAMMiB: f.RAMMiB, VCPUs: f.VCPUs}
 			})
 			return err
 		})
@@ -170,48 +197,60 @@ func (l *look) choices(ctx context.Context) []func() error {
 	if c.Images != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Images, err = convert(ctx, c.Images.List, func(i providers.Image) planner.Image {
-				return planner.Image{Choice: planner.Choice{ID: i.ID, Name: i.Name}, Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
+				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
 			})
 			return err
 		})
 	}
 	if c.Networks != nil {
 		jobs = append(jobs, func() (err error) {
-			out.Networks, err = convert(ctx, c.Networks.List, network)
+			out.Networks, err = convert(ctx, c.Networks.List, func(n providers.Network) planner.Network {
+				network := planner.Network{Choice: at(n.ID, n.Name), External: n.External}
+				for _, s := range n.Subnets {
+					network.Subnets = append(network.Subnets, at(s.ID, s.Name))
+				}
+				return network
+			})
 			return err
 		}, func() (err error) {
-			out.Zones, err = convert(ctx, c.Networks.Zones, func(zone string) string { return zone })
+			out.Zones, err = convert(ctx, c.Networks.Zones, word)
 			return err
 		})
 	}
 	if c.Volumes != nil {
 		jobs = append(jobs, func() (err error) {
-			out.VolumeTypes, err = convert(ctx, c.Volumes.Types, func(name string) string { return name })
+			out.VolumeTypes, err = convert(ctx, c.Volumes.Types, word)
 			return err
 		})
 	}
 	return jobs
 }
 
-// convert reads a list and turns its elements; the result of an empty list is empty, not nil.
+// away notes the clouds that did not answer, of several.
+func (l *look) away(errs []error) {
+	for _, err := range errs {
+		var partial *providers.PartialError
+		if errors.As(err, &partial) {
+			l.out.Choices.Away = slices.AppendSeq(l.out.Choices.Away, maps.Keys(partial.Failed))
+		}
+	}
+	slices.Sort(l.out.Choices.Away)
+	l.out.Choices.Away = slices.Compact(l.out.Choices.Away)
+}
+
+// convert reads a list and turns its elements; the result of an empty list is empty, not nil. A list of several clouds has
+// what those hold that answered.
 func convert[T, U any](ctx context.Context, list func(context.Context) ([]T, error), turn func(T) U) ([]U, error) {
 	all, err := list(ctx)
-	if err != nil {
+	var partial *providers.PartialError
+	if err != nil && !errors.As(err, &partial) {
 		return nil, err
 	}
 	out := make([]U, len(all))
 	for i, element := range all {
 		out[i] = turn(element)
 	}
-	return out, nil
-}
-
-func network(n providers.Network) planner.Network {
-	out := planner.Network{Choice: planner.Choice{ID: n.ID, Name: n.Name}, External: n.External}
-	for _, s := range n.Subnets {
-		out.Subnets = append(out.Subnets, planner.Choice{ID: s.ID, Name: s.Name})
-	}
-	return out
+	return out, err
 }
 
 // instant reads a service's time; the zero time: it did not tell, or in no form that we know.

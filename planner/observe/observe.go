@@ -49,7 +49,7 @@ func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *
 	}
 	l := &look{sources: sources, prior: prior, desired: desired, inspected: map[resource.Address]inspected{}}
 	l.out = planner.Observation{
-		At: sources.Now(), Cloud: cloudOf(sources.Cloud.Identity),
+		At: sources.Now(), Cloud: CloudOf(sources.Cloud),
 		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{},
 	}
 	if err := l.list(ctx); err != nil {
@@ -79,7 +79,19 @@ func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *
 	return l.out, nil
 }
 
-func cloudOf(id providers.Identity) plan.Cloud {
+// CloudOf says which cloud it is, with the further ones that are reached through it.
+func CloudOf(cloud *providers.Cloud) plan.Cloud {
+	out := identified(cloud.Identity)
+	for alias, id := range cloud.Others {
+		if out.Others == nil {
+			out.Others = map[string]plan.Cloud{}
+		}
+		out.Others[alias] = identified(id)
+	}
+	return out
+}
+
+func identified(id providers.Identity) plan.Cloud {
 	return plan.Cloud{Name: id.Cloud, AuthURL: id.AuthURL, ProjectID: id.ProjectID, ProjectName: id.ProjectName, Region: id.Region}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/providers/middleware"
 	"github.com/trovectl/trovectl/providers/openstack"
+	"github.com/trovectl/trovectl/providers/routed"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/bolt"
 	"github.com/trovectl/trovectl/state/keyring"
@@ -85,9 +86,28 @@ func (m *Meta) loadMaster(address string, missing, create, throwaway bool) (*key
 	return master, err
 }
 
-// openCloud chooses the cloud that the provider block and the environment name.
+// openCloud opens the clouds that the provider blocks and the environment name, as one.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
-	return m.connect(ctx, defaultProvider(c))
+	base, err := m.connect(ctx, defaultProvider(c))
+	if err != nil {
+		return nil, err
+	}
+	others, down := map[string]*providers.Cloud{}, map[string]error{}
+	for _, p := range c.Providers {
+		if p.Alias == "" {
+			continue
+		}
+		cloud, err := m.connect(ctx, p)
+		switch {
+		case providers.IsKind(err, providers.KindTransient): // what is in this one is unknown, and the others are not
+			down[p.Alias] = err
+		case err != nil:
+			return nil, fmt.Errorf("provider %q: %w", p.Alias, err)
+		default:
+			others[p.Alias] = cloud
+		}
+	}
+	return routed.New(base, others, down), nil
 }
 
 // defaultProvider is the provider block without an alias; nothing: the environment alone.
