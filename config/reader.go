@@ -121,7 +121,7 @@ func (r *reader) take(found hcl.Diagnostics) {
 }
 
 func fromHCL(d *hcl.Diagnostic) diag.Diagnostic {
-	out := diag.Diagnostic{Severity: diag.Error, Summary: strings.TrimSuffix(d.Summary, "."), Detail: d.Detail}
+	out := diag.Diagnostic{Severity: diag.Error, Summary: strings.TrimSuffix(d.Summary, "."), Detail: withoutDerived(d)}
 	if d.Severity == hcl.DiagWarning {
 		out.Severity, out.Code = diag.Warning, "syntax"
 	}

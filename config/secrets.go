@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -128,6 +129,24 @@ func blank(part []byte) {
 			part[i] = '*'
 		}
 	}
+}
+
+// withoutDerived is the detail of a diagnostic about an expression. What is quoted in it may be made from a secret that only
+// functions have seen, and that scrubbing does not know: then the detail is left out.
+func withoutDerived(d *hcl.Diagnostic) string {
+	if d.Expression == nil || d.EvalContext == nil || !strings.ContainsAny(d.Detail, "\"'`") {
+		return d.Detail
+	}
+	for _, t := range d.Expression.Variables() {
+		v, found := t.TraverseAbs(d.EvalContext)
+		if found.HasErrors() {
+			continue // names nothing, so nothing was made from it
+		}
+		if _, marks := v.UnmarkDeep(); len(marks) > 0 {
+			return "It rests on a sensitive value, so what is wrong with it is not shown."
+		}
+	}
+	return d.Detail
 }
 
 // remember keeps every text in a sensitive value, so that it can be scrubbed from whatever is told.

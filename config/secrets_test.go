@@ -78,3 +78,36 @@ output "o" {
 		}
 	}
 }
+
+// TestDerivedSecretsAreNotShown: what functions make from a secret is not what was searched for, and no less secret.
+func TestDerivedSecretsAreNotShown(t *testing.T) {
+	_, list := Load(writeFiles(t, map[string]string{"main.trove.hcl": `
+variable "pw" {
+  sensitive = true
+}
+locals {
+  parsed   = parseint(upper(var.pw), 10)
+  decoded  = tonumber(base64encode(var.pw))
+  reversed = tonumber("z${strrev(var.pw)}")
+  time     = timeadd(upper(var.pw), "1h")
+  json     = jsondecode(strrev(var.pw))
+  key      = { for k in [1, 2] : upper(var.pw) => k }
+  open     = tonumber("just a text")
+}
+`}), Input{Environ: []string{"TROVE_VAR_pw=hidden-0"}})
+	text, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"HIDDEN", "neddih", "aGlkZGVu", "character '"} {
+		if strings.Contains(string(text), part) {
+			t.Errorf("%q is shown: %s", part, text)
+		}
+	}
+	if !strings.Contains(string(text), "just a text") {
+		t.Errorf("what is no secret is not shown: %s", text)
+	}
+	if len(list) != 7 {
+		t.Errorf("%d diagnostics, not 7: %s", len(list), text)
+	}
+}

@@ -10,15 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
 
-// A lister reads a complete list. It is all of a service that a look uses.
+// A lister reads a complete list, and one object by its id. It is all of a service that a look uses.
 type lister[T any] interface {
 	List(ctx context.Context) ([]T, error)
+	Get(ctx context.Context, id string) (T, error)
 }
 
 // listing is one list, by id, or why there is none.
@@ -47,9 +50,10 @@ type lists struct {
 
 var errNoService = errors.New("the cloud does not have this service")
 
-// read fills a listing; a nil service has none.
-func read[T any](ctx context.Context, into *listing[T], service lister[T], there bool, id func(T) string) error {
-	if !there {
+// read fills a listing; a nil service has none. Lists may be behind: what is recorded and not listed is absent only when
+// the service does not know its id either.
+func read[T any](ctx context.Context, into *listing[T], service lister[T], id func(T) string, recorded []string) error {
+	if service == nil {
 		into.err = errNoService
 		return into.err
 	}
@@ -61,7 +65,52 @@ func read[T any](ctx context.Context, into *listing[T], service lister[T], there
 	for _, object := range into.all {
 		into.byID[id(object)] = object
 	}
+	if into.err != nil { // of several clouds one is away, and what is recorded may be there
+		return into.err
+	}
+	missing := slices.DeleteFunc(recorded, func(id string) bool {
+		_, listed := into.byID[id]
+		return listed
+	})
+	late := make([]*T, len(missing))
+	var group errgroup.Group
+	group.SetLimit(getsAtOnce)
+	for i, id := range missing {
+		group.Go(func() error {
+			object, err := service.Get(ctx, id)
+			if err == nil {
+				late[i] = &object
+			} else if !providers.IsKind(err, providers.KindNotFound) {
+				return err
+			}
+			return nil
+		})
+	}
+	into.err = group.Wait()
+	for i, object := range late {
+		if object != nil {
+			into.all, into.byID[missing[i]] = append(into.all, *object), *object
+		}
+	}
 	return into.err
+}
+
+// getsAtOnce bounds the objects of one service that are asked for beside each other.
+const getsAtOnce = 8
+
+// recorded lists what the record has in a slot.
+func (l *look) recorded(slot state.Slot) []string {
+	var ids []string
+	if l.prior == nil {
+		return ids
+	}
+	for _, member := range l.prior.Members {
+		if object, filled := member.Objects[slot]; filled {
+			ids = append(ids, object.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // list reads every list once, all at the same time.
@@ -69,16 +118,16 @@ func (l *look) list(ctx context.Context) error {
 	c := l.sources.Cloud
 	jobs := []func() error{
 		func() error {
-			return read(ctx, &l.lists.servers, c.Servers, c.Servers != nil, func(s providers.Server) string { return s.ID })
+			return read(ctx, &l.lists.servers, c.Servers, func(s providers.Server) string { return s.ID }, l.recorded(state.SlotServer))
 		},
 		func() error {
-			return read(ctx, &l.lists.volumes, c.Volumes, c.Volumes != nil, func(v providers.Volume) string { return v.ID })
+			return read(ctx, &l.lists.volumes, c.Volumes, func(v providers.Volume) string { return v.ID }, l.recorded(state.SlotVolume))
 		},
 		func() error {
-			return read(ctx, &l.lists.ports, c.Ports, c.Ports != nil, func(p providers.Port) string { return p.ID })
+			return read(ctx, &l.lists.ports, c.Ports, func(p providers.Port) string { return p.ID }, l.recorded(state.SlotPort))
 		},
 		func() error {
-			return read(ctx, &l.lists.groups, c.SecurityGroups, c.SecurityGroups != nil, func(g providers.SecurityGroup) string { return g.ID })
+			return read(ctx, &l.lists.groups, c.SecurityGroups, func(g providers.SecurityGroup) string { return g.ID }, l.recorded(state.SlotSecurityGroup))
 		},
 	}
 	needed := len(jobs)

@@ -39,10 +39,10 @@ const (
 	defaultGuestTimeout = 30 * time.Second
 )
 
-// Look lists every service once and asks every guest once, and compares nothing. desired MAY be nil: then only what is
-// recorded is looked for, and what the cloud offers is not listed. A list that fails or a guest that does not answer
-// makes what rests on it unknown. Refused credentials, a cloud of which nothing can be listed, and the end of ctx are
-// errors.
+// Look lists every service once, asks for what is recorded and not listed by its id and every guest once, and compares
+// nothing. desired MAY be nil: then only what is recorded is looked for, and what the cloud offers is not listed. A list
+// that fails or a guest that does not answer makes what rests on it unknown. Refused credentials, a cloud of which nothing
+// can be listed, and the end of ctx are errors.
 func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *resource.Set) (planner.Observation, error) {
 	if desired == nil {
 		desired = &resource.Set{}
