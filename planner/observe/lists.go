@@ -65,12 +65,9 @@ func read[T any](ctx context.Context, into *listing[T], service lister[T], id fu
 	for _, object := range into.all {
 		into.byID[id(object)] = object
 	}
-	if into.err != nil { // of several clouds one is away, and what is recorded may be there
-		return into.err
-	}
 	missing := slices.DeleteFunc(recorded, func(id string) bool {
 		_, listed := into.byID[id]
-		return listed
+		return listed || into.partial != nil && into.partial.Of(id) != nil
 	})
 	late := make([]*T, len(missing))
 	var group errgroup.Group
@@ -86,7 +83,7 @@ func read[T any](ctx context.Context, into *listing[T], service lister[T], id fu
 			return nil
 		})
 	}
-	into.err = group.Wait()
+	into.err = cmp.Or(into.err, group.Wait())
 	for i, object := range late {
 		if object != nil {
 			into.all, into.byID[missing[i]] = append(into.all, *object), *object
