@@ -227,7 +227,8 @@ func (p *planning) findings() {
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
 		serverless := slices.Contains(s.Missing, state.SlotServer) // drift tells it, and that is why its guest is silent
 		if why := unseen(s); why != "" && !s.Skipped && !serverless && p.inService(r) {
-			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why})
+			in, _ := hostOf(r.Body)
+			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why, In: in})
 		}
 		if d, drifted := p.drift(r, s); drifted {
 			p.out.Drift = append(p.out.Drift, d)

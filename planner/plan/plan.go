@@ -194,6 +194,7 @@ type Unmanaged struct {
 type Unknown struct {
 	Address resource.Address `json:"address"`
 	Why     string           `json:"why"`
+	In      resource.Address `json:"in,omitzero"` // the instance that it lives in
 }
 
 // Condition is a computed fact worth telling that is no difference: a pending restart, a crashed engine.
