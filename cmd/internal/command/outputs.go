@@ -47,25 +47,50 @@ func facts(in map[string]string) map[string]any {
 // still to be made is known after the apply.
 func (op *operation) outputChanges(p *plan.Plan) ([]plan.Output, diag.List) {
 	before := map[string]config.Output{}
+	records := factsIn(op.moved())
 	if op.prior.Serial > 0 {
-		for _, o := range op.config.OutputsBefore(factsIn(op.moved())) {
-			if o.Known {
-				before[o.Name] = o
-			}
-		}
+		before = op.outputsOver(records)
+	}
+	if p.Mode == plan.ModeDestroy {
+		return op.outputsLeft(p, records, before), nil
 	}
 	var out []plan.Output
-	if p.Mode == plan.ModeDestroy {
-		for _, name := range slices.Sorted(maps.Keys(before)) {
-			out = append(out, removedOutput(before[name], len(p.Steps) > 0))
-		}
-		return out, nil
-	}
 	values, list := op.config.Outputs(op.computedAfter(p), false)
 	for _, v := range values {
 		out = append(out, outputChange(v, before, len(p.Steps) > 0))
 	}
 	return out, list
+}
+
+// outputsOver are the outputs that are known over records.
+func (op *operation) outputsOver(records map[resource.Address]config.Recorded) map[string]config.Output {
+	known := map[string]config.Output{}
+	for _, o := range op.config.OutputsBefore(records) {
+		if o.Known {
+			known[o.Name] = o
+		}
+	}
+	return known
+}
+
+// outputsLeft is what becomes of the outputs when things are removed: of a part, those stay that do not need it.
+func (op *operation) outputsLeft(p *plan.Plan, records map[resource.Address]config.Recorded, before map[string]config.Output) []plan.Output {
+	left := map[string]config.Output{}
+	if len(p.Targets) > 0 {
+		for _, s := range p.Steps {
+			delete(records, s.Address)
+		}
+		left = op.outputsOver(records)
+	}
+	var out []plan.Output
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if v, stays := left[name]; stays {
+			out = append(out, outputChange(v, before, true))
+			continue
+		}
+		out = append(out, removedOutput(before[name], len(p.Steps) > 0))
+	}
+	return out
 }
 
 // factsIn is everything that is recorded of each resource.

@@ -46,17 +46,7 @@ func (m *Meta) rebind(ctx context.Context, session state.Session, cloud *provide
 	if err != nil {
 		return diag.List{cloudDiagnostic(err)}
 	}
-	recorded, found := 0, 0
-	for _, member := range s.Members {
-		recorded += len(member.Objects)
-	}
-	for _, machine := range machines {
-		for slot, object := range machine.Member.Objects {
-			if machine.Lineage8 == s.Lineage8() && s.Members[machine.Member.ID].Objects[slot].ID == object.ID {
-				found++
-			}
-		}
-	}
+	recorded, found := countThere(s, machines)
 	if recorded > 0 && found == 0 {
 		d := planner.OtherCloud(*s.Cloud, observe.CloudOf(cloud))
 		d.Detail += fmt.Sprintf(" None of the %d objects that it records is there. Nothing was changed.", recorded)
@@ -69,4 +59,24 @@ func (m *Meta) rebind(ctx context.Context, session state.Session, cloud *provide
 	_, _ = fmt.Fprintf(m.streams.Out, "The state belongs to %s, project %s, region %s now: %d of the %d objects that it records were found there by their marks.\n",
 		now.AuthURL, now.ProjectName, now.Region, found, recorded)
 	return nil
+}
+
+// countThere counts the objects that are recorded, and those among them that bear the marks of their machines or are the
+// groups that these share.
+func countThere(s *state.Snapshot, machines []observe.Machine) (recorded, found int) {
+	there := map[state.MemberID]map[state.Slot]state.Object{}
+	for _, machine := range machines {
+		if machine.Lineage8 == s.Lineage8() {
+			there[machine.Member.ID], there[machine.Group.ID] = machine.Member.Objects, machine.Group.Objects
+		}
+	}
+	for id, member := range s.Members {
+		recorded += len(member.Objects)
+		for slot, object := range member.Objects {
+			if there[id][slot].ID == object.ID {
+				found++
+			}
+		}
+	}
+	return recorded, found
 }
