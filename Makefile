@@ -8,6 +8,8 @@ VERSION  ?= 0.1.0
 LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION) -X main.version=$(VERSION)
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
+CRASHFLAGS ?= # -seed=N repeats the random part of a run
+BENCH_N  ?= 100,1000
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ help: ## show this list
 build: ## build bin/trovectl and bin/trove-guestagent
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trovectl ./cmd/trove-guestagent
 
-deps: ## install what demo and test need from the distribution (a database server; its own daemon is not started)
+deps: ## install what demo and test need from the distribution (a database server, whose own daemon is not started, and the OpenStack client)
 	@.ci/deps test
 
 demo: build ## a database on an embedded OpenStack, from HCL to SQL
@@ -52,8 +54,12 @@ fuzz: ## run every fuzz target for FUZZTIME each
 	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
-crash: deps ## die at every journal point, and again at every point of the recovery
-	CGO_ENABLED=1 $(GO) test -race -count=1 -run 'Crash' -v ./executor/... ./cmd/...
+crash: deps ## die at every journal point and at every point of the recovery; kill the real trovectl, fail its every request
+	@set -o pipefail; { \
+	  CGO_ENABLED=1 $(GO) test -race -count=1 -run Crash -v ./executor/... && \
+	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
+	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
-bench: ## measure how the cost grows
-	$(GO) test -run '^$$' -bench . -benchmem ./config ./planner/... ./state/... ./executor/...
+bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 3x ./config ./planner/... ./state/... ./executor/... ./providers/emulator
+	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)

@@ -189,7 +189,7 @@ func (i *instanceAct) announce(ctx context.Context, generation int) error {
 
 func (i *instanceAct) prepare(ctx context.Context, client channel, volume string) (guest.Prepared, error) {
 	var prepared guest.Prepared
-	body := guest.Prepare{VolumeID: volume, Values: i.body.Settings}
+	body := guest.Prepare{VolumeID: i.Cloud.Bare(volume), Values: i.body.Settings}
 	request := i.guestRequest("prepare", body, func(ctx context.Context, id string) (err error) {
 		prepared, err = client.Prepare(ctx, id, body)
 		return err

@@ -46,9 +46,11 @@ type Executor struct {
 	Clock      Clock
 	// Verifiers holds what the engine is to store for a user's password, by the user's address. It never leaves memory.
 	Verifiers map[resource.Address]resource.Secret
-	Parallel  int
-	Watch     func(Event)
-	Timeouts  Timeouts
+	// Parallel is how many steps work beside each other; those that wait for the cloud or for an agent do not count. 1: one
+	// step after the other.
+	Parallel int
+	Watch    func(Event)
+	Timeouts Timeouts
 	// First is recorded in the first transaction. With its BeginRun the plan is a saved one: the run that it opens is closed
 	// when every step has ended well.
 	First state.Batch
@@ -107,12 +109,18 @@ func (e *Executor) Apply(ctx context.Context, abort context.Context, p *plan.Pla
 	if snapshot.Lineage != p.Lineage {
 		return result, fmt.Errorf("the plan belongs to the state %s, not to %s", p.Lineage, snapshot.Lineage)
 	}
-	r, err := e.begin(abort, p, snapshot)
+	seats := newSeats(e.Parallel)
+	r, err := e.seated(seats).begin(abort, p, snapshot)
 	if err != nil {
 		return result, err
 	}
 	g, steps := stepGraph(p)
-	results := g.Walk(ctx, max(1, e.Parallel), func(_ context.Context, id string) error {
+	results := g.Walk(ctx, seats.begun(), func(_ context.Context, id string) error {
+		seats.take()
+		defer seats.give()
+		if ctx.Err() != nil {
+			return errNotBegun
+		}
 		return r.step(abort, *steps[id])
 	})
 	if result, err = r.tally(p, results); err != nil {
@@ -169,8 +177,15 @@ func (r *run) tally(p *plan.Plan, results []graph.Result[string]) (Result, error
 	for _, step := range p.Steps {
 		steps[step.ID] = step
 	}
+	unbegun := map[string]bool{}
+	for _, of := range results {
+		unbegun[of.Key] = errors.Is(of.Err, errNotBegun)
+	}
 	for _, of := range results {
 		step := steps[of.Key]
+		if unbegun[of.Key] || unbegun[of.Culprit] {
+			of.Outcome = graph.Unstarted
+		}
 		switch of.Outcome {
 		case graph.Done:
 			result.count(step.Action)

@@ -152,7 +152,7 @@ func (i *instanceAct) fill(ctx context.Context, hands *journaled.Hands, slot sta
 
 func (i *instanceAct) makePort(ctx context.Context, mark providers.Mark, group string) (string, error) {
 	port, err := i.Cloud.Ports.Create(ctx, providers.PortSpec{
-		Mark: mark, Name: i.body.Name, NetworkID: i.step.Resolved["network"], SubnetID: i.step.Resolved["subnet"],
+		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, NetworkID: i.step.Resolved["network"], SubnetID: i.step.Resolved["subnet"],
 		Address: i.body.FixedIP, SecurityGroups: []string{group},
 	})
 	return port.ID, err
@@ -197,7 +197,7 @@ func (i *instanceAct) volume(ctx context.Context) (string, error) {
 
 func (i *instanceAct) makeVolume(ctx context.Context, mark providers.Mark) (string, error) {
 	volume, err := i.Cloud.Volumes.Create(ctx, providers.VolumeSpec{
-		Mark: mark, Name: i.body.Name, SizeGiB: i.body.Volume.Size, Type: i.body.Volume.Type, Zone: i.body.Volume.AvailabilityZone,
+		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, SizeGiB: i.body.Volume.Size, Type: i.body.Volume.Type, Zone: i.body.Volume.AvailabilityZone,
 	})
 	return volume.ID, err
 }
@@ -287,14 +287,14 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, generation),
 		Agent: guest.AgentConfig{
 			Member: string(member.ID), Engine: i.body.Manager, Version: i.body.Version, Address: member.Address,
-			Port: i.enginePort, VolumeID: volume, Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
+			Port: i.enginePort, VolumeID: i.Cloud.Bare(volume), Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
 		},
 	})
 	if err != nil {
 		return "", err
 	}
 	spec := providers.ServerSpec{
-		Mark: mark, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
+		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
 		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
 	}
 	if volume != "" {

@@ -29,16 +29,13 @@ func (m makerOf) Remove(ctx context.Context, id string) error { return m.remove(
 
 // findMark looks through a complete list for the one object with a mark.
 func findMark[T any](ctx context.Context, list func(context.Context) ([]T, error), facts func(T) (string, providers.Mark), mark providers.Mark) (string, error) {
-	all, err := list(ctx)
-	if err != nil {
-		return "", err
-	}
+	all, err := list(ctx) // what is found counts, also where a list of several clouds is not complete
 	for _, object := range all {
 		if id, has := facts(object); has == mark {
 			return id, nil
 		}
 	}
-	return "", nil
+	return "", err
 }
 
 // maker is the maker of a slot; spec fills it and may be nil where nothing is to be made.

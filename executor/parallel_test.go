@@ -1,8 +1,11 @@
 package executor_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,5 +74,69 @@ func (w *world) struggle(dice *rand.Rand, mode plan.Mode) {
 	}
 	if err := w.settled(mode); err != nil {
 		w.t.Fatalf("%s, died at %v: %v", mode, died, err)
+	}
+}
+
+// TestParallel_waitsTakeNoSeat: two seats, and eight servers of which none becomes active before all were asked for.
+func TestParallel_waitsTakeNoSeat(t *testing.T) {
+	const servers = 8
+	w := newWorld(t)
+	w.parallel = 2
+	w.ask(shape{limit: "200", password: "one"})
+	w.estate().many(servers)
+	asked, all := 0, make(chan struct{})
+	var mu sync.Mutex
+	w.onCall = func(call string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if call != "create server" {
+			return
+		}
+		if asked++; asked == servers {
+			close(all)
+		}
+	}
+	w.waits = func(ctx context.Context) error {
+		select {
+		case <-all:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if _, _, err := w.run(0, plan.ModeApply); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestParallel_interrupted: of the steps that stood in line for a seat none begins, and what rests on them says so too.
+func TestParallel_interrupted(t *testing.T) {
+	w := newWorld(t)
+	w.parallel = 2
+	w.ask(shape{limit: "200", password: "one"})
+	w.estate().many(8)
+	soft, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w.soft = soft
+	w.onCall = func(call string) {
+		if call == "create port" {
+			cancel()
+		}
+	}
+	_, p, err := w.run(0, plan.ModeApply)
+	if err == nil || !strings.Contains(err.Error(), "interrupted: ") {
+		t.Fatalf("the error is %v", err)
+	}
+	begun := 0
+	for id, what := range w.outcomes() {
+		switch {
+		case what == "done":
+			begun++
+		case what != "skipped because of interrupted":
+			t.Errorf("%s: %s", id, what)
+		}
+	}
+	if begun == 0 || begun > 8 || begun == len(p.Steps) {
+		t.Errorf("%d of %d steps were begun", begun, len(p.Steps))
 	}
 }

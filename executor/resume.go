@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -32,11 +33,7 @@ func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snap
 			return nil, err
 		}
 	}
-	if snapshot.Cloud == nil {
-		first.Cloud = &state.CloudID{
-			AuthURL: p.Cloud.AuthURL, ProjectID: p.Cloud.ProjectID, ProjectName: p.Cloud.ProjectName, Region: p.Cloud.Region,
-		}
-	}
+	first.Cloud = newClouds(snapshot.Cloud, p.Cloud)
 	if first.Cloud == nil && first.KeyCheck == "" && first.BeginRun == nil && !first.EndRun && !moves {
 		return r, nil
 	}
@@ -56,6 +53,43 @@ func move(first *state.Batch, p *plan.Plan, snapshot *state.Snapshot) error {
 	first.PutRecords, first.DropRecords = renamed.PutRecords, renamed.DropRecords
 	first.Begin, first.End = renamed.Begin, renamed.End
 	return nil
+}
+
+// newClouds is what a state belongs to from now on; nil: that is recorded.
+func newClouds(had *state.CloudID, now plan.Cloud) *state.CloudID {
+	whole := CloudID(now)
+	if had == nil {
+		return whole
+	}
+	others, more := maps.Clone(had.Others), false
+	for alias, id := range whole.Others {
+		if was, recorded := others[alias]; !recorded || !was.Is(id) {
+			if others == nil {
+				others = map[string]state.CloudID{}
+			}
+			others[alias], more = id, true
+		}
+	}
+	if !more {
+		return nil
+	}
+	whole = &state.CloudID{AuthURL: had.AuthURL, ProjectID: had.ProjectID, ProjectName: had.ProjectName, Region: had.Region, Others: others}
+	return whole
+}
+
+// CloudID is what a state records of a plan's cloud.
+func CloudID(cloud plan.Cloud) *state.CloudID {
+	id := &state.CloudID{AuthURL: cloud.AuthURL, ProjectID: cloud.ProjectID, ProjectName: cloud.ProjectName, Region: cloud.Region}
+	for alias, other := range cloud.Others {
+		if other.AuthURL == "" {
+			continue // it was out of reach
+		}
+		if id.Others == nil {
+			id.Others = map[string]state.CloudID{}
+		}
+		id.Others[alias] = *CloudID(other)
+	}
+	return id
 }
 
 // end closes the run of a saved plan whose every step has ended well.

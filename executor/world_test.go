@@ -16,6 +16,7 @@ import (
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/planner/plan"
+	"github.com/trovectl/trovectl/providers"
 	cloudmem "github.com/trovectl/trovectl/providers/memory"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/keyring"
@@ -44,6 +45,7 @@ type world struct {
 	hard     context.Context                   // when it ends, steps end as well; nil: never
 	carrier  func(guest.Carrier) guest.Carrier // in the way to every guest; nil: nothing
 	onCall   func(call string)                 // before every call to the cloud
+	waits    func(context.Context) error       // before every wait for a server; nil: nothing
 	facts    executor.Facts                    // nil: those of the cloud
 	mu       sync.Mutex
 	events   []executor.Event // of the last run
@@ -170,8 +172,10 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 		facts = observe.NewFacts(w.cloud.Cloud())
 	}
 	w.events = nil
+	cloud := *w.cloud.Cloud()
+	cloud.ServerWaits = delayed{cloud.ServerWaits, w.waits}
 	e := &executor.Executor{
-		Cloud: w.cloud.Cloud(), Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
+		Cloud: &cloud, Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
 		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
 		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
 		First:    first, Resume: resume,
@@ -182,6 +186,21 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 	}
 	_, err = e.Apply(soft, ctx, p)
 	return l, p, err
+}
+
+// delayed waits for something else first.
+type delayed struct {
+	providers.Waiter[providers.Server]
+	first func(context.Context) error
+}
+
+func (d delayed) Wait(ctx context.Context, id string, done func(providers.Server, bool) (bool, error)) (providers.Server, error) {
+	if d.first != nil {
+		if err := d.first(ctx); err != nil {
+			return providers.Server{}, err
+		}
+	}
+	return d.Waiter.Wait(ctx, id, done)
 }
 
 // life is the context that ends everything.

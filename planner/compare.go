@@ -215,32 +215,13 @@ func (p *planning) alike(path string, a, b any) bool {
 	if !ok || !okay {
 		return false
 	}
-	id := p.canonicalID(path, x)
-	return id != "" && id == p.canonicalID(path, y)
-}
-
-// canonicalID is the id of the flavor or network that a text names; "" when that is not certain.
-func (p *planning) canonicalID(path, text string) string {
-	found := ""
-	match := func(c Choice) bool { return c.ID == text || c.Name == text }
-	see := func(c Choice) {
-		switch {
-		case !match(c):
-		case found == "":
-			found = c.ID
-		case found != c.ID:
-			found = "?"
-		}
-	}
+	is := func(c Choice) bool { return c.named(x) && c.named(y) }
 	switch path {
 	case "flavor":
-		for _, f := range p.seen.Choices.Flavors {
-			see(f.Choice)
-		}
+		return slices.ContainsFunc(p.seen.Choices.Flavors, func(f Flavor) bool { return is(f.Choice) })
 	case "network":
-		for _, n := range p.seen.Choices.Networks {
-			see(n.Choice)
-		}
+		return slices.ContainsFunc(p.seen.Choices.Networks, func(n Network) bool { return is(n.Choice) })
+	default:
+		return false
 	}
-	return strings.TrimSuffix(found, "?")
 }

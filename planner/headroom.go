@@ -135,7 +135,7 @@ func (p *planning) machineNeeds(s *plan.Step, body *resource.Instance, there map
 		empty := !filled && !there[place] || slices.Contains(s.Rebuild, string(slot))
 		switch {
 		case empty && slot == state.SlotServer:
-			own.server(body, p.flavor(cmp.Or(s.Resolved["flavor"], body.Flavor)))
+			own.server(body, p.flavor(body.Provider, cmp.Or(s.Resolved["flavor"], body.Flavor)))
 		case empty && slot == state.SlotVolume && body.Volume != nil:
 			own.volume(body)
 		case empty && slot == state.SlotPort:
@@ -186,9 +186,9 @@ func opens(s *plan.Step) bool {
 }
 
 // flavor is the one with an id or a name; one that is not there is empty.
-func (p *planning) flavor(text string) Flavor {
-	for _, f := range p.seen.Choices.Flavors {
-		if f.ID == text || f.Name == text {
+func (p *planning) flavor(provider, text string) Flavor {
+	for _, f := range p.seen.Choices.of(provider).Flavors {
+		if f.named(text) {
 			return f
 		}
 	}
@@ -216,7 +216,7 @@ func (p *planning) freed(steps, takers []*plan.Step) (amounts, []*plan.Step) {
 		}
 		if body, ok := s.Before.Body.(*resource.Instance); ok {
 			member := p.prior.Members[state.MemberID(s.Member)]
-			own.removed(member, body, p.flavor(body.Flavor))
+			own.removed(member, body, p.flavor(body.Provider, body.Flavor))
 			for _, id := range member.Groups {
 				if users[id]--; users[id] == 0 {
 					own.group(body)

@@ -36,7 +36,7 @@ func newReality() *reality {
 		Flavors:  []planner.Flavor{{Choice: planner.Choice{ID: "f1", Name: "db.small"}, RAMMiB: 512, VCPUs: 1}, {Choice: planner.Choice{ID: "f2", Name: "db.large"}, RAMMiB: 2048, VCPUs: 4}},
 		Images:   []planner.Image{{Choice: planner.Choice{ID: "i1", Name: "mariadb-10.11"}}},
 		Networks: []planner.Network{{Choice: planner.Choice{ID: "n1", Name: "private"}, Subnets: []planner.Choice{{ID: "s1", Name: "private-v4"}}}},
-		Zones:    []string{"az1", "az2"}, VolumeTypes: []string{"hdd", "ssd"},
+		Zones:    []planner.Choice{{Name: "az1"}, {Name: "az2"}}, VolumeTypes: []planner.Choice{{Name: "hdd"}, {Name: "ssd"}},
 	}}
 }
 

@@ -3,6 +3,7 @@
 package planner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -84,12 +85,48 @@ type Choices struct {
 	Flavors     []Flavor
 	Images      []Image
 	Networks    []Network
-	Zones       []string
-	VolumeTypes []string
+	Zones       []Choice
+	VolumeTypes []Choice
+	// Away are the aliases of the providers whose clouds did not answer all of it.
+	Away []string
 }
 
-// Choice is a name and an id.
-type Choice struct{ ID, Name string }
+// Choice is a name and an id, in the cloud of a provider.
+type Choice struct {
+	ID, Name string
+	Provider string // alias; empty: the default one
+}
+
+// named tells whether a text is the name or the id of a choice, with or without the alias of its provider.
+func (c Choice) named(text string) bool {
+	return text != "" && (c.Name == text || c.ID == text || c.Provider != "" && c.ID == c.Provider+"/"+text)
+}
+
+// of is what one provider's cloud offers; nil lists are unknown.
+func (c Choices) of(provider string) Choices {
+	if slices.Contains(c.Away, provider) {
+		return Choices{}
+	}
+	return Choices{
+		Flavors: those(c.Flavors, func(f Flavor) bool { return f.Provider == provider }), Images: those(c.Images, func(i Image) bool { return i.Provider == provider }),
+		Networks: those(c.Networks, func(n Network) bool { return n.Provider == provider }),
+		Zones:    those(c.Zones, func(z Choice) bool { return z.Provider == provider }), VolumeTypes: those(c.VolumeTypes, func(t Choice) bool { return t.Provider == provider }),
+	}
+}
+
+// those keeps the elements that fit; of a list that is unknown none is known.
+func those[T any](all []T, fits func(T) bool) []T {
+	if all == nil {
+		return nil
+	}
+	out := []T{}
+	for _, one := range all {
+		if fits(one) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
 
 // Flavor is a flavor with its size.
 type Flavor struct {

@@ -115,18 +115,47 @@ func openIntents(prior *state.Snapshot) map[state.MemberID][]state.Intent {
 	return out
 }
 
-// sameCloud refuses to compare a state with a cloud that it does not belong to.
+// sameCloud refuses to compare a state with clouds that it does not belong to.
 func (p *planning) sameCloud() bool {
-	if SameCloud(p.prior.Cloud, p.seen.Cloud) {
-		return true
+	if !SameCloud(p.prior.Cloud, p.seen.Cloud) {
+		p.diags = append(p.diags, OtherCloud(*p.prior.Cloud, p.seen.Cloud))
+		return false
 	}
-	p.diags = append(p.diags, OtherCloud(*p.prior.Cloud, p.seen.Cloud))
-	return false
+	in := map[string]int{} // recorded instances, by the alias of their provider
+	for _, r := range p.prior.Records {
+		if body, ok := r.Body.(*resource.Instance); ok && body.Provider != "" {
+			in[body.Provider]++
+		}
+	}
+	same := true
+	for _, alias := range sortedKeys(in) {
+		now, there := p.seen.Cloud.Others[alias]
+		had, recorded := state.CloudID{}, false
+		if p.prior.Cloud != nil {
+			had, recorded = p.prior.Cloud.Others[alias]
+		}
+		switch {
+		case !there:
+			p.diags, same = append(p.diags, noProvider(alias, in[alias])), false
+		case now.AuthURL == "": // it is out of reach, and what is there is unknown
+		case recorded && !SameCloud(&had, now):
+			p.diags, same = append(p.diags, OtherCloud(had, now)), false
+		}
+	}
+	return same
+}
+
+func noProvider(alias string, instances int) diag.Diagnostic {
+	return diag.Diagnostic{
+		Severity: diag.Error, Code: "no-provider", Summary: fmt.Sprintf("The provider %q is not in the configuration", alias),
+		Detail: fmt.Sprintf("The state records %d instances that were made by it, and without it they cannot be looked at.", instances),
+		Hint:   fmt.Sprintf("Keep the block provider \"openstack\" %q until its instances are removed.", alias),
+	}
 }
 
 // SameCloud tells whether a state belongs to a cloud; one that belongs to none yet fits any.
 func SameCloud(had *state.CloudID, now plan.Cloud) bool {
-	return had == nil || had.AuthURL == now.AuthURL && had.ProjectID == now.ProjectID && had.Region == now.Region
+	return had == nil || had.Is(state.CloudID{AuthURL: now.AuthURL, ProjectID: now.ProjectID, Region: now.Region})
 }
 
 // OtherCloud says that a state belongs to another cloud than this one.
@@ -198,7 +227,8 @@ func (p *planning) findings() {
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
 		serverless := slices.Contains(s.Missing, state.SlotServer) // drift tells it, and that is why its guest is silent
 		if why := unseen(s); why != "" && !s.Skipped && !serverless && p.inService(r) {
-			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why})
+			in, _ := hostOf(r.Body)
+			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why, In: in})
 		}
 		if d, drifted := p.drift(r, s); drifted {
 			p.out.Drift = append(p.out.Drift, d)

@@ -18,14 +18,14 @@ import (
 // resolve turns the names that the slots to be filled need into the cloud's ids, and tells which do not exist.
 func (p *planning) resolve(s *plan.Step, r *resource.Resource, body *resource.Instance, slots []state.Slot) {
 	s.Resolved = map[string]string{}
-	c := p.seen.Choices
+	c := p.seen.Choices.of(body.Provider)
 	if slices.Contains(slots, state.SlotServer) {
-		p.resolveFlavor(s, r, body)
-		p.resolveImage(s, r, body)
+		p.resolveFlavor(s, r, body, c.Flavors)
+		p.resolveImage(s, r, body, c.Images)
 		p.listed(r, "availability_zone", body.AvailabilityZone, "availability zone", c.Zones)
 	}
 	if slices.Contains(slots, state.SlotPort) {
-		p.resolveNetwork(s, r, body)
+		p.resolveNetwork(s, r, body, c.Networks)
 	}
 	if slices.Contains(slots, state.SlotVolume) && body.Volume != nil {
 		p.listed(r, "volume.type", body.Volume.Type, "volume type", c.VolumeTypes)
@@ -35,8 +35,7 @@ func (p *planning) resolve(s *plan.Step, r *resource.Resource, body *resource.In
 	}
 }
 
-func (p *planning) resolveFlavor(s *plan.Step, r *resource.Resource, body *resource.Instance) {
-	flavors := p.seen.Choices.Flavors
+func (p *planning) resolveFlavor(s *plan.Step, r *resource.Resource, body *resource.Instance, flavors []Flavor) {
 	if flavors == nil {
 		p.unlisted(r, "flavor", "flavors")
 		return
@@ -59,8 +58,7 @@ func (p *planning) resolveFlavor(s *plan.Step, r *resource.Resource, body *resou
 
 // resolveImage finds the image by name or id, or the newest that bears all tags. A machine that is made again gets the
 // image that it had, as long as that exists; one that replaces another is a new one.
-func (p *planning) resolveImage(s *plan.Step, r *resource.Resource, body *resource.Instance) {
-	images := p.seen.Choices.Images
+func (p *planning) resolveImage(s *plan.Step, r *resource.Resource, body *resource.Instance, images []Image) {
 	if images == nil {
 		p.unlisted(r, "image", "images")
 		return
@@ -104,8 +102,7 @@ func newestWith(images []Image, tags []string) (Image, bool) {
 	}), true
 }
 
-func (p *planning) resolveNetwork(s *plan.Step, r *resource.Resource, body *resource.Instance) {
-	all := p.seen.Choices.Networks
+func (p *planning) resolveNetwork(s *plan.Step, r *resource.Resource, body *resource.Instance, all []Network) {
 	if all == nil {
 		p.unlisted(r, "network", "networks")
 		return
@@ -136,10 +133,11 @@ func networks(all []Network) []Choice {
 func (p *planning) pick(r *resource.Resource, path, want, what string, choices []Choice) (string, bool) {
 	var ids []string
 	for _, c := range choices {
-		if want != "" && c.ID == want {
+		switch {
+		case !c.named(want):
+		case c.Name != want:
 			return c.ID, true
-		}
-		if want != "" && c.Name == want {
+		default:
 			ids = append(ids, c.ID)
 		}
 	}
@@ -162,11 +160,11 @@ func (p *planning) pick(r *resource.Resource, path, want, what string, choices [
 }
 
 // listed checks a name that is passed on as it is. A list that could not be read, or an argument left out, says nothing.
-func (p *planning) listed(r *resource.Resource, path, want, what string, all []string) {
-	if want == "" || all == nil || slices.Contains(all, want) {
+func (p *planning) listed(r *resource.Resource, path, want, what string, all []Choice) {
+	if want == "" || all == nil || slices.ContainsFunc(all, func(c Choice) bool { return c.Name == want }) {
 		return
 	}
-	p.noSuch(r, path, fmt.Sprintf("There is no %s %q", what, want), what+"s", want, all)
+	p.noSuch(r, path, fmt.Sprintf("There is no %s %q", what, want), what+"s", want, names(all))
 }
 
 func (p *planning) noSuch(r *resource.Resource, path, summary, what, want string, all []string) {

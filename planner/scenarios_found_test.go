@@ -247,6 +247,11 @@ var refusals = []scenario{
 		w.real.choices = planner.Choices{}
 		return w
 	}},
+	{"refused-no-provider", "What was made by a provider whose block is gone cannot be looked at.", func(t *testing.T) *world {
+		w := built(t)
+		w.has.Records[at("instance.orders")].Body.(*resource.Instance).Provider = "west"
+		return w
+	}},
 	{"refused-other-cloud", "A state is never compared with another cloud.", func(t *testing.T) *world {
 		w := built(t)
 		w.has.Cloud = &state.CloudID{AuthURL: "http://other.invalid/v3", ProjectID: "p9", ProjectName: "other", Region: "R9"}

@@ -45,6 +45,14 @@ func (c *Cloud) ProviderOf(id string) string {
 	return alias
 }
 
+// Bare is an id as its own cloud knows it.
+func (c *Cloud) Bare(id string) string {
+	if alias := c.ProviderOf(id); alias != "" {
+		return strings.TrimPrefix(id, alias+"/")
+	}
+	return id
+}
+
 // Identity is the cloud, project and region that the credentials lead to.
 type Identity struct {
 	AuthURL     string `json:"auth_url"`
@@ -159,8 +167,8 @@ type Limits interface {
 
 // A Waiter waits for many objects of one service with one list call per tick, however many wait.
 type Waiter[T any] interface {
-	// Wait looks at the object until done says so or fails. `present` is false when a complete list lacks it. It returns
-	// the object as done last saw it. ctx bounds the wait.
+	// Wait looks at the object until done says so or fails. `present` is false when a complete list lacks it and, since lists
+	// may be behind, the service does not know its id either. It returns the object as done last saw it. ctx bounds the wait.
 	Wait(ctx context.Context, id string, done func(object T, present bool) (bool, error)) (T, error)
 }
 

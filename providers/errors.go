@@ -70,6 +70,15 @@ func (e *PartialError) Error() string {
 	return strings.Join(texts, "; ")
 }
 
+// Of is why what has an id could not be listed; nil: its cloud has answered.
+func (e *PartialError) Of(id string) error {
+	alias, _, cut := strings.Cut(id, "/")
+	if !cut {
+		alias = ""
+	}
+	return e.Failed[alias]
+}
+
 // Unwrap gives the causes.
 func (e *PartialError) Unwrap() []error { return slices.Collect(maps.Values(e.Failed)) }
 

@@ -115,6 +115,7 @@ func (s *Snapshot) Clone() *Snapshot {
 	out := *s
 	if s.Cloud != nil {
 		cloud := *s.Cloud
+		cloud.Others = maps.Clone(cloud.Others)
 		out.Cloud = &cloud
 	}
 	if s.Run != nil {

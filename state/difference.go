@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -42,7 +43,7 @@ func headDifference(b *Batch, from, to *Snapshot) error {
 		return fmt.Errorf("the lineages differ: %s and %s", from.Lineage, to.Lineage)
 	case from.KeyCheck != "" && from.KeyCheck != to.KeyCheck:
 		return errors.New("they belong to different master keys")
-	case from.Cloud != nil && (to.Cloud == nil || *from.Cloud != *to.Cloud):
+	case from.Cloud != nil && (to.Cloud == nil || !reflect.DeepEqual(*from.Cloud, *to.Cloud)):
 		return errors.New("they belong to different clouds")
 	}
 	if from.KeyCheck == "" {

@@ -104,7 +104,11 @@ func (s *Snapshot) addMeta(row Row) error {
 
 func addRow[K comparable, V any](table map[K]V, row Row, key func(V) K) error {
 	var v V
-	if err := decodeStrict(row.Value, &v); err != nil {
+	read := func(data []byte) error { return decodeStrict(data, &v) }
+	if own, ok := any(&v).(json.Unmarshaler); ok { // a record is as strict by itself, and need not be read twice
+		read = own.UnmarshalJSON
+	}
+	if err := read(row.Value); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	k := key(v)

@@ -54,12 +54,18 @@ func Empty(lineage string) *Snapshot {
 // Lineage8 is what marks carry of the lineage.
 func (s *Snapshot) Lineage8() string { return s.Lineage[:min(8, len(s.Lineage))] }
 
-// CloudID is the cloud a state belongs to, recorded by its first apply.
+// CloudID is the cloud a state belongs to, recorded by its first apply, with further ones by the alias of their provider.
 type CloudID struct {
-	AuthURL     string `json:"auth_url"`
-	ProjectID   string `json:"project_id"`
-	ProjectName string `json:"project_name"`
-	Region      string `json:"region"`
+	AuthURL     string             `json:"auth_url"`
+	ProjectID   string             `json:"project_id"`
+	ProjectName string             `json:"project_name"`
+	Region      string             `json:"region"`
+	Others      map[string]CloudID `json:"others,omitempty"`
+}
+
+// Is tells whether two are the same cloud, whatever their projects are called and whatever others there are.
+func (c CloudID) Is(other CloudID) bool {
+	return c.AuthURL == other.AuthURL && c.ProjectID == other.ProjectID && c.Region == other.Region
 }
 
 // Run is an apply of a saved plan that has begun and not ended.

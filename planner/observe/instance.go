@@ -55,8 +55,9 @@ func find[T any](l *look, m *machine, in listing[T], slot state.Slot) *T {
 	switch {
 	case !filled && !expected:
 		return nil
-	case in.err != nil:
-		m.unknown = cmp.Or(m.unknown, fmt.Sprintf("the cloud's list of %ss could not be read: %v", slot, in.err))
+	}
+	if err := in.unread(m.body.Provider); err != nil {
+		m.unknown = cmp.Or(m.unknown, fmt.Sprintf("the cloud's list of %ss could not be read: %v", slot, err))
 		return nil
 	}
 	found, there := in.byID[object.ID]

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -15,9 +18,10 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// A lister reads a complete list. It is all of a service that a look uses.
+// A lister reads a complete list, and one object by its id. It is all of a service that a look uses.
 type lister[T any] interface {
 	List(ctx context.Context) ([]T, error)
+	Get(ctx context.Context, id string) (T, error)
 }
 
 // listing is one list, by id, or why there is none.
@@ -25,6 +29,16 @@ type listing[T any] struct {
 	byID map[string]T
 	all  []T
 	err  error
+	// partial: some of several clouds did not answer, and the list is complete for the others.
+	partial *providers.PartialError
+}
+
+// unread says why what a provider's cloud has is not in the list; nil: it is.
+func (l listing[T]) unread(provider string) error {
+	if l.partial != nil {
+		return l.partial.Failed[provider]
+	}
+	return l.err
 }
 
 type lists struct {
@@ -36,21 +50,64 @@ type lists struct {
 
 var errNoService = errors.New("the cloud does not have this service")
 
-// read fills a listing; a nil service has none.
-func read[T any](ctx context.Context, into *listing[T], service lister[T], there bool, id func(T) string) error {
-	if !there {
+// read fills a listing; a nil service has none. Lists may be behind: what is recorded and not listed is absent only when
+// the service does not know its id either.
+func read[T any](ctx context.Context, into *listing[T], service lister[T], id func(T) string, recorded []string) error {
+	if service == nil {
 		into.err = errNoService
 		return into.err
 	}
 	into.all, into.err = service.List(ctx)
-	if into.err != nil {
+	if into.err != nil && !errors.As(into.err, &into.partial) {
 		return into.err
 	}
 	into.byID = make(map[string]T, len(into.all))
 	for _, object := range into.all {
 		into.byID[id(object)] = object
 	}
-	return nil
+	missing := slices.DeleteFunc(recorded, func(id string) bool {
+		_, listed := into.byID[id]
+		return listed || into.partial != nil && into.partial.Of(id) != nil
+	})
+	late := make([]*T, len(missing))
+	var group errgroup.Group
+	group.SetLimit(getsAtOnce)
+	for i, id := range missing {
+		group.Go(func() error {
+			object, err := service.Get(ctx, id)
+			if err == nil {
+				late[i] = &object
+			} else if !providers.IsKind(err, providers.KindNotFound) {
+				return err
+			}
+			return nil
+		})
+	}
+	into.err = cmp.Or(into.err, group.Wait())
+	for i, object := range late {
+		if object != nil {
+			into.all, into.byID[missing[i]] = append(into.all, *object), *object
+		}
+	}
+	return into.err
+}
+
+// getsAtOnce bounds the objects of one service that are asked for beside each other.
+const getsAtOnce = 8
+
+// recorded lists what the record has in a slot.
+func (l *look) recorded(slot state.Slot) []string {
+	var ids []string
+	if l.prior == nil {
+		return ids
+	}
+	for _, member := range l.prior.Members {
+		if object, filled := member.Objects[slot]; filled {
+			ids = append(ids, object.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // list reads every list once, all at the same time.
@@ -58,16 +115,16 @@ func (l *look) list(ctx context.Context) error {
 	c := l.sources.Cloud
 	jobs := []func() error{
 		func() error {
-			return read(ctx, &l.lists.servers, c.Servers, c.Servers != nil, func(s providers.Server) string { return s.ID })
+			return read(ctx, &l.lists.servers, c.Servers, func(s providers.Server) string { return s.ID }, l.recorded(state.SlotServer))
 		},
 		func() error {
-			return read(ctx, &l.lists.volumes, c.Volumes, c.Volumes != nil, func(v providers.Volume) string { return v.ID })
+			return read(ctx, &l.lists.volumes, c.Volumes, func(v providers.Volume) string { return v.ID }, l.recorded(state.SlotVolume))
 		},
 		func() error {
-			return read(ctx, &l.lists.ports, c.Ports, c.Ports != nil, func(p providers.Port) string { return p.ID })
+			return read(ctx, &l.lists.ports, c.Ports, func(p providers.Port) string { return p.ID }, l.recorded(state.SlotPort))
 		},
 		func() error {
-			return read(ctx, &l.lists.groups, c.SecurityGroups, c.SecurityGroups != nil, func(g providers.SecurityGroup) string { return g.ID })
+			return read(ctx, &l.lists.groups, c.SecurityGroups, func(g providers.SecurityGroup) string { return g.ID }, l.recorded(state.SlotSecurityGroup))
 		},
 	}
 	needed := len(jobs)
@@ -88,12 +145,13 @@ func (l *look) list(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("looking at the cloud: %w", err)
 	}
+	l.away(errs[needed:])
 	failed := 0
 	for i, err := range errs {
 		if unauthorized(err) {
 			return fmt.Errorf("looking at the cloud: %w", err)
 		}
-		if err != nil && i < needed {
+		if err != nil && i < needed && !othersAnswered(err) {
 			failed++
 		}
 	}
@@ -106,17 +164,29 @@ func (l *look) list(ctx context.Context) error {
 // unauthorized tells refused credentials from one call that a policy forbids.
 func unauthorized(err error) bool {
 	var e *providers.Error
-	return errors.As(err, &e) && e.Kind == providers.KindDenied && e.Status != 403
+	return !othersAnswered(err) && errors.As(err, &e) && e.Kind == providers.KindDenied && e.Status != 403
+}
+
+// othersAnswered tells whether an error is that of further clouds alone.
+func othersAnswered(err error) bool {
+	var partial *providers.PartialError
+	return errors.As(err, &partial) && partial.Failed[""] == nil
 }
 
 // choices lists what the cloud offers. A list that fails stays nil, which is unknown.
 func (l *look) choices(ctx context.Context) []func() error {
 	c, out := l.sources.Cloud, &l.out.Choices
+	at := func(id, name string) planner.Choice {
+		return planner.Choice{ID: id, Name: name, Provider: c.ProviderOf(id)}
+	}
+	word := func(word string) planner.Choice { // what has no id: its name says where it is
+		return planner.Choice{Name: c.Bare(word), Provider: c.ProviderOf(word)}
+	}
 	var jobs []func() error
 	if c.Flavors != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Flavors, err = convert(ctx, c.Flavors.List, func(f providers.Flavor) planner.Flavor {
-				return planner.Flavor{Choice: planner.Choice{ID: f.ID, Name: f.Name}, RAMMiB: f.RAMMiB, VCPUs: f.VCPUs}
+				return planner.Flavor{Choice: at(f.ID, f.Name), RAMMiB: f.RAMMiB, VCPUs: f.VCPUs}
 			})
 			return err
 		})
@@ -124,48 +194,60 @@ func (l *look) choices(ctx context.Context) []func() error {
 	if c.Images != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Images, err = convert(ctx, c.Images.List, func(i providers.Image) planner.Image {
-				return planner.Image{Choice: planner.Choice{ID: i.ID, Name: i.Name}, Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
+				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
 			})
 			return err
 		})
 	}
 	if c.Networks != nil {
 		jobs = append(jobs, func() (err error) {
-			out.Networks, err = convert(ctx, c.Networks.List, network)
+			out.Networks, err = convert(ctx, c.Networks.List, func(n providers.Network) planner.Network {
+				network := planner.Network{Choice: at(n.ID, n.Name), External: n.External}
+				for _, s := range n.Subnets {
+					network.Subnets = append(network.Subnets, at(s.ID, s.Name))
+				}
+				return network
+			})
 			return err
 		}, func() (err error) {
-			out.Zones, err = convert(ctx, c.Networks.Zones, func(zone string) string { return zone })
+			out.Zones, err = convert(ctx, c.Networks.Zones, word)
 			return err
 		})
 	}
 	if c.Volumes != nil {
 		jobs = append(jobs, func() (err error) {
-			out.VolumeTypes, err = convert(ctx, c.Volumes.Types, func(name string) string { return name })
+			out.VolumeTypes, err = convert(ctx, c.Volumes.Types, word)
 			return err
 		})
 	}
 	return jobs
 }
 
-// convert reads a list and turns its elements; the result of an empty list is empty, not nil.
+// away notes the clouds that did not answer, of several.
+func (l *look) away(errs []error) {
+	for _, err := range errs {
+		var partial *providers.PartialError
+		if errors.As(err, &partial) {
+			l.out.Choices.Away = slices.AppendSeq(l.out.Choices.Away, maps.Keys(partial.Failed))
+		}
+	}
+	slices.Sort(l.out.Choices.Away)
+	l.out.Choices.Away = slices.Compact(l.out.Choices.Away)
+}
+
+// convert reads a list and turns its elements; the result of an empty list is empty, not nil. A list of several clouds has
+// what those hold that answered.
 func convert[T, U any](ctx context.Context, list func(context.Context) ([]T, error), turn func(T) U) ([]U, error) {
 	all, err := list(ctx)
-	if err != nil {
+	var partial *providers.PartialError
+	if err != nil && !errors.As(err, &partial) {
 		return nil, err
 	}
 	out := make([]U, len(all))
 	for i, element := range all {
 		out[i] = turn(element)
 	}
-	return out, nil
-}
-
-func network(n providers.Network) planner.Network {
-	out := planner.Network{Choice: planner.Choice{ID: n.ID, Name: n.Name}, External: n.External}
-	for _, s := range n.Subnets {
-		out.Subnets = append(out.Subnets, planner.Choice{ID: s.ID, Name: s.Name})
-	}
-	return out
+	return out, err
 }
 
 // instant reads a service's time; the zero time: it did not tell, or in no form that we know.

@@ -302,6 +302,34 @@ func TestLook_goneAltogether(t *testing.T) {
 	expect(t, w.drift(), "instance.orders gone")
 }
 
+// emptyVolumes is a service whose list is behind by everything.
+type emptyVolumes struct{ providers.Volumes }
+
+func (emptyVolumes) List(context.Context) ([]providers.Volume, error) { return nil, nil }
+
+// refusedVolumes also refuses to tell of one by its id.
+type refusedVolumes struct{ emptyVolumes }
+
+func (refusedVolumes) Get(context.Context, string) (providers.Volume, error) {
+	return providers.Volume{}, &providers.Error{Kind: providers.KindTransient, Call: "get volume"}
+}
+
+// TestLook_listsThatAreBehind: what is recorded and not listed is there when the service knows its id, and unknown when
+// it does not say.
+func TestLook_listsThatAreBehind(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	whole := *w.look.Cloud
+	cloud := whole
+	w.look.Cloud = &cloud
+	cloud.Volumes = emptyVolumes{whole.Volumes}
+	expect(t, w.drift())
+	cloud.Volumes = refusedVolumes{emptyVolumes{whole.Volumes}}
+	if s := w.seen().Seen[orders]; s.Presence != planner.Unknown {
+		t.Errorf("the instance is %+v", s)
+	}
+}
+
 // TestLook_cost: a look at 200 servers in which nothing changed lists each service once and asks for nothing else.
 func TestLook_cost(t *testing.T) {
 	w := newWorld(t)

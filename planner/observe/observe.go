@@ -39,17 +39,17 @@ const (
 	defaultGuestTimeout = 30 * time.Second
 )
 
-// Look lists every service once and asks every guest once, and compares nothing. desired MAY be nil: then only what is
-// recorded is looked for, and what the cloud offers is not listed. A list that fails or a guest that does not answer
-// makes what rests on it unknown. Refused credentials, a cloud of which nothing can be listed, and the end of ctx are
-// errors.
+// Look lists every service once, asks for what is recorded and not listed by its id and every guest once, and compares
+// nothing. desired MAY be nil: then only what is recorded is looked for, and what the cloud offers is not listed. A list
+// that fails or a guest that does not answer makes what rests on it unknown. Refused credentials, a cloud of which nothing
+// can be listed, and the end of ctx are errors.
 func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *resource.Set) (planner.Observation, error) {
 	if desired == nil {
 		desired = &resource.Set{}
 	}
 	l := &look{sources: sources, prior: prior, desired: desired, inspected: map[resource.Address]inspected{}}
 	l.out = planner.Observation{
-		At: sources.Now(), Cloud: cloudOf(sources.Cloud.Identity),
+		At: sources.Now(), Cloud: CloudOf(sources.Cloud),
 		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{},
 	}
 	if err := l.list(ctx); err != nil {
@@ -79,7 +79,19 @@ func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *
 	return l.out, nil
 }
 
-func cloudOf(id providers.Identity) plan.Cloud {
+// CloudOf says which cloud it is, with the further ones that are reached through it.
+func CloudOf(cloud *providers.Cloud) plan.Cloud {
+	out := identified(cloud.Identity)
+	for alias, id := range cloud.Others {
+		if out.Others == nil {
+			out.Others = map[string]plan.Cloud{}
+		}
+		out.Others[alias] = identified(id)
+	}
+	return out
+}
+
+func identified(id providers.Identity) plan.Cloud {
 	return plan.Cloud{Name: id.Cloud, AuthURL: id.AuthURL, ProjectID: id.ProjectID, ProjectName: id.ProjectName, Region: id.Region}
 }
 

@@ -67,6 +67,8 @@ type Cloud struct {
 	ProjectID   string `json:"project_id"`
 	ProjectName string `json:"project_name"`
 	Region      string `json:"region"`
+	// Others are the clouds of further providers, by alias.
+	Others map[string]Cloud `json:"others,omitempty"`
 }
 
 // Move is a record that gets another address; nothing in the cloud is touched by it. All moves of a plan happen at once, so
@@ -192,6 +194,7 @@ type Unmanaged struct {
 type Unknown struct {
 	Address resource.Address `json:"address"`
 	Why     string           `json:"why"`
+	In      resource.Address `json:"in,omitzero"` // the instance that it lives in
 }
 
 // Condition is a computed fact worth telling that is no difference: a pending restart, a crashed engine.

@@ -3,6 +3,7 @@ package emulator
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -28,11 +29,12 @@ type ServerSummary struct {
 	Running bool   `json:"running"`
 }
 
-// RequestCount says how often an operation was answered since the start.
+// RequestCount says how often an operation was answered since the start. Of the service "guest" are the requests that
+// reached simulated guests, by the method of their agent.
 type RequestCount struct {
 	Service string `json:"service"`
 	Method  string `json:"method"`
-	Path    string `json:"path"` // the template, such as /compute/v2.1/servers/{id}
+	Path    string `json:"path"` // the template, such as /compute/v2.1/servers/{id}; of a guest: empty
 	Count   int    `json:"count"`
 }
 
@@ -55,6 +57,12 @@ func (s *Server) Summary() Summary {
 		}
 	}
 	out.Requests = s.log.counts()
+	if guests, ok := s.opt.Machines.(interface{ Requests() map[string]int }); ok {
+		asked := guests.Requests()
+		for _, method := range slices.Sorted(maps.Keys(asked)) {
+			out.Requests = append(out.Requests, RequestCount{Service: "guest", Method: method, Count: asked[method]})
+		}
+	}
 	return out
 }
 

@@ -37,6 +37,7 @@ type Server struct {
 	used     map[string]map[netip.Addr]string // subnet id to address to port id
 	cursor   map[string]netip.Addr            // subnet id to the address given last
 	objects  map[string]*containerIndex       // account/container to its sorted object names
+	late     map[string]time.Time             // when lists begin to show an object, by its id; a fault
 	password string
 	closed   bool
 }
@@ -78,7 +79,7 @@ func Open(o Options) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.queues.byID = map[string]*queue{}
 	s.used, s.cursor = map[string]map[netip.Addr]string{}, map[string]netip.Addr{}
-	s.objects = map[string]*containerIndex{}
+	s.objects, s.late = map[string]*containerIndex{}, map[string]time.Time{}
 	if err := s.openTables(); err != nil {
 		return nil, err
 	}

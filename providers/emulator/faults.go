@@ -19,6 +19,10 @@ const (
 	FaultLatency    FaultKind = "latency"     // wait LatencyMS, then go on as usual
 	FaultDropBefore FaultKind = "drop_before" // break the connection before anything is done
 	FaultDropAfter  FaultKind = "drop_after"  // do what was asked, then break the connection
+	FaultHangBefore FaultKind = "hang_before" // do nothing and never answer
+	FaultHangAfter  FaultKind = "hang_after"  // do what was asked, then never answer
+	FaultTruncated  FaultKind = "truncated"   // do what was asked, then answer with half of the JSON
+	FaultMistyped   FaultKind = "mistyped"    // do what was asked, then answer with values of other types
 	FaultErrorBuild FaultKind = "error_build" // accept the server, let its build end in ERROR; Body is the fault's text
 	FaultNeverBoot  FaultKind = "never_boot"  // the server becomes ACTIVE, its machine never runs
 	FaultStuckBuild FaultKind = "stuck_build" // the server stays in BUILD until it is deleted
@@ -44,6 +48,7 @@ type verdict int
 const (
 	pass verdict = iota
 	dropAfter
+	hangAfter
 )
 
 type armed struct {
@@ -63,7 +68,8 @@ func (s *Server) Inject(f Fault) error {
 	a := &armed{Fault: f}
 	var err error
 	switch f.Kind {
-	case FaultStatus, FaultLatency, FaultDropBefore, FaultDropAfter, FaultErrorBuild, FaultNeverBoot, FaultStuckBuild:
+	case FaultStatus, FaultLatency, FaultDropBefore, FaultDropAfter, FaultHangBefore, FaultHangAfter, FaultTruncated, FaultMistyped,
+		FaultLateList, FaultLostMarker, FaultErrorBuild, FaultNeverBoot, FaultStuckBuild:
 	default:
 		return fmt.Errorf("unknown kind of fault %q", f.Kind)
 	}
@@ -87,6 +93,12 @@ func (s *Server) Inject(f Fault) error {
 	s.faults.set = append(s.faults.set, a)
 	return nil
 }
+
+// Faults lists the faults that still wait for a request, with what is left of their Skip and Count.
+func (s *Server) Faults() []Fault { return s.faults.list() }
+
+// ClearFaults disarms every fault.
+func (s *Server) ClearFaults() { s.faults.clear() }
 
 func (s *Server) postFault(c *call) error {
 	var f Fault
@@ -142,6 +154,7 @@ func (a *armed) matches(c *call) bool {
 	return c.service != devel &&
 		(a.Service == "" || a.Service == string(c.service)) &&
 		(a.Method == "" || a.Method == c.r.Method) &&
+		(a.Kind != FaultLostMarker || c.query("marker") != "") &&
 		a.path.MatchString(c.r.URL.Path) &&
 		(a.BodyRegexp == "" || a.body.Match(c.body))
 }
@@ -162,10 +175,22 @@ func (fs *faultSet) strike(s *Server, c *call) (verdict, error) {
 		case <-c.r.Context().Done():
 		case <-s.opt.Clock.After(time.Duration(f.LatencyMS) * time.Millisecond):
 		}
+	case FaultLateList:
+		c.late = time.Duration(f.LatencyMS) * time.Millisecond
+	case FaultLostMarker:
+		c.lostMarker = true
 	case FaultDropBefore:
 		return pass, errDropped
 	case FaultDropAfter:
 		return dropAfter, nil
+	case FaultHangBefore:
+		return pass, s.hang(c)
+	case FaultHangAfter:
+		return hangAfter, nil
+	case FaultTruncated:
+		c.spoil = truncated
+	case FaultMistyped:
+		c.spoil = mistyped
 	case FaultStatus:
 		return pass, f.refusal()
 	}

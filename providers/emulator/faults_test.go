@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -72,6 +73,30 @@ func TestFaultsOfRequests(t *testing.T) {
 	}
 	if err := create("x"); err != nil {
 		t.Errorf("the fault outlived its count: %v", err)
+	}
+}
+
+func TestFaultsOfReplies(t *testing.T) {
+	c := open(t, emulator.Options{})
+	private := c.privateNetwork(t)
+	made := func(name string) int {
+		ids, _ := collect(t, ports.List(c.network, ports.ListOpts{Name: name}), ports.ExtractPorts, func(p ports.Port) string { return p.ID })
+		return len(ids)
+	}
+	for kind, effect := range map[emulator.FaultKind]int{
+		emulator.FaultHangBefore: 0, emulator.FaultHangAfter: 1, emulator.FaultTruncated: 1, emulator.FaultMistyped: 1,
+	} {
+		inject(t, c, emulator.Fault{Service: "network", Method: "POST", Kind: kind})
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		_, err := ports.Create(ctx, c.network, ports.CreateOpts{NetworkID: private, Name: string(kind)}).Extract()
+		cancel()
+		hangs := kind == emulator.FaultHangBefore || kind == emulator.FaultHangAfter
+		if err == nil || hangs != errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if n := made(string(kind)); n != effect {
+			t.Errorf("%s: %d ports, want %d", kind, n, effect)
+		}
 	}
 }
 

@@ -46,9 +46,14 @@ type call struct {
 	token   *token
 	project string
 	body    []byte
+	cloud   *Server
 	micro   int // the minor of the microversion that was asked for
 	status  int
 	answer  any
+	spoil   func([]byte) []byte // what a fault does to a JSON answer; nil: nothing
+
+	late       time.Duration // a fault: how long lists lack what this call creates
+	lostMarker bool          // a fault: the object of this call's marker is gone
 }
 
 func (c *call) reply(status int, answer any) error {
@@ -123,7 +128,7 @@ func (s *Server) serve(rt route, template string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &recorder{ResponseWriter: w}
-		c := &call{w: rec, r: r, service: rt.service}
+		c := &call{w: rec, r: r, service: rt.service, cloud: s}
 		s.headers(c)
 		err := s.perform(rt, c)
 		switch {
@@ -160,13 +165,20 @@ func (s *Server) perform(rt route, c *call) error {
 		if err = s.authorizeLocked(rt, c); err == nil {
 			err = rt.handle(c)
 		}
+		if err == nil && c.late > 0 {
+			s.hide(c)
+		}
 	}) {
 		err = &apiError{status: http.StatusServiceUnavailable, message: "The cloud is shutting down"}
 	}
-	if verdict == dropAfter {
+	switch verdict {
+	case dropAfter:
 		return errDropped
+	case hangAfter:
+		return s.hang(c)
+	default:
+		return err
 	}
-	return err
 }
 
 func (s *Server) authorize(rt route, c *call) (err error) {
@@ -192,17 +204,15 @@ func (s *Server) authorizeLocked(rt route, c *call) error {
 	if rt.service != identity && t.Project == "" {
 		return forbidden("The token is not scoped to a project.")
 	}
-	return nil
+	return mayCall(c)
 }
 
 func (s *Server) headers(c *call) {
 	id := "req-" + s.uuid()
 	h := c.w.Header()
-	switch c.service {
-	case objectStore:
-		h.Set("X-Trans-Id", id)
-	default:
-		h.Set("X-Openstack-Request-Id", id)
+	h.Set("X-Openstack-Request-Id", id)
+	if c.service == objectStore {
+		h.Set("X-Trans-Id", "tx"+strings.ReplaceAll(s.uuid(), "-", "")[:21]+"-0000000000")
 	}
 	if c.service == compute {
 		h.Set("X-Compute-Request-Id", id)
@@ -223,6 +233,9 @@ func writeAnswer(c *call) {
 	raw, err := json.Marshal(c.answer)
 	if err != nil {
 		panic(fmt.Sprintf("emulator: an answer cannot be encoded: %v", err)) // answers are maps and structs: a bug
+	}
+	if c.spoil != nil {
+		raw = c.spoil(raw)
 	}
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(raw)))

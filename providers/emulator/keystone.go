@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type token struct {
 	AuditID  string    `json:"audit_id"`
 	AppCred  string    `json:"app_cred,omitempty"` // id of the application credential it was got with
 	Restrict bool      `json:"restrict,omitempty"` // may not manage application credentials
+	Roles    []string  `json:"roles"`
 }
 
 func (s *Server) keystoneRoutes() []route {
@@ -68,6 +70,21 @@ func (s *Server) purgeTokens() {
 	}
 }
 
+// userRoles are what the cloud's user has in its projects. An application credential may have fewer.
+var userRoles = []string{"member", "reader"}
+
+// mayCall refuses a reader what changes anything. Keystone lets every user manage what is its own.
+func mayCall(c *call) error {
+	reads := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
+	if reads || c.service == identity || slices.Contains(c.token.Roles, "member") {
+		return nil
+	}
+	if c.service == networking {
+		return neutronError(http.StatusForbidden, "PolicyNotAuthorized", "The request is disallowed by policy: it needs the role member.")
+	}
+	return forbidden("Policy doesn't allow this request to be performed: it needs the role member.")
+}
+
 type domainRef struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -114,7 +131,7 @@ func (s *Server) issueToken(c *call) error {
 	if len(id.Methods) == 0 {
 		return badRequest("Expecting to find identity in auth. The server could not comply with the request.")
 	}
-	t := &token{Methods: id.Methods, Issued: s.now(), Expires: s.now().Add(s.opt.TokenLifetime), AuditID: s.secret()[:22]}
+	t := &token{Methods: id.Methods, Issued: s.now(), Expires: s.now().Add(s.opt.TokenLifetime), AuditID: s.secret()[:22], Roles: userRoles}
 	for _, m := range id.Methods {
 		switch m {
 		case "password":
@@ -126,13 +143,13 @@ func (s *Server) issueToken(c *call) error {
 			if !ok {
 				return unauthorized()
 			}
-			t.Expires, t.AppCred, t.Restrict, t.Project = old.Expires, old.AppCred, old.Restrict, old.Project
+			t.Expires, t.AppCred, t.Restrict, t.Project, t.Roles = old.Expires, old.AppCred, old.Restrict, old.Project, old.Roles
 		case "application_credential":
 			ac, ok := s.findAppCredential(id.AppCred.ID, id.AppCred.Name, id.AppCred.User)
 			if !ok || !sameSecret(ac.SecretDigest, digest(id.AppCred.Secret)) || ac.expired(s.now()) {
 				return unauthorized()
 			}
-			t.AppCred, t.Project, t.Restrict = ac.ID, ac.Project, !ac.Unrestricted
+			t.AppCred, t.Project, t.Restrict, t.Roles = ac.ID, ac.Project, !ac.Unrestricted, ac.Roles
 		default:
 			return unauthorized()
 		}
@@ -199,10 +216,11 @@ func (s *Server) tokenView(c *call, t *token) any {
 	if t.Project != "" {
 		v["project"] = map[string]any{"id": t.Project, "name": s.projectName(t.Project), "domain": domain}
 		v["is_domain"] = false
-		v["roles"] = []any{
-			map[string]any{"id": digest("member")[:32], "name": "member"},
-			map[string]any{"id": digest("reader")[:32], "name": "reader"},
+		roles := []any{}
+		for _, r := range t.Roles {
+			roles = append(roles, map[string]any{"id": digest(r)[:32], "name": r})
 		}
+		v["roles"] = roles
 		v["catalog"] = s.catalog(c, t.Project)
 	}
 	if t.AppCred != "" {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -161,18 +162,18 @@ func (s *Server) createAppCredential(c *call) error {
 	}
 	for _, r := range in.Roles {
 		name := r.Name
-		for _, known := range []string{"member", "reader"} {
+		for _, known := range c.token.Roles {
 			if r.ID == digest(known)[:32] {
 				name = known
 			}
 		}
-		if name != "member" && name != "reader" {
+		if !slices.Contains(c.token.Roles, name) {
 			return notFound("Could not find role assignment with role: %s.", r.ID+r.Name)
 		}
 		a.Roles = append(a.Roles, name)
 	}
 	if len(a.Roles) == 0 {
-		a.Roles = []string{"member", "reader"}
+		a.Roles = c.token.Roles
 	}
 	secret := in.Secret
 	if secret == "" {

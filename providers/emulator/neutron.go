@@ -63,6 +63,7 @@ func visible(c *call, owner string, shared bool) bool { return shared || owner =
 func (s *Server) list(c *call, plural string, views []map[string]any) error {
 	q := c.r.URL.Query()
 	views = slices.DeleteFunc(views, func(v map[string]any) bool { return !passes(v, q) })
+	views = listed(s, views, func(v map[string]any) string { return text(v["id"]) })
 	keys, dirs := q["sort_key"], q["sort_dir"]
 	if len(keys) == 0 && (q.Has("limit") || q.Has("marker")) {
 		keys = []string{"id"} // pages need an order that new objects do not disturb
@@ -107,7 +108,7 @@ func (s *Server) neutronPage(c *call, views []map[string]any) (page []map[string
 	from, to := 0, len(views)
 	if marker := q.Get("marker"); marker != "" {
 		i := slices.IndexFunc(views, func(v map[string]any) bool { return v["id"] == marker })
-		if i < 0 {
+		if i < 0 || c.lostMarker {
 			return nil, nil, neutronError(http.StatusBadRequest, "InvalidInput", "Invalid input for operation: marker %s not found.", marker)
 		}
 		if from = i + 1; q.Get("page_reverse") == "True" || q.Get("page_reverse") == "true" {

@@ -22,9 +22,10 @@ func pageOf[T any](c *call, items []T, id func(T) string, byDefault int) (page [
 			limit = byDefault
 		}
 	}
+	items = listed(c.cloud, items, id)
 	if marker := c.query("marker"); marker != "" {
 		i := slices.IndexFunc(items, func(t T) bool { return id(t) == marker })
-		if i < 0 {
+		if i < 0 || c.lostMarker {
 			return nil, false, badRequest("marker [%s] not found", marker)
 		}
 		items = items[i+1:]

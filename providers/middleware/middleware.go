@@ -43,7 +43,7 @@ type Options struct {
 	Rand        func() float64 // in [0,1), for jitter; default math/rand
 	Log         hclog.Logger   // default: none
 	Attempts    int            // of one request; default 5
-	Concurrency int            // requests under way per service; default 8
+	Concurrency int            // requests under way per service at most; default 64. How many there are, the service decides: see Limit
 	MinInterval time.Duration  // between the looks of a young wait; default 250 ms
 	MaxInterval time.Duration  // between the looks of an old one; default 5 s
 	Tolerance   time.Duration  // how long a wait endures list calls that fail; default 2 min
@@ -66,9 +66,6 @@ func New(o Options) *Stack {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	if o.Concurrency == 0 {
-		o.Concurrency = 8
-	}
 	return &Stack{options: o, counter: &Counter{}}
 }
 
@@ -77,7 +74,7 @@ func (s *Stack) Transport(next http.RoundTripper) http.RoundTripper {
 	o := s.options
 	counted := s.counter.Count(next)
 	logged := Log(counted, o.Log, o.Clock)
-	limited := Limit(logged, o.Concurrency)
+	limited := Limit(logged, LimitOptions{Most: o.Concurrency, Clock: o.Clock})
 	return Retry(limited, RetryOptions{Attempts: o.Attempts, Clock: o.Clock, Rand: o.Rand, Log: o.Log})
 }
 

@@ -2,8 +2,11 @@ package middleware
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/trovectl/trovectl/providers"
 )
@@ -12,7 +15,7 @@ import (
 type PollerOptions[T any] struct {
 	Call string // for errors: "wait for server"
 	List func(context.Context) ([]T, error)
-	Get  func(context.Context, string) (T, error) // optional: used while only one object is waited for
+	Get  func(context.Context, string) (T, error) // optional: for few objects among many, and for what a list lacks
 	ID   func(T) string
 
 	Min, Max  time.Duration // between looks; default 250 ms and 5 s
@@ -20,13 +23,15 @@ type PollerOptions[T any] struct {
 	Clock     Clock         // default SystemClock
 }
 
-// Poller waits for any number of objects with one list call per tick. It runs while somebody waits. Ticks come fast while
+// Poller waits for any number of objects with one list call per tick, or a few gets where the list is long. It runs while somebody waits. Ticks come fast while
 // a wait is young, and slower as it gets older: what takes seconds is seen soon, what takes minutes costs little.
 type Poller[T any] struct {
 	o PollerOptions[T]
 
 	mu      sync.Mutex
 	waiting map[*wait[T]]struct{}
+	looking sync.Mutex         // held by a look
+	rows    int                // of the last list; guarded by looking
 	wake    context.CancelFunc // ends the loop's sleep; nil: the loop does not sleep
 	stop    context.CancelFunc // ends the loop; nil: it does not run
 }
@@ -143,6 +148,10 @@ func (p *Poller[T]) run(ctx context.Context) {
 	}
 }
 
+// restPerLook is how many times as long as a look took the next one waits: a list of ten thousand servers must not be asked
+// for without end.
+const restPerLook = 3
+
 // pause tells how long to sleep now, with a context that join ends.
 func (p *Poller[T]) pause(ctx context.Context, begun, ended time.Time) (time.Duration, context.Context, func()) {
 	p.mu.Lock()
@@ -152,7 +161,7 @@ func (p *Poller[T]) pause(ctx context.Context, begun, ended time.Time) (time.Dur
 	for w := range p.waiting {
 		interval = min(interval, now.Sub(w.since)/4)
 	}
-	interval = max(interval, p.o.Min, ended.Sub(begun)) // never busier with listing than with resting
+	interval = max(interval, p.o.Min, restPerLook*ended.Sub(begun))
 	sleep, cancel := context.WithCancel(ctx)
 	p.wake = cancel
 	return max(interval-now.Sub(ended), 0), sleep, func() {
@@ -178,7 +187,9 @@ func (p *Poller[T]) tick(ctx context.Context) {
 	if len(present) == 0 {
 		return
 	}
-	found, err := p.look(ctx, ids, present[0].id)
+	p.looking.Lock() // the loop of an earlier wait may not have ended yet
+	found, err := p.look(ctx, ids)
+	p.looking.Unlock()
 	if ctx.Err() != nil {
 		return // everybody left meanwhile
 	}
@@ -192,22 +203,59 @@ func (p *Poller[T]) tick(ctx context.Context) {
 	}
 }
 
-// look fetches one object where only one is waited for, else the list.
-func (p *Poller[T]) look(ctx context.Context, ids map[string]bool, one string) (map[string]T, error) {
+// rowsPerGet is how many rows of a list cost a service, and us, about as much as one object that is asked for by its id.
+const rowsPerGet = 20
+
+// getsAtOnce bounds the objects that are asked for beside each other.
+const getsAtOnce = 8
+
+// look fetches the list, or each object by its id where that is less: where only one is waited for, or a few among
+// thousands.
+func (p *Poller[T]) look(ctx context.Context, ids map[string]bool) (map[string]T, error) {
 	found := map[string]T{}
-	if len(ids) == 1 && p.o.Get != nil {
-		object, err := p.o.Get(ctx, one)
-		if providers.IsKind(err, providers.KindNotFound) {
-			return found, nil
-		}
-		found[one] = object
-		return found, err
+	if p.o.Get != nil && (len(ids) == 1 || len(ids)*rowsPerGet < p.rows) {
+		return found, p.getEach(ctx, ids, found)
 	}
 	objects, err := p.o.List(ctx)
+	if err != nil {
+		return found, err
+	}
+	p.rows = len(objects)
 	for _, object := range objects {
 		if id := p.o.ID(object); ids[id] {
 			found[id] = object
 		}
 	}
-	return found, err
+	if p.o.Get == nil {
+		return found, nil
+	}
+	// A list may be behind: what it lacks is asked for before it is called absent.
+	missing := maps.Clone(ids)
+	for id := range found {
+		delete(missing, id)
+	}
+	return found, p.getEach(ctx, missing, found)
+}
+
+// getEach adds what there is of the ids to found.
+func (p *Poller[T]) getEach(ctx context.Context, ids map[string]bool, found map[string]T) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(getsAtOnce)
+	for id := range ids {
+		group.Go(func() error {
+			object, err := p.o.Get(ctx, id)
+			if providers.IsKind(err, providers.KindNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[id] = object
+			return nil
+		})
+	}
+	return group.Wait()
 }

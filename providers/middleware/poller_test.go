@@ -19,6 +19,7 @@ type fleet struct {
 	ready       map[string]time.Time
 	takes       time.Duration // of a list call
 	fail        error
+	behind      map[string]bool // what lists do not show yet
 	lists, gets int
 	listed      []time.Time
 }
@@ -41,6 +42,9 @@ func (f *fleet) list(ctx context.Context) ([]object, error) {
 	f.listed = append(f.listed, begun)
 	var all []object
 	for id, at := range f.ready {
+		if f.behind[id] {
+			continue
+		}
 		all = append(all, object{id, !time.Now().Before(at)})
 	}
 	return all, f.fail
@@ -93,6 +97,52 @@ func TestAThousandWaitsShareEachTick(t *testing.T) {
 		synctest.Wait()
 		if f.lists != before {
 			t.Errorf("%d lists while nobody waits", f.lists-before)
+		}
+	})
+}
+
+// TestAListThatIsBehind: what a list lacks is absent only when the service says so by its id.
+func TestAListThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{ready: map[string]time.Time{"listed": time.Now(), "late": time.Now()}, behind: map[string]bool{"late": true}}
+		p := f.poller()
+		var wg sync.WaitGroup
+		for id, want := range map[string]bool{"listed": true, "late": true, "gone": false} {
+			wg.Go(func() {
+				_, err := p.Wait(t.Context(), id, func(_ object, present bool) (bool, error) {
+					if present != want {
+						t.Errorf("%s is present: %v", id, present)
+					}
+					return true, nil
+				})
+				if err != nil {
+					t.Errorf("%s: %v", id, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestFewAmongThousands: what is waited for is asked for by its id, once it is known how long the list is.
+func TestFewAmongThousands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{ready: map[string]time.Time{}, takes: time.Second}
+		for i := range 5000 {
+			f.ready[fmt.Sprint(i)] = time.Now().Add(10 * time.Second)
+		}
+		p := f.poller()
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				if got, err := p.Wait(t.Context(), fmt.Sprint(i), isReady); err != nil || !got.ready {
+					t.Errorf("%d: %+v, %v", i, got, err)
+				}
+			})
+		}
+		wg.Wait()
+		if f.lists != 1 || f.gets > 50*20 {
+			t.Errorf("it cost %d lists and %d gets", f.lists, f.gets)
 		}
 	})
 }

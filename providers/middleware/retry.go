@@ -33,7 +33,7 @@ func Retry(next http.RoundTripper, o RetryOptions) http.RoundTripper {
 		o.Base = 500 * time.Millisecond
 	}
 	if o.Cap == 0 {
-		o.Cap = 30 * time.Second
+		o.Cap = longestPause
 	}
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
@@ -61,6 +61,9 @@ func Retry(next http.RoundTripper, o RetryOptions) http.RoundTripper {
 		}
 	})
 }
+
+// longestPause is how long a service that says when to come back is waited for.
+const longestPause = 30 * time.Second
 
 // tokenAttempts bounds requests for a token, so that a user soon hears that a cloud cannot be reached.
 const tokenAttempts = 3

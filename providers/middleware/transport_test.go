@@ -185,7 +185,7 @@ func (s *slow) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestLimitIsPerService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &slow{}
-		transport := middleware.Limit(net, 3)
+		transport := middleware.Limit(net, middleware.LimitOptions{Most: 3})
 		begun := time.Now()
 		var wg sync.WaitGroup
 		for i := range 12 {
@@ -210,7 +210,7 @@ func TestLimitIsPerService(t *testing.T) {
 
 func TestLimitLetsGoOfWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := middleware.Limit(&script{lines: []line{{status: 200}}}, 1)
+		transport := middleware.Limit(&script{lines: []line{{status: 200}}}, middleware.LimitOptions{Most: 1})
 		resp, err := transport.RoundTrip(request(t, "GET", ""))
 		if err != nil {
 			t.Fatal(err)

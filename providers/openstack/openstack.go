@@ -38,6 +38,7 @@ type Options struct {
 
 	UserAgent string           // "trovectl/1.2"
 	Log       hclog.Logger     // default: none
+	Timeout   time.Duration    // of one request with its reply; default 2 min
 	PageSize  int              // objects per page that are asked for; default 1000, the most that Nova gives
 	Now       func() time.Time // default time.Now; dates of Retry-After are read against it
 }
@@ -100,6 +101,9 @@ func (o *Options) fill() {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
 	if o.PageSize == 0 {
 		o.PageSize = defaultPageSize
 	}
@@ -118,12 +122,12 @@ func (o *Options) httpClient(settings *tls.Config) http.Client {
 			TLSClientConfig:       settings,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: 60 * time.Second,
-			MaxIdleConnsPerHost:   16,
+			MaxIdleConnsPerHost:   64, // what the middleware lets be under way at most
 			IdleConnTimeout:       90 * time.Second,
 			ForceAttemptHTTP2:     true,
 		}
 	}
-	transport = &bounded{next: transport, limit: maxBody, timeout: requestTimeout}
+	transport = &bounded{next: transport, limit: maxBody, timeout: o.Timeout}
 	if o.Wrap != nil {
 		transport = o.Wrap(transport)
 	}

@@ -215,6 +215,40 @@ func TestPagesFollowTheMarker(t *testing.T) {
 	}
 }
 
+// TestPagesWhoseMarkerVanishes: the list begins anew, and keeps nothing of what it had.
+func TestPagesWhoseMarkerVanishes(t *testing.T) {
+	var queries []string
+	lost := 0
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		marker := r.URL.Query().Get("marker")
+		queries = append(queries, marker)
+		switch {
+		case marker != "" && lost > 0:
+			lost--
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"badRequest": {"code": 400, "message": "marker [a] not found"}}`)
+		case marker == "" && len(queries) == 1:
+			_, _ = io.WriteString(w, `{"servers": [{"id": "a"}], "servers_links": [{"rel": "next", "href": "http://x.invalid/"}]}`)
+		case marker == "":
+			_, _ = io.WriteString(w, `{"servers": [{"id": "b"}], "servers_links": [{"rel": "next", "href": "http://x.invalid/"}]}`)
+		default:
+			_, _ = io.WriteString(w, `{"servers": [{"id": "c"}]}`)
+		}
+	})
+	lost = 1
+	all, err := s.open(t).Servers.List(t.Context())
+	if err != nil || len(all) != 2 || all[0].ID != "b" || all[1].ID != "c" {
+		t.Errorf("the servers are %+v, %v", all, err)
+	}
+	if diff := cmp.Diff([]string{"", "a", "", "b"}, queries); diff != "" {
+		t.Errorf("markers (-want +got):\n%s", diff)
+	}
+	lost = 100
+	if _, err := s.open(t).Servers.List(t.Context()); !providers.IsKind(err, providers.KindInvalid) || len(queries) > 4+10 {
+		t.Errorf("markers that always vanish: %v after %d requests", err, len(queries)-4)
+	}
+}
+
 func TestServersOfACellThatIsDownAreUnknownNotAbsent(t *testing.T) {
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"servers": [{"id": "s1", "status": "UNKNOWN", "tenant_id": "p1", "created": "2026-01-02T03:04:05Z", "links": []}]}`)

@@ -87,7 +87,8 @@ type link struct {
 }
 
 // list reads a collection to its end. key is the collection's name in the reply ("servers"). The next page is asked for by
-// marker, the id of the last object: the addresses in a service's own links are wrong behind many proxies.
+// marker, the id of the last object: the addresses in a service's own links are wrong behind many proxies. Where that
+// object is deleted before the next page is asked for, the service no longer knows where it was, and the list begins anew.
 func list[T interface{ identifier() string }](ctx context.Context, c *client, service *gophercloud.ServiceClient, call, path, key string, query url.Values) ([]T, error) {
 	if query == nil {
 		query = url.Values{}
@@ -95,9 +96,16 @@ func list[T interface{ identifier() string }](ctx context.Context, c *client, se
 	query.Set("limit", strconv.Itoa(c.pageSize))
 	var all []T
 	seen := map[string]bool{}
-	for {
+	for begun := 1; ; {
 		var reply map[string]json.RawMessage
-		if err := c.send(ctx, service, call, http.MethodGet, path+"?"+query.Encode(), nil, &reply); err != nil {
+		err := c.send(ctx, service, call, http.MethodGet, path+"?"+query.Encode(), nil, &reply)
+		if begun < mostBeginnings && query.Has("marker") && lostMarker(err) {
+			begun++
+			query.Del("marker")
+			all, seen = nil, map[string]bool{}
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		var page []T
@@ -123,6 +131,15 @@ func list[T interface{ identifier() string }](ctx context.Context, c *client, se
 		}
 		query.Set("marker", page[len(page)-1].identifier())
 	}
+}
+
+// mostBeginnings bounds how often a list begins, whose markers vanish.
+const mostBeginnings = 5
+
+// lostMarker tells whether a service may have refused a page because it does not know its marker: 400, or 404 of some.
+func lostMarker(err error) bool {
+	var refused *providers.Error
+	return errors.As(err, &refused) && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound)
 }
 
 // readPage decodes a page and tells whether another follows.

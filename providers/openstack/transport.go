@@ -11,8 +11,8 @@ import (
 // maxBody bounds a reply. A page of a thousand servers with much metadata has a few MiB.
 const maxBody = 64 << 20
 
-// requestTimeout bounds one request with its reply.
-const requestTimeout = 2 * time.Minute
+// defaultTimeout bounds one request with its reply.
+const defaultTimeout = 2 * time.Minute
 
 // bounded bounds each reply in size and time.
 type bounded struct {

@@ -15,17 +15,23 @@ import (
 
 // New makes one cloud of a default one and others by alias. Lists hold what all of them have; a list that some of them did
 // not answer is a *providers.PartialError with what the others have. A service is there when any of them has it. Containers
-// are those of the default cloud. Without others it is the default cloud itself.
-func New(base *providers.Cloud, others map[string]*providers.Cloud) *providers.Cloud {
-	if len(others) == 0 {
+// are those of the default cloud. down are the clouds that could not be reached at all: every call to them fails so.
+// Without others it is the default cloud itself.
+func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[string]error) *providers.Cloud {
+	if len(others)+len(down) == 0 {
 		return base
 	}
-	r := &router{clouds: map[string]*providers.Cloud{"": base}}
+	r := &router{clouds: map[string]*providers.Cloud{"": base}, down: down}
 	maps.Copy(r.clouds, others)
+	for alias := range down {
+		r.clouds[alias] = &providers.Cloud{}
+	}
 	r.aliases = slices.Sorted(maps.Keys(r.clouds))
 	out := &providers.Cloud{Identity: base.Identity, Containers: base.Containers, Others: map[string]providers.Identity{}}
-	for alias, cloud := range others {
-		out.Others[alias] = cloud.Identity
+	for _, alias := range r.aliases {
+		if alias != "" {
+			out.Others[alias] = r.clouds[alias].Identity
+		}
 	}
 	if r.any(func(c *providers.Cloud) bool { return c.Servers != nil }) {
 		out.Servers, out.ServerWaits = servers{r}, serverWaits{r}
@@ -61,6 +67,7 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud) *providers.C
 type router struct {
 	clouds  map[string]*providers.Cloud // by alias; "" is the default
 	aliases []string                    // sorted
+	down    map[string]error            // by alias
 }
 
 func (r *router) any(has func(*providers.Cloud) bool) bool {
@@ -89,6 +96,9 @@ func service[S comparable](r *router, call, alias string, of func(*providers.Clo
 	if cloud == nil {
 		return none, &providers.Error{Kind: providers.KindInvalid, Call: call, Message: fmt.Sprintf("there is no provider %q", alias)}
 	}
+	if err := r.down[alias]; err != nil {
+		return none, err
+	}
 	if found = of(cloud); found == none {
 		return none, absent(call, alias)
 	}
@@ -103,7 +113,7 @@ func gather[S comparable, T any](ctx context.Context, r *router, of func(*provid
 	var group sync.WaitGroup
 	for i, alias := range r.aliases {
 		s := of(r.clouds[alias])
-		if s == none {
+		if errs[i] = r.down[alias]; s == none {
 			continue
 		}
 		group.Go(func() { parts[i], errs[i] = list(ctx, s) })

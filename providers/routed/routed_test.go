@@ -38,7 +38,7 @@ func TestContractOfTheDefaultCloud(t *testing.T) {
 	providertest.Run(t, func(*testing.T) providertest.Fixture {
 		cloud := memory.New(memory.Options{})
 		other := &providers.Cloud{Identity: providers.Identity{Region: "R2"}}
-		return fixture(cloud, routed.New(cloud.Cloud(), map[string]*providers.Cloud{"west": other}))
+		return fixture(cloud, routed.New(cloud.Cloud(), map[string]*providers.Cloud{"west": other}, nil))
 	})
 }
 
@@ -48,7 +48,7 @@ func TestContractOfAnother(t *testing.T) {
 		cloud := memory.New(memory.Options{})
 		base := memory.New(memory.Options{}).Cloud()
 		base.Flavors, base.Images, base.Networks = nil, nil, nil
-		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()})
+		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()}, nil)
 		whole.Servers, whole.Volumes, whole.Ports = westServers{whole.Servers}, westVolumes{whole.Volumes}, westPorts{whole.Ports}
 		whole.SecurityGroups, whole.Networks = westGroups{whole.SecurityGroups}, westNetworks{whole.Networks}
 		whole.Limits = westLimits{whole.Limits}
@@ -107,7 +107,7 @@ func mark(intent string) providers.Mark {
 
 func TestEachCloudKeepsItsOwn(t *testing.T) {
 	east, west := memory.New(memory.Options{}), memory.New(memory.Options{})
-	whole := routed.New(east.Cloud(), map[string]*providers.Cloud{"west": west.Cloud()})
+	whole := routed.New(east.Cloud(), map[string]*providers.Cloud{"west": west.Cloud()}, nil)
 	here, err := whole.Volumes.Create(t.Context(), providers.VolumeSpec{Mark: mark("a"), Name: "a", SizeGiB: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestEachCloudKeepsItsOwn(t *testing.T) {
 
 func TestOneCloudThatIsAwayHidesNoOther(t *testing.T) {
 	east, west := memory.New(memory.Options{}), memory.New(memory.Options{})
-	whole := routed.New(east.Cloud(), map[string]*providers.Cloud{"west": west.Cloud()})
+	whole := routed.New(east.Cloud(), map[string]*providers.Cloud{"west": west.Cloud()}, nil)
 	if _, err := whole.Volumes.Create(t.Context(), providers.VolumeSpec{Mark: mark("a"), Name: "a", SizeGiB: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +156,26 @@ func TestOneCloudThatIsAwayHidesNoOther(t *testing.T) {
 	}
 }
 
+func TestACloudOutOfReachHidesNoOther(t *testing.T) {
+	east := memory.New(memory.Options{})
+	away := &providers.Error{Kind: providers.KindTransient, Call: "authenticate", Message: "connection refused"}
+	whole := routed.New(east.Cloud(), nil, map[string]error{"west": away})
+	all, err := whole.Flavors.List(t.Context())
+	var partial *providers.PartialError
+	if len(all) == 0 || !errors.As(err, &partial) || !errors.Is(partial.Failed["west"], away) {
+		t.Errorf("got %d flavors and %v", len(all), err)
+	}
+	if _, err := whole.Servers.Get(t.Context(), "west/4f"); !errors.Is(err, away) {
+		t.Errorf("a server there: %v", err)
+	}
+	if got := whole.ProviderOf("west/4f"); got != "west" {
+		t.Errorf("the id is of %q", got)
+	}
+}
+
 func TestOneCloudIsItself(t *testing.T) {
 	base := memory.New(memory.Options{}).Cloud()
-	if diff := cmp.Diff(true, routed.New(base, nil) == base); diff != "" {
+	if diff := cmp.Diff(true, routed.New(base, nil, nil) == base); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -51,6 +51,20 @@ func (s *Store) Read(ctx context.Context) (*state.Snapshot, error) {
 	return snapshot, nil
 }
 
+// Unchanged tells whether Read would return this state again, for much less than Read costs.
+func (s *Store) Unchanged(ctx context.Context, seen *state.Snapshot) (bool, error) {
+	same := false
+	err := s.view(ctx, func(tx *bbolt.Tx) error {
+		lineage, serial, err := readHead(tx)
+		same = lineage == seen.Lineage && serial == seen.Serial
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("reading the state in %s: %w", s.path, err)
+	}
+	return same, nil
+}
+
 // History reads the end of the change log, as Read reads the state.
 func (s *Store) History(ctx context.Context, n int) ([]state.Entry, error) {
 	var entries []state.Entry

@@ -262,3 +262,31 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+func TestUnchanged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trove.db")
+	store := bolt.New(path)
+	session, err := store.Lock(t.Context(), state.LockRequest{Holder: state.Holder{ID: "h"}, Create: "lineage0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = session.Close() }()
+	seen, err := store.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := store.Unchanged(t.Context(), seen); err != nil || !same {
+		t.Errorf("what was just read: %v, %v", same, err)
+	}
+	if same, err := store.Unchanged(t.Context(), &state.Snapshot{Lineage: "another0", Serial: seen.Serial}); err != nil || same {
+		t.Errorf("another state: %v, %v", same, err)
+	}
+	older := *seen
+	older.Serial++
+	if same, err := store.Unchanged(t.Context(), &older); err != nil || same {
+		t.Errorf("another serial: %v, %v", same, err)
+	}
+	if _, err := bolt.New(filepath.Join(t.TempDir(), "none.db")).Unchanged(t.Context(), seen); !errors.Is(err, state.ErrMissing) {
+		t.Errorf("no state: %v", err)
+	}
+}

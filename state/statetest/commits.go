@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/state"
 )
@@ -228,9 +230,10 @@ func copies(t *testing.T, b *bench) {
 func runAndCloud(t *testing.T, b *bench) {
 	session := b.lock(t, b.store)
 	cloud := state.CloudID{AuthURL: "http://127.0.0.1:5000", ProjectID: "p1", ProjectName: "db", Region: "R1"}
+	cloud.Others = map[string]state.CloudID{"west": {AuthURL: "http://127.0.0.1:5001", ProjectID: "p2", ProjectName: "db", Region: "R2"}}
 	commit(t, session, state.Batch{Cloud: &cloud, KeyCheck: "k1", BeginRun: &state.Run{PlanDigest: "plan1", Who: "anna"}})
 	got := read(t, b.again(t))
-	if got.Cloud == nil || *got.Cloud != cloud || got.KeyCheck != "k1" || got.Run == nil || got.Run.PlanDigest != "plan1" {
+	if got.Cloud == nil || cmp.Diff(cloud, *got.Cloud) != "" || got.KeyCheck != "k1" || got.Run == nil || got.Run.PlanDigest != "plan1" {
 		t.Errorf("cloud %v, key check %q, run %v", got.Cloud, got.KeyCheck, got.Run)
 	}
 	commit(t, session, state.Batch{BeginRun: &state.Run{PlanDigest: "plan1", Who: "bert"}})

@@ -67,6 +67,8 @@ var rooms = []row{
 
 	{"cmd/internal/view", with(floor0, "planner/plan", "executor", "state"), "views show data"},
 	{"cmd/internal/arch", nil, "the rules rest on nothing that they judge"},
+	{"cmd/internal/bench", nil, "what is measured is the binary, from outside"},
+	{"cmd/internal/bench/run", []string{"cmd/internal/bench"}, "a main chooses nothing"},
 	{"cmd/internal/command", []string{"..."}, "the place where implementations are chosen"},
 	{"cmd/trovectl", []string{"cmd/internal/command"}, "a main chooses nothing"},
 	{

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 
 var devUpSpec = spec{
 	synopsis: "Start the embedded OpenStack",
-	usage:    "trovectl dev up [-dir D] [-machines=local|none] [-quotas=default]",
+	usage:    "trovectl dev up [-dir D] [-machines=local|simulated|none] [-quotas=default] [-token-lifetime=D]",
 	flags: func(f *flags) {
 		f.devDir()
 		f.devKind()
@@ -50,8 +51,9 @@ func (f *flags) devDir() { f.set.StringVar(&f.dir, "dir", ".trove-dev", "where i
 
 func (f *flags) devKind() {
 	f.set.StringVar(&f.listen, "listen", "", "address of the API; default 127.0.0.1:35050, then the one it had before")
-	f.set.StringVar(&f.machines, "machines", "", "local: servers are processes with an agent and an engine; none: servers without a guest")
+	f.set.StringVar(&f.machines, "machines", "", "local: servers are processes with an agent and an engine; simulated: guests that answer from memory, for fleets of thousands; none: servers without a guest")
 	f.set.StringVar(&f.quotas, "quotas", "", "default: the services' own quotas, or with others (default,instances=20); otherwise unlimited")
+	f.set.StringVar(&f.tokenLifetime, "token-lifetime", "", "how long a token is valid, such as 30s; default 1h")
 }
 
 // devSettings is what a dev directory was made with; it keeps its address, so that a state stays bound to its cloud.
@@ -60,6 +62,19 @@ type devSettings struct {
 	Subnet   string `json:"subnet"`
 	Machines string `json:"machines"`
 	Quotas   string `json:"quotas,omitempty"`
+	Tokens   string `json:"token_lifetime,omitempty"`
+}
+
+// tokenLifetime is 0 for the usual one.
+func (s devSettings) tokenLifetime() (time.Duration, error) {
+	if s.Tokens == "" {
+		return 0, nil
+	}
+	lifetime, err := time.ParseDuration(s.Tokens)
+	if err != nil || lifetime <= 0 {
+		return 0, fmt.Errorf("-token-lifetime=%s: want a duration such as 30s or 10m", s.Tokens)
+	}
+	return lifetime, nil
 }
 
 const devListen = "127.0.0.1:35050"
@@ -135,16 +150,17 @@ func prepareDev(dir string, f *flags) (devSettings, error) {
 		value string
 	}{
 		{&settings.Listen, f.listen}, {&settings.Machines, f.machines}, {&settings.Quotas, f.quotas},
+		{&settings.Tokens, f.tokenLifetime},
 	} {
 		if set.value != "" {
 			*set.to = set.value
 		}
 	}
-	if settings.Machines == "simulated" {
-		return settings, fmt.Errorf("-machines=simulated is not available yet in trovectl %s: there are local and none", Version)
+	if !slices.Contains([]string{"local", "simulated", "none"}, settings.Machines) {
+		return settings, fmt.Errorf("-machines=%s: there are local, simulated and none", settings.Machines)
 	}
-	if settings.Machines != "local" && settings.Machines != "none" {
-		return settings, fmt.Errorf("-machines=%s: there are local and none", settings.Machines)
+	if _, err := settings.tokenLifetime(); err != nil {
+		return settings, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return settings, err
@@ -244,7 +260,8 @@ func runDevDown(m *Meta, f *flags) int {
 	if err != nil {
 		return m.fail("%v", err)
 	}
-	if _, err := readDevSettings(dir); err != nil {
+	settings, err := readDevSettings(dir)
+	if err != nil {
 		return m.fail("%s is not a directory of the embedded OpenStack", dir)
 	}
 	if pid := devProcess(dir); pid != 0 {
@@ -258,7 +275,7 @@ func runDevDown(m *Meta, f *flags) int {
 	if err := os.Remove(devPID(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return m.failErr("The embedded OpenStack cannot be cleaned up", err)
 	}
-	if err := stopLeftovers(dir); err != nil {
+	if err := stopLeftovers(dir, settings); err != nil {
 		return m.failErr("A machine could not be stopped", err)
 	}
 	if !f.purge {

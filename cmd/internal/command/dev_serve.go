@@ -59,9 +59,17 @@ func serveDev(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	tokens, err := settings.tokenLifetime()
+	if err != nil {
+		return err
+	}
+	boots := 4 // a booting machine starts a database server
+	if settings.Machines != "local" {
+		boots = 32
+	}
 	cloud, err := emulator.Open(emulator.Options{
 		Dir: filepath.Join(dir, "cloud"), Listen: settings.Listen, Machines: kind, Subnet: settings.Subnet,
-		Quotas: settings.Quotas, BootParallel: 4, Log: log,
+		Quotas: settings.Quotas, TokenLifetime: tokens, BootParallel: boots, Log: log,
 	})
 	if err != nil {
 		return taken(settings.Listen, err)
@@ -80,8 +88,11 @@ func serveDev(ctx context.Context, dir string) error {
 }
 
 func devMachines(dir string, settings devSettings, log hclog.Logger) (emulator.Machines, error) {
-	if settings.Machines == "none" {
+	switch settings.Machines {
+	case "none":
 		return &machines.None{}, nil
+	case "simulated":
+		return machines.NewSimulated(filepath.Join(dir, "machines"), 0, log)
 	}
 	agent, err := executable("trove-guestagent")
 	if err != nil {
@@ -124,9 +135,12 @@ func freeSubnet(dir string) string {
 	return "127.66.0.0/16"
 }
 
-// stopLeftovers ends machines whose cloud was killed.
-func stopLeftovers(dir string) error {
+// stopLeftovers ends machines whose cloud was killed; only local ones outlive it.
+func stopLeftovers(dir string, settings devSettings) error {
 	roots := filepath.Join(dir, "machines")
+	if settings.Machines != "local" {
+		return nil
+	}
 	if _, err := os.Stat(roots); err != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,13 @@ func (d *doctor) cloud(ctx context.Context) *providers.Cloud {
 	id := cloud.Identity
 	d.tell("cloud", "", view.Good, fmt.Sprintf("%s, project %s, region %s: a token in %d ms", id.AuthURL, id.ProjectName, id.Region, time.Since(begun).Milliseconds()), "")
 	d.rights(id)
+	for _, alias := range slices.Sorted(maps.Keys(cloud.Others)) {
+		if other := cloud.Others[alias]; other.AuthURL == "" {
+			d.tell("cloud", alias, view.Bad, "out of reach: what is in it is unknown", "Check its auth_url and the way there.")
+		} else {
+			d.tell("cloud", alias, view.Good, fmt.Sprintf("%s, project %s, region %s", other.AuthURL, other.ProjectName, other.Region), "")
+		}
+	}
 	return cloud
 }
 

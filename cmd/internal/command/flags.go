@@ -61,11 +61,12 @@ type flags struct {
 	recursive bool
 	write     bool
 
-	dir      string
-	listen   string
-	machines string
-	quotas   string
-	purge    bool
+	dir           string
+	listen        string
+	machines      string
+	quotas        string
+	tokenLifetime string
+	purge         bool
 }
 
 func newFlags(words string) *flags {
@@ -168,7 +169,7 @@ func (f *flags) jsonLines() {
 func (f *flags) looking() {
 	f.variables()
 	f.set.BoolVar(&f.input, "input", true, "ask for what is missing")
-	f.set.IntVar(&f.parallel, "parallelism", 16, "how many steps may run beside each other")
+	f.set.IntVar(&f.parallel, "parallelism", 16, "how many steps may work beside each other; those that wait for the cloud do not count")
 	f.set.BoolVar(&f.initState, "init-state", false, "with CI set: a missing state is a new one, not a mistake")
 }
 

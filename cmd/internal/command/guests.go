@@ -42,9 +42,12 @@ func (g *guests) Dial(ctx context.Context, member state.Member, generations ...i
 	target := ssh.Target{
 		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
 	}
-	for _, generation := range generations {
-		target.HostKeys = append(target.HostKeys, g.ring.HostKey(member.ID, generation).Public())
-		target.Signers = append(target.Signers, g.ring.ClientKey(member.ID, generation).Signer())
+	target.Keys = func() (keys ssh.Keys) {
+		for _, generation := range generations {
+			keys.Host = append(keys.Host, g.ring.HostKey(member.ID, generation).Public())
+			keys.Signers = append(keys.Signers, g.ring.ClientKey(member.ID, generation).Signer())
+		}
+		return keys
 	}
 	carrier, err := g.dialer.Dial(ctx, target)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/observe"
-	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
@@ -144,7 +144,7 @@ func (op *operation) importOne(ctx, hard context.Context, session state.Session,
 	}
 	batch, told := a.batch()
 	if op.prior.Cloud == nil {
-		batch.Cloud = cloudOf(op.cloud)
+		batch.Cloud = executor.CloudID(observe.CloudOf(op.cloud))
 	}
 	if err := session.Commit(hard, batch); err != nil {
 		return append(list, stateDiagnostic(err, op.address))
@@ -166,16 +166,6 @@ func addressesOf(records []state.Record) []resource.Address {
 	return out
 }
 
-func cloudOf(cloud *providers.Cloud) *state.CloudID {
-	id := cloud.Identity
-	return &state.CloudID{AuthURL: id.AuthURL, ProjectID: id.ProjectID, ProjectName: id.ProjectName, Region: id.Region}
-}
-
-func planCloud(cloud *providers.Cloud) plan.Cloud {
-	id := cloud.Identity
-	return plan.Cloud{Name: id.Cloud, AuthURL: id.AuthURL, ProjectID: id.ProjectID, ProjectName: id.ProjectName, Region: id.Region}
-}
-
 // refusal is an import that was refused.
 func refusal(summary, detail, hint string) diag.List {
 	if !strings.HasSuffix(detail, "\n") {
@@ -189,7 +179,7 @@ func (op *operation) importable(address resource.Address) (*resource.Resource, d
 	if list := noRun(op.prior); list.HasErrors() {
 		return nil, list
 	}
-	if now := planCloud(op.cloud); !planner.SameCloud(op.prior.Cloud, now) {
+	if now := observe.CloudOf(op.cloud); !planner.SameCloud(op.prior.Cloud, now) {
 		return nil, diag.List{planner.OtherCloud(*op.prior.Cloud, now)}
 	}
 	if _, recorded := op.prior.Records[address]; recorded {

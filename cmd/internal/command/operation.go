@@ -159,6 +159,11 @@ func (op *operation) engineOf(instance resource.Address) (*catalog.Engine, bool)
 	return catalog.Lookup(body.Manager)
 }
 
+// unchanger is the power of a store to tell that a state is still the one it gave, without giving it again.
+type unchanger interface {
+	Unchanged(ctx context.Context, seen *state.Snapshot) (bool, error)
+}
+
 // look observes the cloud and the guests, and reads the state again afterwards: what was made meanwhile is no orphan.
 func (op *operation) look(ctx context.Context, withGuests bool) error {
 	sources := observe.Sources{Cloud: op.cloud, Now: time.Now}
@@ -171,6 +176,11 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 			return err
 		}
 		op.seen = seen
+		if cheap, ok := op.store.(unchanger); ok && op.prior.Serial > 0 {
+			if same, err := cheap.Unchanged(ctx, op.prior); err == nil && same {
+				return nil
+			}
+		}
 		again, err := op.store.Read(ctx)
 		if errors.Is(err, state.ErrMissing) {
 			return nil

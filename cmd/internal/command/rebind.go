@@ -3,9 +3,11 @@ package command
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/providers"
@@ -35,8 +37,8 @@ var stateRebindSpec = spec{
 
 // rebind records the cloud that the credentials lead to, if it has what the state records.
 func (m *Meta) rebind(ctx context.Context, session state.Session, cloud *providers.Cloud) diag.List {
-	s, now := session.Snapshot(), cloudOf(cloud)
-	if s.Cloud == nil || *s.Cloud == *now {
+	s, now := session.Snapshot(), executor.CloudID(observe.CloudOf(cloud))
+	if s.Cloud == nil || reflect.DeepEqual(s.Cloud, now) {
 		_, _ = fmt.Fprintln(m.streams.Out, "There is nothing to rebind: the state belongs to this cloud, or to none yet.")
 		return nil
 	}
@@ -46,7 +48,7 @@ func (m *Meta) rebind(ctx context.Context, session state.Session, cloud *provide
 	}
 	recorded, found := countThere(s, machines)
 	if recorded > 0 && found == 0 {
-		d := planner.OtherCloud(*s.Cloud, planCloud(cloud))
+		d := planner.OtherCloud(*s.Cloud, observe.CloudOf(cloud))
 		d.Detail += fmt.Sprintf(" None of the %d objects that it records is there. Nothing was changed.", recorded)
 		d.Hint = "Use the credentials of the cloud that has them."
 		return diag.List{d}

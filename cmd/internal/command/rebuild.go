@@ -12,6 +12,7 @@ import (
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/state"
 )
@@ -126,7 +127,7 @@ func (op *operation) rebuild(ctx, hard context.Context, f *flags, machines []obs
 			"Give the key that made them (TROVE_KEY, TROVE_KEY_FILE, or trove.key beside the state), and mend the way to the guests.")...)
 	}
 	batch, told := a.batch()
-	batch.Cloud, batch.KeyCheck = cloudOf(op.cloud), op.ring.KeyCheck()
+	batch.Cloud, batch.KeyCheck = executor.CloudID(observe.CloudOf(op.cloud)), op.ring.KeyCheck()
 	for _, r := range op.config.Set.Sorted() { // what has no object in the cloud is as the configuration says
 		if r.Address.Kind == resource.KindDatastore || r.Address.Kind == resource.KindConfigGroup {
 			batch.PutRecords = append(batch.PutRecords, state.Record{Address: r.Address, Body: r.Body, Status: state.Ready, Protect: r.Protect, DependsOn: r.DependsOn})

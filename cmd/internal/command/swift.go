@@ -100,7 +100,7 @@ func (m *Meta) openSwift(ctx context.Context, c *config.Config, a swiftAddress) 
 		return nil, fmt.Errorf("the cloud %s has no object store (no service \"object-store\" in region %s) to keep the state in",
 			cloud.Identity.AuthURL, cloud.Identity.Region)
 	}
-	return swift.New(objects{cloud.Containers, a.container}, a.String(), a.key, swift.Options{}), nil
+	return swift.New(objects{cloud.Containers, a.container}, a.String(), a.key, swift.Options{Lease: m.haste().lease}), nil
 }
 
 // objects is a container in the words of the store.

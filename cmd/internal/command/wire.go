@@ -18,6 +18,7 @@ import (
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/providers/middleware"
 	"github.com/trovectl/trovectl/providers/openstack"
+	"github.com/trovectl/trovectl/providers/routed"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/bolt"
 	"github.com/trovectl/trovectl/state/keyring"
@@ -32,7 +33,7 @@ func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 	}
 	switch kind, rest, _ := strings.Cut(address, ":"); {
 	case kind == "bbolt" && rest != "":
-		return bolt.New(m.path(rest)), address, nil
+		return m.mortal(bolt.New(m.path(rest))), address, nil
 	case kind == "swift":
 		at, err := parseSwift(address)
 		if err != nil {
@@ -42,7 +43,7 @@ func (m *Meta) openStore(c *config.Config) (state.Store, string, error) {
 		if err != nil {
 			return nil, address, err
 		}
-		return store, address, nil
+		return m.mortal(store), address, nil
 	default:
 		return nil, "", fmt.Errorf("the state address %q is not available yet in trovectl %s: want bbolt:PATH or swift://CONTAINER/KEY", address, Version)
 	}
@@ -85,9 +86,28 @@ func (m *Meta) loadMaster(address string, missing, create, throwaway bool) (*key
 	return master, err
 }
 
-// openCloud chooses the cloud that the provider block and the environment name.
+// openCloud opens the clouds that the provider blocks and the environment name, as one.
 func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Cloud, error) {
-	return m.connect(ctx, defaultProvider(c))
+	base, err := m.connect(ctx, defaultProvider(c))
+	if err != nil {
+		return nil, err
+	}
+	others, down := map[string]*providers.Cloud{}, map[string]error{}
+	for _, p := range c.Providers {
+		if p.Alias == "" {
+			continue
+		}
+		cloud, err := m.connect(ctx, p)
+		switch {
+		case providers.IsKind(err, providers.KindTransient): // what is in this one is unknown, and the others are not
+			down[p.Alias] = err
+		case err != nil:
+			return nil, fmt.Errorf("provider %q: %w", p.Alias, err)
+		default:
+			others[p.Alias] = cloud
+		}
+	}
+	return routed.New(base, others, down), nil
 }
 
 // defaultProvider is the provider block without an alias; nothing: the environment alone.
@@ -109,7 +129,7 @@ func (m *Meta) connect(ctx context.Context, asked config.Provider) (*providers.C
 	}
 	stack := middleware.New(middleware.Options{Log: m.log})
 	cloud, err := openstack.Open(ctx, openstack.Options{
-		Cloud: asked.Cloud, Region: asked.Args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport,
+		Cloud: asked.Cloud, Region: asked.Args["region"], Dir: m.dir, UserAgent: "trovectl/" + Version, Log: m.log, Wrap: stack.Transport, Timeout: m.haste().request,
 		Getenv: func(name string) string {
 			// An argument of the provider block stands for the variable of the same name.
 			if value, given := asked.Getenv(name); given {
@@ -172,6 +192,12 @@ func stateDiagnostic(err error, address string) diag.Diagnostic {
 		d.Hint = "Nothing was changed. Make the file and its directory writable for this user."
 	}
 	return d
+}
+
+// haste shortens waits for tests that let everything fail; 0: as long as always.
+type haste struct {
+	request time.Duration // of one request to the cloud
+	lease   time.Duration // of a lock in a shared state
 }
 
 func newIDs() *state.IDs { return state.NewIDs(rand.Reader) }

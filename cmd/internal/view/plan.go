@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,6 +49,15 @@ func heading(out *page, p *plan.Plan) {
 	put("region", p.Cloud.Region)
 	put("state", fmt.Sprintf("%s#%d", p.State, p.Serial))
 	out.line(strings.Join(parts, ", "))
+	for _, alias := range slices.Sorted(maps.Keys(p.Cloud.Others)) {
+		parts = nil
+		other := p.Cloud.Others[alias]
+		put("provider", alias)
+		put("cloud", first(other.Name, other.AuthURL, "out of reach"))
+		put("project", first(other.ProjectName, other.ProjectID))
+		put("region", other.Region)
+		out.line(strings.Join(parts, ", "))
+	}
 }
 
 func first(values ...string) string {

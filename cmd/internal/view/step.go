@@ -201,14 +201,36 @@ func outputValue(o plan.Output, v any) string {
 	}
 }
 
-// findings are what the look found besides differences: what is unknown, conditions, what is left alone, orphans.
-func findings(out *page, p *plan.Plan) {
-	if len(p.Unknown) > 0 {
-		section(out, yellow, "Could not be looked at, so nothing is planned from it:")
-		for _, u := range p.Unknown {
-			out.listing("  ? ", u.Address.String()+": "+u.Why)
+// unknowns tell what could not be looked at: an instance once, with all that is in it and silent for the same reason.
+func unknowns(out *page, p *plan.Plan) {
+	if len(p.Unknown) == 0 {
+		return
+	}
+	section(out, yellow, "Could not be looked at, so nothing is planned from it:")
+	why, inside := map[resource.Address]string{}, map[resource.Address]int{}
+	for _, u := range p.Unknown {
+		why[u.Address] = u.Why
+	}
+	told := func(u plan.Unknown) bool { return !u.In.IsZero() && why[u.In] == u.Why } // with its instance
+	for _, u := range p.Unknown {
+		if told(u) {
+			inside[u.In]++
 		}
 	}
+	for _, u := range p.Unknown {
+		text := u.Address.String() + ": " + u.Why
+		if n := inside[u.Address]; n > 0 {
+			text = fmt.Sprintf("%s, with %s in it: %s", u.Address, count(n, "resource"), u.Why)
+		}
+		if !told(u) {
+			out.listing("  ? ", text)
+		}
+	}
+}
+
+// findings are what the look found besides differences: what is unknown, conditions, what is left alone, orphans.
+func findings(out *page, p *plan.Plan) {
+	unknowns(out, p)
 	if len(p.Conditions) > 0 {
 		section(out, yellow, "Worth knowing:")
 		for _, c := range p.Conditions {

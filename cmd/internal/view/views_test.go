@@ -283,3 +283,20 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// A guest that is away is told once, with what is in it.
+func TestUnknownIsToldWithItsInstance(t *testing.T) {
+	shop, other := resource.Address{Kind: resource.KindDatabase, Name: "shop"}, resource.Address{Kind: resource.KindDatabase, Name: "other"}
+	p := &plan.Plan{Unknown: []plan.Unknown{
+		{Address: shop, Why: "no answer", In: orders}, {Address: other, Why: "its engine is down", In: orders}, {Address: orders, Why: "no answer"},
+	}}
+	equal(t, text(false, 80, func(h *Human) {
+		out := h.page()
+		unknowns(out, p)
+		h.write(h.Out, out)
+	}), `
+Could not be looked at, so nothing is planned from it:
+  ? database.other: its engine is down
+  ? instance.orders, with 1 resource in it: no answer
+`)
+}

@@ -24,7 +24,7 @@ func (e *Engine) Configure(_ context.Context, values engine.Settings) ([]string,
 	former := e.configured
 	e.configured = values
 	if !e.running {
-		return nil, nil
+		return nil, e.keep()
 	}
 	for name := range former {
 		if p, _ := e.catalog.Parameter(series, name); p.Dynamic {
@@ -36,7 +36,7 @@ func (e *Engine) Configure(_ context.Context, values engine.Settings) ([]string,
 			e.inForce[name] = value
 		}
 	}
-	return e.pending(), nil
+	return e.pending(), e.keep()
 }
 
 func (e *Engine) value(name string) string {

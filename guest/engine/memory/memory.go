@@ -29,6 +29,7 @@ type Engine struct {
 	name    string
 	catalog *catalog.Engine
 	now     func() time.Time
+	file    string // where it keeps itself; empty: nowhere
 
 	mu         sync.Mutex
 	prepared   bool
@@ -70,7 +71,7 @@ func (e *Engine) Prepare(_ context.Context, values engine.Settings) error {
 		e.configured = values
 	}
 	e.prepared = true
-	return nil
+	return e.keep()
 }
 
 // Start implements engine.Engine.
@@ -82,6 +83,7 @@ func (e *Engine) Start(context.Context) error {
 	}
 	if !e.running {
 		e.running, e.crashed, e.startedAt, e.inForce = true, false, e.now(), maps.Clone(e.configured)
+		return e.keep()
 	}
 	return nil
 }
@@ -91,7 +93,7 @@ func (e *Engine) Stop(context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.running, e.crashed = false, false
-	return nil
+	return e.keep()
 }
 
 // Crash ends the engine as a kill of its process would.
@@ -99,6 +101,7 @@ func (e *Engine) Crash() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.crashed, e.running = e.crashed || e.running, false
+	_ = e.keep() // whoever crashes has no time for errors
 }
 
 // State implements engine.Engine.
@@ -183,7 +186,7 @@ func (e *Engine) PutDatabase(_ context.Context, database guest.Database) error {
 		now.Collation = collation
 	}
 	e.databases[database.Name] = now
-	return nil
+	return e.keep()
 }
 
 // DropDatabase implements engine.Databases.
@@ -200,7 +203,7 @@ func (e *Engine) DropDatabase(_ context.Context, name string) error {
 	for _, a := range e.users {
 		delete(a.grants, name)
 	}
-	return nil
+	return e.keep()
 }
 
 var (

@@ -1,10 +1,17 @@
 package memory_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/enginetest"
 	"github.com/trovectl/trovectl/guest/engine/memory"
@@ -18,4 +25,92 @@ func TestContract(t *testing.T) {
 			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
 		}
 	})
+}
+
+// TestContract_kept: keeping itself changes nothing of what an engine does.
+func TestContract_kept(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
+		e := open(t, t.TempDir())
+		known, _ := catalog.Lookup("mariadb")
+		return enginetest.Subject{
+			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
+		}
+	})
+}
+
+func open(t *testing.T, dir string) *memory.Engine {
+	t.Helper()
+	e, err := memory.Open("mariadb", time.Now, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// everything is all that an engine tells about itself.
+type everything struct {
+	State     engine.State
+	Databases []guest.ObservedDatabase
+	Users     []engine.Account
+	Settings  map[string]guest.Setting
+}
+
+func look(t *testing.T, e *memory.Engine) everything {
+	t.Helper()
+	var all everything
+	var errs [4]error
+	all.State, errs[0] = e.State(t.Context())
+	all.Databases, errs[1] = e.ListDatabases(t.Context())
+	all.Users, errs[2] = e.ListUsers(t.Context())
+	all.Settings, errs[3] = e.ReadSettings(t.Context(), nil)
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestOpen_remembers(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	_, putUser := e.PutUser(t.Context(), guest.PutUser{})
+	if putUser == nil {
+		t.Error("an engine that is not prepared takes a user")
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(e.Prepare(t.Context(), engine.Settings{"max_connections": "100"}))
+	must(e.Start(t.Context()))
+	must(e.PutDatabase(t.Context(), guest.Database{Name: "shop"}))
+	_, err := e.PutUser(t.Context(), guest.PutUser{
+		Name: "app", Host: "%", Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", Authoritative: true,
+		Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT", "INSERT"}}},
+	})
+	must(err)
+	pending, err := e.Configure(t.Context(), engine.Settings{"max_connections": "200", "back_log": "70"})
+	must(err)
+	if len(pending) != 1 {
+		t.Errorf("pending %v, want the static one", pending)
+	}
+	before := look(t, e)
+	if diff := cmp.Diff(before, look(t, open(t, dir))); diff != "" {
+		t.Errorf("after a restart (-before +after):\n%s", diff)
+	}
+	e.Crash()
+	if state, err := open(t, dir).State(t.Context()); err != nil || state.Status != guest.StatusCrashed {
+		t.Errorf("a crash is remembered as %v, %v", state, err)
+	}
+}
+
+func TestOpen_damaged(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "memory.json"), []byte(`{"prepared": "verifier-that-stays-here"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := memory.Open("mariadb", time.Now, dir); err == nil || strings.Contains(err.Error(), "stays-here") {
+		t.Errorf("the error is %v", err)
+	}
 }

@@ -70,7 +70,7 @@ func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) 
 			a.grants[g.Database][p] = true
 		}
 	}
-	return a.verifier, nil
+	return a.verifier, e.keep()
 }
 
 // findOrRename returns nil when there is no such account.
@@ -100,5 +100,5 @@ func (e *Engine) DropUser(_ context.Context, user guest.UserName) error {
 	}
 	defer leave()
 	delete(e.users, user)
-	return nil
+	return e.keep()
 }

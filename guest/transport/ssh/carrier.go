@@ -43,7 +43,7 @@ func (c *Carrier) Call(ctx context.Context, request guest.Request) (json.RawMess
 	return result, c.named(err)
 }
 
-// HostKey is the index in Target.HostKeys of the key that the guest proved: which generation is in force there.
+// HostKey is the index in Keys.Host of the key that the guest proved: which generation is in force there.
 func (c *Carrier) HostKey() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

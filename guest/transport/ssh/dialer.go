@@ -17,12 +17,18 @@ import (
 	"github.com/trovectl/trovectl/guest"
 )
 
-// A Target is one guest and how to know it. Its keys are ed25519, on both sides.
+// A Target is one guest and how to know it.
 type Target struct {
-	Address  string          // "ip:port" of the SSH server
-	User     string          // account whose forced command is the agent's channel
-	HostKeys []ssh.PublicKey // accepted; while a rotation is under way there are two generations
-	Signers  []ssh.Signer    // our keys, tried in this order
+	Address string // "ip:port" of the SSH server
+	User    string // account whose forced command is the agent's channel
+	// Keys are asked for once somebody answers at the address: deriving them costs more than knocking.
+	Keys func() Keys
+}
+
+// Keys are those of a guest and ours. They are ed25519, on both sides.
+type Keys struct {
+	Host    []ssh.PublicKey // accepted; while a rotation is under way there are two generations
+	Signers []ssh.Signer    // ours, tried in this order
 }
 
 // A Dialer makes carriers. The zero Dialer is usable. It is safe for concurrent use; its fields MUST NOT change after
@@ -74,9 +80,6 @@ func (d *Dialer) keepAlive() time.Duration {
 
 // connect makes one connection with the channel's command running.
 func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
-	if len(target.HostKeys) == 0 {
-		return nil, guest.Errorf(guest.KindUnreachable, "no host key is known for the guest at %s", target.Address)
-	}
 	within, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
 	route, dial := "the guest at "+target.Address, d.dialNet
@@ -91,7 +94,12 @@ func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
 	if err != nil {
 		return nil, d.unreachable(within, route, err)
 	}
-	client, seen, err := handshake(within, conn, host{target.Address, target.User, target.HostKeys, held(target.Signers)})
+	keys := target.Keys()
+	if len(keys.Host) == 0 {
+		_ = conn.Close() // nothing was said on it
+		return nil, guest.Errorf(guest.KindUnreachable, "no host key is known for the guest at %s", target.Address)
+	}
+	client, seen, err := handshake(within, conn, host{target.Address, target.User, keys.Host, held(keys.Signers)})
 	if err != nil {
 		return nil, d.unreachable(within, route, err)
 	}

@@ -77,7 +77,9 @@ func (o *output) Close() error {
 }
 
 func targetOf(s *sshtest.Server, client xssh.Signer, hostKeys ...xssh.PublicKey) ssh.Target {
-	return ssh.Target{Address: s.Address, User: "trovectl", HostKeys: hostKeys, Signers: []xssh.Signer{client}}
+	return ssh.Target{Address: s.Address, User: "trovectl", Keys: func() ssh.Keys {
+		return ssh.Keys{Host: hostKeys, Signers: []xssh.Signer{client}}
+	}}
 }
 
 func dialTo(t *testing.T, d *ssh.Dialer, target ssh.Target) (*ssh.Carrier, error) {

@@ -102,28 +102,29 @@ func TestUnreachable(t *testing.T) {
 
 	good := targetOf(server, client, host.PublicKey())
 	for name, test := range map[string]struct {
-		change func(*ssh.Target)
+		change func(*ssh.Target, *ssh.Keys)
 		words  []string
 	}{
 		"another host key": {
-			func(g *ssh.Target) { g.HostKeys = []xssh.PublicKey{stranger.PublicKey()} },
+			func(_ *ssh.Target, k *ssh.Keys) { k.Host = []xssh.PublicKey{stranger.PublicKey()} },
 			[]string{server.Address, "host key mismatch", xssh.FingerprintSHA256(host.PublicKey()),
 				xssh.FingerprintSHA256(stranger.PublicKey())},
 		},
 		"our key is refused": {
-			func(g *ssh.Target) { g.Signers = []xssh.Signer{stranger} },
+			func(_ *ssh.Target, k *ssh.Keys) { k.Signers = []xssh.Signer{stranger} },
 			[]string{server.Address, "refuses every key"},
 		},
-		"no host key is known": {func(g *ssh.Target) { g.HostKeys = nil }, []string{server.Address, "no host key"}},
-		"nobody listens":       {func(g *ssh.Target) { g.Address = gone.Address }, []string{gone.Address, "refused"}},
+		"no host key is known": {func(_ *ssh.Target, k *ssh.Keys) { k.Host = nil }, []string{server.Address, "no host key"}},
+		"nobody listens":       {func(g *ssh.Target, _ *ssh.Keys) { g.Address = gone.Address }, []string{gone.Address, "refused"}},
 		"no greeting": {
-			func(g *ssh.Target) { g.Address = silent.Addr().String() },
+			func(g *ssh.Target, _ *ssh.Keys) { g.Address = silent.Addr().String() },
 			[]string{silent.Addr().String(), "no answer in time", "300ms"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := good
-			test.change(&target)
+			target, keys := good, good.Keys()
+			target.Keys = func() ssh.Keys { return keys }
+			test.change(&target, &keys)
 			began := time.Now()
 			_, err := dialTo(t, &ssh.Dialer{Timeout: 300 * time.Millisecond}, target)
 			wantUnreachable(t, err, test.words...)

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -131,24 +129,6 @@ func link(root *os.Root, target, name string) error {
 		}
 	}
 	return root.Symlink(target, name)
-}
-
-// listen takes the machine's SSH port. A machine without an address has none and gets no listener.
-func (l *Local) listen(address string) (net.Listener, error) {
-	if address == "" {
-		return nil, nil
-	}
-	addr := net.JoinHostPort(address, strconv.Itoa(l.port))
-	listener, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		if holder := PortHolder(addr); holder != "" {
-			return nil, fmt.Errorf("listening for SSH on %s: the port is taken by %s: %w", addr, holder, err)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listening for SSH on %s: %w", addr, err)
-	}
-	return listener, nil
 }
 
 // environment is all that a process of the machine gets: nothing of the caller's passes, least of all its credentials.

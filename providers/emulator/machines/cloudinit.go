@@ -34,6 +34,8 @@ type cloudInit struct {
 	out      *console
 	machine  emulator.Machine
 	config   cloudConfig
+	// noCommands: nothing is run; what writes files is done all the same.
+	noCommands bool
 }
 
 // early is what cloud-init does before the network's services start. It returns an error only when ctx ended or the
@@ -122,7 +124,7 @@ func (i *cloudInit) shellScript(commands []command) []byte {
 }
 
 func (i *cloudInit) script(ctx context.Context, name string, script []byte) error {
-	if len(script) == 0 {
+	if len(script) == 0 || i.noCommands {
 		return ctx.Err()
 	}
 	file := path.Join(instanceDir, "scripts", name)

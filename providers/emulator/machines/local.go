@@ -3,8 +3,9 @@
 // A Local machine is a directory that stands for its disk, an SSH server on its own loopback address, and the ordinary
 // processes that its user-data starts; nothing of it needs root. What a real guest gets from cloud-init, systemd and
 // OpenSSH is imitated here closely enough that the same user-data works in both. It is an imitation and not a jail:
-// files are kept below the machine's directory, but commands run with the rights of whoever runs the emulator. A None
-// machine is a record that runs nothing.
+// files are kept below the machine's directory, but commands run with the rights of whoever runs the emulator. A
+// Simulated machine has the same directory and the same SSH server and no process: its agent lives in the emulator, with
+// an engine that answers from memory. A None machine is a record that runs nothing.
 package machines
 
 import (
@@ -12,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"regexp"
 	"sync"
 	"time"
 
@@ -41,15 +40,11 @@ type Options struct {
 
 // Local boots machines as processes of this computer. It is safe for concurrent use.
 type Local struct {
-	dir     string
-	agent   string
-	shim    string
-	port    int
-	grace   time.Duration
-	log     hclog.Logger
-	images  func() []string
-	mu      sync.Mutex
-	started map[string]*computer
+	*fleet
+	agent  string
+	shim   string
+	grace  time.Duration
+	images func() []string
 }
 
 var _ emulator.Machines = (*Local)(nil)
@@ -57,70 +52,28 @@ var _ emulator.Machines = (*Local)(nil)
 // NewLocal prepares opts.Dir and returns the machines that live in it. Machines of an earlier life that still run are
 // left alone until they are booted (adopted) or stopped. It fails when Dir cannot be made or AgentBinary is not there.
 func NewLocal(opts Options) (*Local, error) {
-	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the directory of the machines: %w", err)
-	}
-	// Processes are found by the exact text of their root, so it must not depend on how the caller spelled it.
-	dir, err := realPath(opts.Dir)
+	f, err := newFleet(opts.Dir, opts.SSHPort, opts.Log)
 	if err != nil {
-		return nil, fmt.Errorf("finding the directory of the machines: %w", err)
+		return nil, err
 	}
 	agent, err := realPath(opts.AgentBinary)
 	if err != nil {
 		return nil, fmt.Errorf("finding the guest agent's binary: %w", err)
 	}
-	l := &Local{
-		dir: dir, agent: agent, port: opts.SSHPort, grace: opts.StopGrace, log: opts.Log,
-		started: map[string]*computer{},
-	}
-	if l.port == 0 {
-		l.port = defaultSSHPort
-	}
+	l := &Local{fleet: f, agent: agent, grace: opts.StopGrace}
 	if l.grace == 0 {
 		l.grace = defaultStopGrace
-	}
-	if l.log == nil {
-		l.log = hclog.NewNullLogger()
 	}
 	l.images = sync.OnceValue(installedEngines)
 	if opts.Engines != nil {
 		names := append([]string(nil), opts.Engines...)
 		l.images = func() []string { return names }
 	}
-	l.shim, err = writeShim(dir)
+	l.shim, err = writeShim(l.dir)
 	if err != nil {
 		return nil, err
 	}
 	return l, nil
-}
-
-func realPath(path string) (string, error) {
-	if path == "" {
-		return "", errors.New("no path given")
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(absolute)
-}
-
-var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
-// computer returns the machine with that id; it need not exist on disk.
-func (l *Local) computer(id string) (*computer, error) {
-	if !validID.MatchString(id) {
-		return nil, fmt.Errorf("machine id %q: want letters, digits, dots, dashes and underscores", id)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.started[id]
-	if c == nil {
-		dir := filepath.Join(l.dir, id)
-		c = &computer{id: id, dir: dir, root: filepath.Join(dir, "root"), log: l.log.With("machine", id)}
-		l.started[id] = c
-	}
-	return c, nil
 }
 
 // Boot implements emulator.Machines. Errors in user-data are on the console and do not fail the boot; an address or
@@ -141,16 +94,6 @@ func (l *Local) Boot(ctx context.Context, m emulator.Machine) error {
 		return fmt.Errorf("booting machine %s: %w", m.ID, err)
 	}
 	return nil
-}
-
-// Attach makes disks the machine's volumes, whether it runs or not: volumes that are not in the list disappear from
-// /dev/disk/by-id, new ones appear. The machine must have been booted once.
-func (l *Local) Attach(id string, disks []emulator.Disk) error {
-	c, err := l.computer(id)
-	if err != nil {
-		return err
-	}
-	return c.attach(disks)
 }
 
 // Stop implements emulator.Machines. The agent is asked first, since it stops its engine cleanly; what is left after
@@ -224,15 +167,6 @@ func (l *Local) StopAll(ctx context.Context) error {
 	}
 	_ = group.Wait() // the errors are in failed: one machine that does not stop must not hide another
 	return errors.Join(failed...)
-}
-
-// Console implements emulator.Machines: what cloud-init printed, then what the agent logged.
-func (l *Local) Console(id string, lines int) (string, error) {
-	c, err := l.computer(id)
-	if err != nil {
-		return "", err
-	}
-	return c.consoleTail(lines)
 }
 
 // Running implements emulator.Machines. A machine whose SSH answers runs, even when nothing else does.

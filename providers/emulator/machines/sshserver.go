@@ -20,7 +20,8 @@ const (
 // connection, so a key that the guest replaced counts from the next one.
 type sshServer struct {
 	computer *computer
-	listener net.Listener // nil: the machine has no address
+	listener net.Listener    // nil: the machine has no address
+	guest    *simulatedGuest // answers in this process; nil: the machine runs programs
 
 	work   sync.WaitGroup
 	mu     sync.Mutex

@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/pipe"
 )
 
 const (
@@ -23,6 +27,10 @@ const (
 func (s *sshServer) session(offer ssh.NewChannel, g grant) {
 	channel, requests, err := offer.Accept()
 	if err != nil {
+		return
+	}
+	if s.guest != nil {
+		s.agentSession(channel, requests, g)
 		return
 	}
 	var running *exec.Cmd
@@ -49,6 +57,46 @@ func (s *sshServer) session(offer ssh.NewChannel, g grant) {
 	}
 	if running == nil {
 		_ = channel.Close()
+	}
+}
+
+// agentSession serves the agent's channel of a machine that runs no programs; whatever else is asked for is refused.
+func (s *sshServer) agentSession(channel ssh.Channel, requests <-chan *ssh.Request, g grant) {
+	readOnly, known := agentChannel(g.command)
+	served := false
+	for request := range requests {
+		if request.Type != "exec" || !known || served {
+			reply(request, false)
+			continue
+		}
+		if err := s.guest.join(); err != nil {
+			s.computer.log.Warn("no agent for an SSH session", "error", err)
+			reply(request, false)
+			continue
+		}
+		served = true
+		reply(request, true)
+		s.work.Go(func() { s.serveAgent(channel, readOnly) })
+	}
+	if !served {
+		_ = channel.Close()
+	}
+}
+
+func (s *sshServer) serveAgent(channel ssh.Channel, readOnly bool) {
+	handler := guest.Handler(s.guest)
+	if readOnly {
+		handler = guest.ReadOnly(handler)
+	}
+	code := uint32(0)
+	// It ends with the connection, and a machine that goes down ends that.
+	if err := pipe.Serve(context.Background(), channel, handler); err != nil {
+		code = 1
+	}
+	_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{code}))
+	_ = channel.Close()
+	if err := s.guest.leave(); err != nil {
+		s.computer.log.Warn("closing a simulated agent", "error", err)
 	}
 }
 

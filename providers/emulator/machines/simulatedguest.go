@@ -1,0 +1,142 @@
+package machines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/agent"
+	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/memory"
+)
+
+// mostIdle is how many agents stay open that nobody talks to. Ten thousand machines and their open agents so fit into
+// twenty thousand file descriptors.
+const mostIdle = 4000
+
+// A simulatedGuest is what runs in a machine without processes: an agent in this process, which is open while somebody
+// talks to it and longer while there is room. One that is opened again goes on where it was.
+type simulatedGuest struct {
+	root  string
+	fleet *guestSet
+
+	mu     sync.Mutex
+	agent  *agent.Agent
+	users  int
+	booted bool
+}
+
+// A guestSet knows of all guests how many are open and what they were asked. The zero value is ready.
+type guestSet struct {
+	mu    sync.Mutex
+	open  int
+	asked map[string]int
+}
+
+// join opens the agent for one more connection; leave ends that.
+func (g *simulatedGuest) join() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.agent == nil {
+		a, err := agent.Open(agent.Config{
+			Root: g.root, Version: "simulated", NewEngine: g.openEngine,
+			ReloadSSH: func(context.Context) error { return nil }, // the host key is read at every connection
+		})
+		if err != nil {
+			return fmt.Errorf("opening the agent: %w", err)
+		}
+		g.agent, g.booted = a, true
+		g.fleet.opened(1)
+	}
+	g.users++
+	return nil
+}
+
+func (g *simulatedGuest) leave() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.users--
+	if g.users > 0 || !g.fleet.crowded() {
+		return nil
+	}
+	return g.closeLocked()
+}
+
+// close ends the agent of a machine that goes down; nobody is connected any more.
+func (g *simulatedGuest) close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closeLocked()
+}
+
+func (g *simulatedGuest) closeLocked() error {
+	if g.agent == nil {
+		return nil
+	}
+	a := g.agent
+	g.agent = nil
+	g.fleet.opened(-1)
+	return a.Close()
+}
+
+// openEngine opens the machine's engine as the agent finds it: running on, or just started if the machine was.
+func (g *simulatedGuest) openEngine(name string, host engine.Host) (engine.Engine, error) {
+	e, err := memory.Open(name, time.Now, host.Data)
+	if err != nil || g.booted {
+		return e, err
+	}
+	ctx := context.Background() // nothing in memory waits
+	state, err := e.State(ctx)
+	if err != nil || state.Status == guest.StatusNew {
+		return e, err
+	}
+	return e, errors.Join(e.Stop(ctx), e.Start(ctx))
+}
+
+// Handle implements guest.Handler for who joined.
+func (g *simulatedGuest) Handle(ctx context.Context, request guest.Request) guest.Reply {
+	g.fleet.count(string(request.Method))
+	return g.agent.Handle(ctx, request)
+}
+
+func (s *guestSet) opened(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += n
+}
+
+func (s *guestSet) crowded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open > mostIdle
+}
+
+func (s *guestSet) count(method string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked == nil {
+		s.asked = map[string]int{}
+	}
+	s.asked[method]++
+}
+
+func (s *guestSet) requests() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.asked)
+}
+
+// agentChannel tells whether a forced command is the agent's channel, and whether it only reads.
+func agentChannel(command string) (readOnly, ok bool) {
+	words := strings.Fields(command)
+	if len(words) < 2 || words[0] != "/usr/bin/"+agentName || words[1] != "rpc" {
+		return false, false
+	}
+	return slices.Contains(words[2:], "--read-only"), true
+}
