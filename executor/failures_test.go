@@ -127,6 +127,21 @@ func TestFailure_passwordNotSupplied(t *testing.T) {
 	_ = w.fails(plan.ModeApply, "was not supplied")
 }
 
+// TestFailure_userWithoutPassword: one that is there is taken over and keeps its password; a new one is refused.
+func TestFailure_userWithoutPassword(t *testing.T) {
+	w, f := built(t)
+	_, err := w.engine().PutUser(context.Background(), guest.PutUser{Name: "old", Host: "%", Verifier: "*" + strings.Repeat("A", 40)})
+	must(t, err)
+	before, _ := w.account("old", "%")
+	f.add("user.old", &resource.User{Instance: f.user.Instance, Name: "old", Host: "%"})
+	w.done(plan.ModeApply, "create user.old")
+	if after, _ := w.account("old", "%"); after.Verifier != before.Verifier {
+		t.Errorf("the password changed from %q to %q", before.Verifier, after.Verifier)
+	}
+	f.add("user.new", &resource.User{Instance: f.user.Instance, Name: "new", Host: "%"})
+	_ = w.fails(plan.ModeApply, "needs a password to be made")
+}
+
 // TestFailure_extendRefused: a volume that cannot be extended leaves nothing open.
 func TestFailure_extendRefused(t *testing.T) {
 	w, f := built(t)

@@ -84,11 +84,11 @@ func (a *act) userRequest(body *resource.User) (guest.PutUser, error) {
 	if a.step.Action != plan.Create && !a.touches("password") {
 		return put, nil
 	}
+	if body.Password == nil {
+		return put, nil // unmanaged: the guest leaves that of an account which is there, and refuses to make one
+	}
 	verifier, ok := a.Verifiers[a.step.Address]
 	if !ok || verifier.IsZero() {
-		if body.Password == nil && a.step.Action != plan.Create {
-			return put, nil
-		}
 		return put, fmt.Errorf("the password of %s was not supplied in this run: give the variable that holds it (TROVE_VAR_..., -var or a variable file) and apply again", a.step.Address)
 	}
 	put.Verifier = verifier.Reveal()

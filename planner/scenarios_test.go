@@ -26,6 +26,16 @@ var creations = []scenario{
 		w.put("user.late", u)
 		return w
 	}},
+	{"create-no-password", "A new user without a password is noted; one that is there needs none.", func(t *testing.T) *world {
+		w := built(t)
+		for _, name := range []string{"late", "there"} {
+			u := user(name)
+			u.Password = nil
+			w.put("user."+name, u)
+		}
+		w.machine("instance.orders").account["there@%"] = *user("there")
+		return w
+	}},
 	{"create-interrupted", "An earlier run did not end the creation of the instance.", func(t *testing.T) *world {
 		w := shop()
 		w.enrolled("instance.orders", state.Creating, "")

@@ -79,19 +79,24 @@ func (p *planning) step(action plan.Action, r *resource.Resource, reason plan.Re
 
 func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 	s := p.step(plan.Create, r, reason)
-	switch body := r.Body.(type) {
-	case *resource.Instance:
+	if body, ok := r.Body.(*resource.Instance); ok {
 		p.resolve(s, r, body, state.Slots)
 		if reason.Code == plan.ReasonNew {
 			p.secondMachine(r, body)
 		}
-	case *resource.User:
-		if body.Password == nil || body.Password.Digest == "" {
+	}
+	host, _ := hostOf(r.Body)
+	_, there := p.seen.Found[r.Address]
+	adopts := there && reason.Code == plan.ReasonNew && p.gone[host] == nil
+	if body, ok := r.Body.(*resource.User); ok {
+		switch {
+		case body.Password == nil && !adopts:
+			s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
+		case body.Password != nil && body.Password.Digest == "":
 			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 		}
 	}
-	host, _ := hostOf(r.Body)
-	if _, there := p.seen.Found[r.Address]; there && reason.Code == plan.ReasonNew && p.gone[host] == nil {
+	if adopts {
 		s.Notes = append(s.Notes, "exists already and will be adopted")
 	}
 	return s
