@@ -81,7 +81,7 @@ func (to Renaming) fits(s *Snapshot) error {
 		case !recorded:
 			return fmt.Errorf("there is no record of %s", from)
 		case from.Kind != into.Kind:
-			return fmt.Errorf("%s cannot be called %s: a %s stays a %s", from, into, from.Kind, from.Kind)
+			return fmt.Errorf("%s cannot be called %s: no %s becomes a %s", from, into, from.Kind, into.Kind)
 		case taken && !leaves:
 			return fmt.Errorf("%s cannot be called %s: another record has that address", from, into)
 		case twice:

@@ -142,7 +142,7 @@ func TestRenamed_refuses(t *testing.T) {
 		"there is no record of user.none":                              {"user.none": "user.b"},
 		"user.i0 cannot be called user.i1: another record has":         {"user.i0": "user.i1"},
 		"user.i0 and user.i1 cannot both be called user.b":             {"user.i0": "user.b", "user.i1": "user.b"},
-		"a user stays a user":                                          {"user.i0": "database.b"},
+		"no user becomes a database":                                   {"user.i0": "database.b"},
 		"put_user/user.gone is under way by the intents aaaaaaaaaaaaa": {"user.i0": "user.gone"},
 	} {
 		renaming := state.Renaming{}
