@@ -49,12 +49,14 @@ type reader struct {
 	completed map[resource.Address]cty.Value      // with computed attributes, in outputs only
 	recorded  map[resource.Address]Recorded       // in place of what is asked for, in OutputsBefore only
 	turnsOf   map[string][]resource.Address       // by node
-	refs      map[resource.Address]*identity
-	set       *resource.Set
-	trove     Trove
-	providers []Provider
-	guest     Guest
-	guestAt   *hcl.Range
+	// sharedTurns are the repetitions by a value that is named alone, by that name.
+	sharedTurns map[string][]turn
+	refs        map[resource.Address]*identity
+	set         *resource.Set
+	trove       Trove
+	providers   []Provider
+	guest       Guest
+	guestAt     *hcl.Range
 }
 
 // settingsBlocks are the blocks that say how to work rather than what to make.
@@ -69,7 +71,7 @@ func newReader(dir string, in Input) *reader {
 		dir: dir, in: in, told: map[string]bool{}, sources: map[string][]byte{}, inputs: map[string][]byte{},
 		broken: map[string]bool{}, secrets: map[string]bool{}, masks: map[hcl.Range]bool{}, variables: map[string]*variable{}, nodes: map[string]*node{},
 		outputs: map[string]*output{}, checks: map[string]*check{}, judged: map[resource.Address]resource.Check{}, bad: map[*hclsyntax.Attribute]bool{}, decoded: map[*hclsyntax.Attribute]decoded{}, forms: map[*hclsyntax.Body]*form{}, values: map[string]cty.Value{},
-		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{},
+		settingsRefs: map[*hclsyntax.Block][]reference{}, turnsOf: map[string][]resource.Address{}, sharedTurns: map[string][]turn{},
 		refs: map[resource.Address]*identity{}, varValue: cty.EmptyObjectVal,
 		set: &resource.Set{Resources: map[resource.Address]*resource.Resource{}, Blocks: map[resource.Address]resource.Repetition{}},
 	}

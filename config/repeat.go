@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
@@ -63,7 +64,24 @@ func (r *reader) turnsOfCount(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (
 	return turns, true
 }
 
+// turnsOfEach reads for_each. Blocks that are repeated by the same value share its turns: to put a large set in order costs
+// as much as everything else that is done for it.
 func (r *reader) turnsOfEach(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) ([]turn, bool) {
+	name := ""
+	if plain, is := attr.Expr.(*hclsyntax.ScopeTraversalExpr); is {
+		name = string(hclwrite.TokensForTraversal(plain.Traversal).Bytes())
+	}
+	if turns, known := r.sharedTurns[name]; known && name != "" {
+		return turns, true
+	}
+	turns, ok := r.turnsOfValue(attr, ctx)
+	if ok {
+		r.sharedTurns[name] = turns
+	}
+	return turns, ok
+}
+
+func (r *reader) turnsOfValue(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) ([]turn, bool) {
 	v, ok := r.evalKeys(attr, ctx)
 	if !ok {
 		return nil, false
