@@ -196,7 +196,11 @@ func TestOrdinaryUser(t *testing.T) {
 	self, err := os.ReadFile("/proc/self/exe")
 	must(t, err)
 	binary := filepath.Join(directory, "test")
-	must(t, os.WriteFile(binary, self, 0o755))
+	// A process that is forked meanwhile would hold the file open for writing, and the file could not be run.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(binary, self, 0o755)
+	syscall.ForkLock.RUnlock()
+	must(t, err)
 	must(t, os.Chmod(binary, 0o755))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
