@@ -73,8 +73,9 @@ func newClouds(had *state.CloudID, now plan.Cloud) *state.CloudID {
 	if !more {
 		return nil
 	}
-	whole = &state.CloudID{AuthURL: had.AuthURL, ProjectID: had.ProjectID, ProjectName: had.ProjectName, Region: had.Region, Others: others}
-	return whole
+	with := *had
+	with.Others = others
+	return &with
 }
 
 // CloudID is what a state records of a plan's cloud.

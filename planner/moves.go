@@ -142,7 +142,7 @@ func (m *moving) end(from resource.Address) resource.Address {
 func (m *moving) taken(from, to resource.Address, why string) {
 	m.diags = append(m.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "moved-taken", Address: from.String(), Subject: m.rangeOf(from),
-		Summary: fmt.Sprintf("%s cannot move to %s", from, to), Detail: sentence(why),
+		Summary: fmt.Sprintf("%s cannot move to %s", from, to), Detail: diag.Sentence(why),
 		Hint: fmt.Sprintf("Remove the moved block if %s is what it is meant to be, or move that one away as well.", to),
 	})
 }

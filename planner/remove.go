@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
@@ -133,9 +130,14 @@ func (p *planning) together() {
 	}
 }
 
+// removes tells whether a plan of this mode takes away what is not wanted.
+func (p *planning) removes() bool {
+	return p.opts.Mode == plan.ModeApply || p.opts.Mode == plan.ModeDestroy
+}
+
 // remains plans the removal of machines that an earlier run left without a record.
 func (p *planning) remains() {
-	if p.opts.Mode == plan.ModeRefresh || p.opts.Mode == plan.ModeRotate {
+	if !p.removes() {
 		return
 	}
 	recorded := map[state.MemberID]bool{}
@@ -197,7 +199,7 @@ func (p *planning) orphans() {
 		}
 	}
 	slices.SortFunc(p.out.Orphans, compareObjects)
-	if !p.opts.DeleteOrphans || p.opts.Mode == plan.ModeRefresh || p.opts.Mode == plan.ModeRotate {
+	if !p.opts.DeleteOrphans || !p.removes() {
 		return
 	}
 	byMember := map[string][]*plan.Step{}
@@ -226,16 +228,3 @@ func compareObjects(a, b plan.Object) int {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// sentence begins with a capital and ends in a full stop.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return text
-}

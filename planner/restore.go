@@ -79,7 +79,7 @@ func (p *planning) dataGone(r *resource.Resource, why string) {
 	p.diags = append(p.diags, diag.Diagnostic{
 		Severity: diag.Error, Code: "data-gone", Address: r.Address.String(), Subject: r.Range,
 		Summary: fmt.Sprintf("The data of %s is gone", r.Address),
-		Detail:  sentence(why) + " An empty database server is never made silently in its place. Nothing was changed.",
+		Detail:  diag.Sentence(why) + " An empty database server is never made silently in its place. Nothing was changed.",
 		Hint: fmt.Sprintf("Find out who removed it, and whether it can be brought back. To start with an empty one: "+
 			"trovectl apply -replace '%s' -allow-destroy '%s'", r.Address, r.Address),
 	})

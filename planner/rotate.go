@@ -44,7 +44,7 @@ func (p *planning) rotation(record state.Record) {
 	if why != "" {
 		p.diags = append(p.diags, diag.Diagnostic{
 			Severity: diag.Error, Code: "no-rotation", Address: record.Address.String(),
-			Summary: fmt.Sprintf("The keys of %s cannot be replaced now", record.Address), Detail: sentence(why),
+			Summary: fmt.Sprintf("The keys of %s cannot be replaced now", record.Address), Detail: diag.Sentence(why),
 			Hint: "Its guest has to answer: `trovectl doctor` looks at the way there. Nothing was changed.",
 		})
 		return

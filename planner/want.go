@@ -266,7 +266,7 @@ func (p *planning) refuse(r *resource.Resource, d difference) {
 		}
 		out := diag.Diagnostic{
 			Severity: diag.Error, Code: "refused", Address: r.Address.String(), Subject: r.At(f.path),
-			Summary: fmt.Sprintf("%s of %s cannot be changed", f.path, r.Address), Detail: sentence(f.verdict.Why), Hint: sentence(f.verdict.Instead),
+			Summary: fmt.Sprintf("%s of %s cannot be changed", f.path, r.Address), Detail: diag.Sentence(f.verdict.Why), Hint: diag.Sentence(f.verdict.Instead),
 		}
 		if !f.edited {
 			out.Severity, out.Code = diag.Warning, "drift-stays"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/trovectl/trovectl/providers"
@@ -28,6 +27,7 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[str
 	}
 	r.aliases = slices.Sorted(maps.Keys(r.clouds))
 	out := &providers.Cloud{Identity: base.Identity, Containers: base.Containers, Others: map[string]providers.Identity{}}
+	r.whole = out
 	for _, alias := range r.aliases {
 		if alias != "" {
 			out.Others[alias] = r.clouds[alias].Identity
@@ -65,6 +65,7 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[str
 
 // router knows which cloud an id means.
 type router struct {
+	whole   *providers.Cloud            // what all of them make
 	clouds  map[string]*providers.Cloud // by alias; "" is the default
 	aliases []string                    // sorted
 	down    map[string]error            // by alias
@@ -76,10 +77,7 @@ func (r *router) any(has func(*providers.Cloud) bool) bool {
 
 // split gives the alias and the id that its own cloud knows. An id whose first part is no alias is the default cloud's.
 func (r *router) split(id string) (alias, bare string) {
-	if alias, bare, cut := strings.Cut(id, "/"); cut && alias != "" && r.clouds[alias] != nil {
-		return alias, bare
-	}
-	return "", id
+	return r.whole.ProviderOf(id), r.whole.Bare(id)
 }
 
 func absent(call, alias string) error {

@@ -285,11 +285,11 @@ func (a *adoption) judge(r *resource.Resource, id existing) diag.List {
 	if !inside {
 		at = r.Address
 		if why := a.unfit(at); why != "" {
-			return refusal(fmt.Sprintf("The server cannot be %s", at), fmt.Sprintf("The server is %s. %s", id.server, sentence(why)), "Declare what it is, or import it under the address that does.")
+			return refusal(fmt.Sprintf("The server cannot be %s", at), fmt.Sprintf("The server is %s. %s", id.server, diag.Sentence(why)), "Declare what it is, or import it under the address that does.")
 		}
 	}
 	if why := a.silent(at); why != "" {
-		return refusal("The guest could not be asked", fmt.Sprintf("What is in %s is not known. %s", at, sentence(why)),
+		return refusal("The guest could not be asked", fmt.Sprintf("What is in %s is not known. %s", at, diag.Sentence(why)),
 			"It has to answer once, so that what is recorded is true: start it, or mend the way to it, and import again.")
 	}
 	if _, there := a.found(r.Address); !there {
@@ -297,11 +297,6 @@ func (a *adoption) judge(r *resource.Resource, id existing) diag.List {
 			"What is not there needs no import: the next apply makes it.")
 	}
 	return nil
-}
-
-// sentence begins with a capital and ends in a full stop.
-func sentence(text string) string {
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
 // batch is the transaction that records what is there, and what it records, by address.

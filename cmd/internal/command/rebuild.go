@@ -203,7 +203,7 @@ func (a *adoption) unfitToo(unknown *[]observe.Machine) (list diag.List) {
 		if why == "" {
 			continue
 		}
-		list = list.Warnf("rebuild", nil, fmt.Sprintf("%s was not recorded", at), "It has the name of %s. %s", standing(a.machines[at]), sentence(why))
+		list = list.Warnf("rebuild", nil, fmt.Sprintf("%s was not recorded", at), "It has the name of %s. %s", standing(a.machines[at]), diag.Sentence(why))
 		*unknown = append(*unknown, a.machines[at])
 		delete(a.machines, at)
 		for address, record := range a.snapshot.Records {
@@ -246,7 +246,7 @@ func (a *adoption) tell(told []state.Record, unknown []observe.Machine) (list di
 	for _, at := range slices.SortedFunc(maps.Keys(a.machines), resource.Address.Compare) {
 		if why := a.silent(at); why != "" {
 			list = list.Warnf("rebuild", nil, fmt.Sprintf("What is in %s is not known", at),
-				"It was recorded as far as the cloud tells, its databases and users were not. %s", sentence(why))
+				"It was recorded as far as the cloud tells, its databases and users were not. %s", diag.Sentence(why))
 		}
 	}
 	for _, machine := range unknown {

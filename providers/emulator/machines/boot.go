@@ -46,7 +46,7 @@ func (l *Local) start(ctx context.Context, c *computer, m emulator.Machine) (err
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	if err := l.furnish(root, m); err != nil {
+	if err := furnish(root, m, map[string]string{"usr/bin/" + agentName: l.agent, "usr/bin/systemctl": l.shim}); err != nil {
 		return err
 	}
 	out, err := openConsole(root)
@@ -95,14 +95,14 @@ func (l *Local) adopt(ctx context.Context, c *computer, root *os.Root) (bool, er
 	return false, nil
 }
 
-// furnish makes the machine's standard directories and links its tools and volumes.
-func (l *Local) furnish(root *os.Root, m emulator.Machine) error {
+// furnish makes the machine's standard directories and links its programs, by their path in it, and its volumes.
+func furnish(root *os.Root, m emulator.Machine, programs map[string]string) error {
 	for _, dir := range skeleton {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("making /%s: %w", dir, err)
 		}
 	}
-	for name, target := range map[string]string{"usr/bin/" + agentName: l.agent, "usr/bin/systemctl": l.shim} {
+	for name, target := range programs {
 		if err := link(root, target, name); err != nil {
 			return fmt.Errorf("linking /%s: %w", name, err)
 		}

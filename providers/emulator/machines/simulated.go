@@ -64,13 +64,8 @@ func (s *Simulated) start(ctx context.Context, c *computer, m emulator.Machine) 
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	for _, dir := range skeleton {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("making /%s: %w", dir, err)
-		}
-	}
-	if err := linkDisks(root, m.Volumes); err != nil {
-		return fmt.Errorf("attaching volumes: %w", err)
+	if err := furnish(root, m, nil); err != nil {
+		return err
 	}
 	out, err := openConsole(root)
 	if err != nil {
