@@ -160,7 +160,7 @@ func (i *instanceAct) makePort(ctx context.Context, mark providers.Mark, group s
 
 // learnAddress records where the guest will answer, before anything is built on it.
 func (i *instanceAct) learnAddress(ctx context.Context, id string) error {
-	if m := i.hands.Member(); m.Address != "" && m.SSHPort == i.sshPort {
+	if m := i.hands.Member(); m.Address != "" && m.SSHPort == i.sshPort && !i.touches(plan.PathAddress) {
 		return nil
 	}
 	port, err := i.Cloud.Ports.Get(ctx, id)

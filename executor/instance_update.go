@@ -32,6 +32,9 @@ func (i *instanceAct) update(ctx context.Context) error {
 	if len(i.step.Rebuild) > 0 {
 		return i.rebuild(ctx)
 	}
+	if err := i.reassemble(ctx); err != nil {
+		return err
+	}
 	if i.hands.Member().Rotating != 0 || i.touches(plan.PathKeys) {
 		if err := i.rotateKeys(ctx); err != nil {
 			return err
@@ -185,9 +188,7 @@ func (i *instanceAct) extend(ctx context.Context, id string, size int) error {
 		case !present:
 			return false, fmt.Errorf("volume %s is gone", id)
 		case v.Status == "error_extending":
-			// Said as the cloud's answer that it is, so that nothing is held to be under way any more.
-			return false, &providers.Error{Kind: providers.KindConflict, Call: "extend volume", Sent: true,
-				Message: fmt.Sprintf("volume %s could not be extended to %d GiB (error_extending)", id, size)}
+			return false, refusal("extend volume", "volume %s could not be extended to %d GiB (error_extending)", id, size)
 		}
 		return v.SizeGiB >= size && v.Status != "extending", nil
 	})

@@ -80,6 +80,14 @@ func (r *reality) lookInstance(w *world, record state.Record, had *resource.Inst
 	if m == nil || m.objects[state.SlotServer] == "" {
 		why = "its server is gone"
 	}
+	if m != nil {
+		s.Parts = m.parts
+		if m.objects[state.SlotServer] == "" {
+			s.Parts.Status, s.Parts.Locked, s.Parts.Detached = "", false, false
+		} else if m.parts.Status != "" {
+			why = "its server is " + m.parts.Status
+		}
+	}
 	if why != "" && record.Status == state.Ready {
 		s.Unverified = why
 		body.Settings = had.Settings
@@ -98,6 +106,8 @@ func (r *reality) lookGuest(w *world, record state.Record) planner.Subject {
 	}
 	if m == nil || m.objects[state.SlotServer] == "" {
 		why = "its server is gone"
+	} else if m.parts.Status != "" {
+		why = "its server is " + m.parts.Status
 	}
 	if why != "" {
 		return planner.Subject{Presence: planner.Unknown, Why: why}

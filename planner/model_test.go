@@ -24,6 +24,7 @@ type reality struct {
 // machine is one member's objects and what lives in its guest.
 type machine struct {
 	objects  map[state.Slot]string
+	parts    planner.Parts
 	body     resource.Instance
 	settings map[string]string // in force
 	waiting  map[string]string // persisted, in force after a restart
@@ -159,7 +160,7 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 		w.leaveGroups()
 	}
 	m.configure(body)
-	m.body = *body
+	m.body, m.parts = *body, planner.Parts{Locked: m.parts.Locked}
 	w.write(s, record)
 }
 

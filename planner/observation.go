@@ -53,6 +53,8 @@ type Subject struct {
 	// Unrecorded lists the paths of Body that are shown only because they are wanted from now on: what they are changed
 	// from, and nothing that anybody changed behind our back.
 	Unrecorded []string
+	// Parts is how the parts of a present instance stand together.
+	Parts Parts
 	// Missing lists the slots of a present instance whose objects are gone, in the order of state.Slots.
 	Missing    []state.Slot
 	Conditions []plan.Condition
@@ -62,6 +64,18 @@ type Subject struct {
 	Skipped bool
 	// Computed is what outputs may use: "id", "address", "port", "status", "running_version", ...
 	Computed map[string]string
+}
+
+// Parts is how the parts of an instance stand together, where that is not as it was left. The zero value: as it was left.
+type Parts struct {
+	// Status is Nova's word for a server that was brought down and can be brought up again: "SHUTOFF", "PAUSED", ...
+	Status   string
+	Locked   bool // nobody but an administrator may change the server
+	Detached bool // the server is there and does not have its volume
+	// HeldBy is the other server that has the volume, and NotAttachable why the volume could not be attached otherwise.
+	HeldBy        string
+	NotAttachable string
+	Address       string // of the port, where the recorded address is none of its own
 }
 
 // Marked is an object in the cloud with a mark.

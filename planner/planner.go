@@ -225,7 +225,7 @@ func (p *planning) findings() {
 			continue
 		}
 		p.out.Conditions = append(p.out.Conditions, s.Conditions...)
-		serverless := slices.Contains(s.Missing, state.SlotServer) // drift tells it, and that is why its guest is silent
+		serverless := slices.Contains(s.Missing, state.SlotServer) || s.Parts.Status != "" // drift tells it, and that is why its guest is silent
 		if why := unseen(s); why != "" && !s.Skipped && !serverless && p.inService(r) {
 			in, _ := hostOf(r.Body)
 			p.out.Unknown = append(p.out.Unknown, plan.Unknown{Address: r.Address, Why: why, In: in})
@@ -281,7 +281,8 @@ func (p *planning) drift(r state.Record, s Subject) (plan.Drift, bool) {
 		d.Missing = append(d.Missing, string(slot))
 	}
 	if s.Body != nil {
-		d.Changes = p.driftChanges(r.Body, s)
+		d.Changes = slices.Concat(s.Parts.changes(p.prior.Members[r.Member]), p.driftChanges(r.Body, s))
+		slices.SortStableFunc(d.Changes, func(a, b plan.Change) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	return d, len(d.Changes) > 0 || len(d.Missing) > 0
 }

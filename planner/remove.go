@@ -65,6 +65,7 @@ func (p *planning) remove(record state.Record, reason plan.Reason) *plan.Step {
 	switch record.Address.Kind {
 	case resource.KindInstance:
 		s.Destroys = p.lossOf(record)
+		p.inTheWay(record, seen)
 		if record.Status == state.Ready {
 			p.facts(s, record, seen, difference{}, record.Body)
 		}
@@ -76,6 +77,16 @@ func (p *planning) remove(record state.Record, reason plan.Reason) *plan.Step {
 		}
 	}
 	return s
+}
+
+// inTheWay refuses to begin a removal that a lock stops half-way, or that would wait for a volume that another server uses.
+func (p *planning) inTheWay(record state.Record, seen Subject) {
+	if seen.Parts.Locked {
+		p.serverLocked(diag.Error, record.Address, nil, "the plan would delete it")
+	}
+	if seen.Parts.HeldBy != "" {
+		p.notAttachable(record.Address, nil, seen)
+	}
 }
 
 // lossOf lists what is lost with an instance: nothing, as long as nothing can be on it.

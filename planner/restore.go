@@ -29,6 +29,11 @@ func (p *planning) restore(r *resource.Resource, record state.Record, s Subject)
 	case onServer(had) && slices.Contains(missing, state.SlotServer):
 		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
 		return
+	case p.notAttachable(r.Address, r.Range, s):
+		return
+	case s.Parts.Locked && slices.Contains(missing, state.SlotPort):
+		p.serverLocked(diag.Warning, r.Address, r.Range, "its port is gone, and it would be made again with a new one")
+		return
 	}
 	d := p.threeWay(r.Body, record.Body, record.Body)
 	p.lifecycle(&d, r, record)

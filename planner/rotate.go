@@ -49,6 +49,10 @@ func (p *planning) rotation(record state.Record) {
 		})
 		return
 	}
+	if s.Parts.Locked { // the generation is announced in the server's metadata
+		p.serverLocked(diag.Error, record.Address, nil, "its keys are to be replaced")
+		return
+	}
 	member := p.prior.Members[record.Member]
 	next := member.Rotating
 	if next == 0 {

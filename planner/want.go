@@ -122,6 +122,7 @@ func (p *planning) goOn(r *resource.Resource, record state.Record) {
 		p.dataGone(r, "its volume is not in the cloud any more")
 	case slices.Contains(missing, state.SlotServer) && member.MayHoldData && onServer(record.Body):
 		p.dataGone(r, "its server is not in the cloud any more, and its data was on the server's own disk")
+	case slices.Contains(missing, state.SlotServer) && p.notAttachable(r.Address, r.Range, p.seen.Seen[r.Address]):
 	case member.MayHoldData && len(d.refused) > 0:
 		p.refuse(r, d)
 	case slices.Contains(missing, state.SlotVolume), builtOtherwise(d, member):
@@ -186,6 +187,7 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 	d := p.threeWay(r.Body, record.Body, seen)
 	p.lifecycle(&d, r, record)
 	p.restarts(&d, r.Body, s)
+	p.mend(&d, r, record, s)
 	p.refuse(r, d)
 	if len(d.changes) == 0 {
 		return
@@ -199,6 +201,7 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 	step.Unverified = unseen(s)
 	p.facts(step, record, s, d, seen)
 	notes(step, r.Body)
+	partsNotes(step)
 }
 
 func (p *planning) update(r *resource.Resource, record state.Record, reason plan.Reason) *plan.Step {

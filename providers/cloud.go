@@ -12,6 +12,7 @@ type Cloud struct {
 	Identity       Identity
 	Servers        Servers
 	ServerActions  ServerActions
+	Attachments    Attachments
 	Flavors        Flavors
 	Volumes        Volumes
 	Images         Images
@@ -93,6 +94,35 @@ type ServerActions interface {
 	Stop(ctx context.Context, id string) error
 	Reboot(ctx context.Context, id string, hard bool) error
 	Console(ctx context.Context, id string, lines int) (string, error)
+	// Act does one of the further actions; the error names "pause server", and so on.
+	Act(ctx context.Context, id string, action ServerAction) error
+}
+
+// ServerAction is one of Nova's actions that need no argument. The set is closed.
+type ServerAction string
+
+// The further actions of servers. A shelved server is SHELVED, then SHELVED_OFFLOADED. Of a locked one nobody but an
+// administrator may change more than the name: what needs more is KindConflict.
+const (
+	Pause    ServerAction = "pause"
+	Unpause  ServerAction = "unpause"
+	Suspend  ServerAction = "suspend"
+	Resume   ServerAction = "resume"
+	Shelve   ServerAction = "shelve"
+	Unshelve ServerAction = "unshelve"
+	Lock     ServerAction = "lock"
+	Unlock   ServerAction = "unlock"
+)
+
+// Call is what an action is called in errors and logs.
+func (a ServerAction) Call() string { return string(a) + " server" }
+
+// Attachments give volumes to servers that live and take them away. Both return before it is done: the volume's status tells.
+type Attachments interface {
+	// Attach is KindConflict where the volume is not available, or its server cannot take one now.
+	Attach(ctx context.Context, server, volume string) error
+	// Detach of a volume that the server does not have is KindNotFound.
+	Detach(ctx context.Context, server, volume string) error
 }
 
 // Flavors are Nova flavors.
@@ -179,6 +209,7 @@ type Server struct {
 	Status     string
 	TaskState  string // empty: none
 	Fault      string // Nova's fault message, when Status is ERROR
+	Locked     bool
 	FlavorName string
 	FlavorID   string // empty in Get and List: Nova embeds the flavor by name
 	ImageID    string

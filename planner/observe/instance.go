@@ -13,7 +13,6 @@ import (
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner"
-	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
@@ -78,7 +77,7 @@ func (l *look) reachable(record state.Record) (state.Member, string) {
 		return m.member, m.unknown
 	case m.server == nil:
 		return m.member, "its server is gone"
-	case m.server.Status != "ACTIVE":
+	case !runs(m.server):
 		return m.member, "its server is " + m.server.Status
 	}
 	return m.member, ""
@@ -114,7 +113,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 		return planner.Subject{Presence: planner.Absent}
 	}
 	asked := l.inspected[record.Address]
-	s := planner.Subject{Presence: planner.Present, Missing: m.missing, Skipped: asked.skipped, Computed: l.computed(m, asked)}
+	s := planner.Subject{Presence: planner.Present, Missing: m.missing, Skipped: asked.skipped, Computed: l.computed(m, asked), Parts: l.parts(m)}
 	if record.Status == state.Ready {
 		s.Unverified = asked.why
 	}
@@ -126,7 +125,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 		s.Pending = pending(asked.Inspection)
 	}
 	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
-	s.Conditions = conditions(m, asked, s.Pending)
+	s.Conditions = l.conditions(m, asked, s.Pending)
 	return s
 }
 
@@ -264,34 +263,6 @@ func pending(seen guest.Inspection) map[string]string {
 	return out
 }
 
-// conditions are worth telling and no difference.
-func conditions(m machine, asked inspected, waiting map[string]string) []plan.Condition {
-	var out []plan.Condition
-	tell := func(code, text string, args ...any) {
-		out = append(out, plan.Condition{Address: m.record.Address, Code: code, Text: fmt.Sprintf(text, args...)})
-	}
-	if m.record.Status == state.Ready && m.server != nil && m.server.Status != "ACTIVE" {
-		text := "the server is " + m.server.Status
-		if m.server.Fault != "" {
-			text += ": " + m.server.Fault
-		}
-		tell("server_not_active", "%s", text)
-	}
-	if m.volume != nil && (strings.HasPrefix(m.volume.Status, "error") || m.volume.Status == "deleting") {
-		tell("volume_failed", "the volume is %s", m.volume.Status)
-	}
-	if m.group != nil && m.port != nil && !slices.Contains(m.port.SecurityGroups, m.group.ID) {
-		tell("security_group_detached", "the port does not use its security group %s", m.group.ID)
-	}
-	if asked.Status != "" && !tells(asked.Status) {
-		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
-	}
-	if names := slices.Sorted(maps.Keys(waiting)); len(names) > 0 {
-		tell("restart_pending", "in force after a restart of the engine: %s", strings.Join(names, ", "))
-	}
-	return out
-}
-
 // computed is what outputs and status show.
 func (l *look) computed(m machine, asked inspected) map[string]string {
 	out := map[string]string{"id": string(m.member.ID), "address": m.member.Address, "role": "primary"}
@@ -308,7 +279,7 @@ func (l *look) computed(m machine, asked inspected) map[string]string {
 		out["status"] = string(m.record.Status)
 	case m.server == nil:
 		out["status"] = "missing"
-	case m.server.Status != "ACTIVE":
+	case !runs(m.server):
 		out["status"] = strings.ToLower(m.server.Status)
 	case asked.why == "" && asked.Status == guest.StatusHealthy:
 		out["status"] = "ready"

@@ -217,7 +217,7 @@ func TestLook_unknown(t *testing.T) {
 		{"crashed", func(w *world) {
 			w.say(func(i *guest.Inspection) { i.Status, i.Databases, i.Users = guest.StatusCrashed, nil, nil })
 		}, "the engine is crashed", "engine_crashed", true},
-		{"stopped", stop, "its server is SHUTOFF", "server_not_active", false},
+		{"stopped", stop, "its server is SHUTOFF", "", false},
 		{"not asked", func(w *world) { w.look.Guests = nil }, "its guest was not asked", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -159,6 +159,14 @@ type Change struct {
 // PathKeys is the path of a change that replaces the keys of a guest; its values are generations.
 const PathKeys = "guest.keys"
 
+// The paths of changes of how the parts of an instance stand together: whether its server runs (in Nova's words), whether
+// that has its volume, and where it answers.
+const (
+	PathStatus   = "server.status"
+	PathAttached = "volume.attached"
+	PathAddress  = "address"
+)
+
 // FactKind is what a fact is about. The set is closed.
 type FactKind string
 

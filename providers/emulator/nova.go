@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,7 +18,7 @@ type server struct {
 	Groups                         []string // names of security groups, as given at creation
 	Ports                          []serverPort
 	Volumes                        []attachment
-	ConfigDrive                    bool
+	ConfigDrive, Locked            bool
 	Fault                          *serverFault
 	Trouble                        FaultKind // an injected fault of the build
 	TroubleText                    string
@@ -53,6 +54,10 @@ const (
 	srvResize       = "RESIZE"
 	srvVerifyResize = "VERIFY_RESIZE"
 	srvRevertResize = "REVERT_RESIZE"
+	srvPaused       = "PAUSED"
+	srvSuspended    = "SUSPENDED"
+	srvShelved      = "SHELVED"
+	srvOffloaded    = "SHELVED_OFFLOADED"
 	srvError        = "ERROR"
 )
 
@@ -65,15 +70,20 @@ func (sv *server) vmState() string {
 		return "stopped"
 	case srvVerifyResize, srvRevertResize:
 		return "resized"
-	case srvError:
-		return "error"
+	case srvPaused, srvSuspended, srvShelved, srvOffloaded, srvError:
+		return strings.ToLower(sv.Status)
 	}
 	return "active"
 }
 
 // plugged tells whether the server's ports carry traffic.
 func (sv *server) plugged() bool {
-	return !sv.Launched.IsZero() && sv.Status != srvShutoff && sv.Status != srvError
+	return !sv.Launched.IsZero() && sv.up()
+}
+
+// up tells whether the machine of a server that was launched runs.
+func (sv *server) up() bool {
+	return !slices.Contains([]string{srvShutoff, srvPaused, srvSuspended, srvShelved, srvOffloaded, srvError}, sv.Status)
 }
 
 func nova(pattern string, h func(*call) error) route {
@@ -177,12 +187,15 @@ func (s *Server) floatingOfPort(portID string) (*floatingIP, bool) {
 	return nil, false
 }
 
+// powerStates are Nova's numbers for machines that are down.
+var powerStates = map[string]int{srvShutoff: 4, srvPaused: 3, srvSuspended: 4, srvShelved: 4, srvOffloaded: 4}
+
 func (s *Server) serverView(c *call, sv *server) map[string]any {
 	power := 0
 	switch {
-	case sv.Status == srvShutoff:
-		power = 4
-	case !sv.Launched.IsZero() && sv.Status != srvError:
+	case powerStates[sv.Status] != 0:
+		power = powerStates[sv.Status]
+	case sv.plugged():
 		power = 1
 	}
 	progress := 0
@@ -226,7 +239,7 @@ func (s *Server) serverView(c *call, sv *server) map[string]any {
 // newerMembers adds what later microversions brought.
 func (s *Server) newerMembers(c *call, sv *server, out map[string]any) {
 	if c.micro >= 9 {
-		out["locked"] = false
+		out["locked"] = sv.Locked
 	}
 	if c.micro >= 19 {
 		out["description"] = orNil(sv.Description)

@@ -37,11 +37,12 @@ func (s *Server) serverAction(c *call) error {
 		return badRequest("There is no such action: %d members in the body", len(req))
 	}
 	for name, body := range req {
+		if p, plain := powers[name]; plain {
+			return s.power(c, sv, p)
+		}
 		switch name {
-		case "os-start":
-			return s.power(c, sv, "start", []string{srvShutoff}, taskStarting)
-		case "os-stop":
-			return s.power(c, sv, "stop", []string{srvActive, srvError}, taskStopping)
+		case "lock", "unlock":
+			return s.setLock(c, sv, name == "lock")
 		case "reboot":
 			return s.reboot(c, sv, body)
 		case "os-getConsoleOutput":
@@ -57,6 +58,9 @@ func (s *Server) serverAction(c *call) error {
 			sv.Status = srvRevertResize
 			return s.begin(c, sv, taskReverting)
 		case "forceDelete":
+			if sv.Locked {
+				return isLocked(sv)
+			}
 			s.startDelete(sv)
 			return c.reply(http.StatusAccepted, nil)
 		default:
@@ -68,6 +72,9 @@ func (s *Server) serverAction(c *call) error {
 
 // allowed refuses an action that the server's state does not permit, in Nova's words.
 func (s *Server) allowed(sv *server, action string, statuses []string) error {
+	if sv.Locked {
+		return isLocked(sv)
+	}
 	if sv.Task != "" {
 		return conflict("Cannot '%s' instance %s while it is in task_state %s", action, sv.ID, sv.Task)
 	}
@@ -85,13 +92,6 @@ func (s *Server) begin(c *call, sv *server, task string) error {
 	return c.reply(http.StatusAccepted, nil)
 }
 
-func (s *Server) power(c *call, sv *server, action string, from []string, task string) error {
-	if err := s.allowed(sv, action, from); err != nil {
-		return err
-	}
-	return s.begin(c, sv, task)
-}
-
 func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
 	var req struct {
 		Type string `json:"type"`
@@ -107,7 +107,7 @@ func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
 		sv.Status = srvReboot
 		return s.begin(c, sv, taskReboot)
 	case "HARD":
-		if err := s.allowed(sv, "reboot", []string{srvActive, srvShutoff, srvError}); err != nil {
+		if err := s.allowed(sv, "reboot", []string{srvActive, srvShutoff, srvPaused, srvSuspended, srvError}); err != nil {
 			return err
 		}
 		sv.Status = srvHardReboot
@@ -167,8 +167,8 @@ func (s *Server) startTask(sv *server) {
 			switch {
 			case err != nil:
 				s.fail(sv, "The task "+task+" failed: "+err.Error())
-			case task == taskStopping:
-				sv.Status = srvShutoff
+			case downStatus[task] != "":
+				sv.Status = downStatus[task]
 			case task == taskResize:
 				sv.Status = srvVerifyResize
 			default:
@@ -181,12 +181,12 @@ func (s *Server) startTask(sv *server) {
 
 // runTask does with the machine what the task asks for. Every branch may be repeated.
 func (s *Server) runTask(ctx context.Context, id, task string) error {
-	if task != taskStarting {
+	if !slices.Contains(upTasks, task) {
 		if err := s.halt(ctx, id); err != nil {
 			return err
 		}
 	}
-	if task == taskStopping {
+	if downStatus[task] != "" {
 		return nil
 	}
 	s.change(id, func(sv *server) {

@@ -54,6 +54,9 @@ func (s *Server) showAttachment(c *call) error {
 	return c.reply(http.StatusOK, map[string]any{"volumeAttachment": attachmentView(c, sv, a)})
 }
 
+// attachable are the statuses in which a server's volumes may change.
+var attachable = []string{srvActive, srvShutoff, srvVerifyResize, srvPaused, srvShelved, srvOffloaded}
+
 func (s *Server) attachVolume(c *call) error {
 	sv, err := s.serverOf(c)
 	if err != nil {
@@ -74,7 +77,7 @@ func (s *Server) attachVolume(c *call) error {
 	if !ok || v.Project != c.project {
 		return notFound("Volume %s could not be found.", req.Attachment.Volume)
 	}
-	if err := s.allowed(sv, "attach_volume", []string{srvActive, srvShutoff, srvVerifyResize}); err != nil {
+	if err := s.allowed(sv, "attach_volume", attachable); err != nil {
 		return err
 	}
 	if v.Status != volAvailable {
@@ -96,7 +99,7 @@ func (s *Server) showVolumes(ctx context.Context, id, volumeID string) {
 
 // startAttach shows the volume to the machine, when it runs, and makes it in-use.
 func (s *Server) startAttach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.Status != srvShutoff
+	id, running := sv.ID, sv.up()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return
@@ -118,7 +121,7 @@ func (s *Server) detachVolume(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.allowed(sv, "detach_volume", []string{srvActive, srvShutoff, srvVerifyResize}); err != nil {
+	if err := s.allowed(sv, "detach_volume", attachable); err != nil {
 		return err
 	}
 	v, ok := s.volumes.get(a.Volume)
@@ -132,7 +135,7 @@ func (s *Server) detachVolume(c *call) error {
 
 // startDetach takes the volume away from the machine, when it runs, and makes it available.
 func (s *Server) startDetach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.Status != srvShutoff
+	id, running := sv.ID, sv.up()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return

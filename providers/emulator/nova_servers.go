@@ -125,6 +125,9 @@ func (s *Server) deleteServer(c *call) error {
 	if err != nil {
 		return err
 	}
+	if sv.Locked {
+		return isLocked(sv)
+	}
 	if sv.Task != taskDeleting {
 		s.startDelete(sv)
 	}
@@ -162,6 +165,9 @@ func (s *Server) serverMetadata(c *call) error {
 }
 
 func (s *Server) setMetadata(sv *server, next map[string]string) error {
+	if sv.Locked {
+		return isLocked(sv)
+	}
 	if sv.Task == taskDeleting {
 		return conflict("Cannot 'update_instance_metadata' instance %s while it is in task_state deleting", sv.ID)
 	}

@@ -15,6 +15,9 @@ func (a *actionService) act(ctx context.Context, call, id, task, to string, from
 		if row == nil {
 			return refuse(providers.KindNotFound, call, "Instance %s could not be found.", id)
 		}
+		if row.Locked {
+			return locked(call, id)
+		}
 		for _, status := range from {
 			if row.Status == status && row.to == "" {
 				row.TaskState = task
@@ -47,6 +50,42 @@ func (a *actionService) Reboot(ctx context.Context, id string, hard bool) error 
 	return a.act(ctx, "reboot server", id, "rebooting_hard", toActive, "ACTIVE", "SHUTOFF", "ERROR")
 }
 
+// further are the actions without an argument, but for the locks: the task, where it leads, and the statuses that allow it.
+var further = map[providers.ServerAction]struct {
+	task, to string
+	from     []string
+}{
+	providers.Pause:    {"pausing", toPaused, []string{"ACTIVE"}},
+	providers.Unpause:  {"unpausing", toActive, []string{"PAUSED"}},
+	providers.Suspend:  {"suspending", toSuspended, []string{"ACTIVE"}},
+	providers.Resume:   {"resuming", toActive, []string{"SUSPENDED"}},
+	providers.Shelve:   {"shelving", toShelved, []string{"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"}},
+	providers.Unshelve: {"unshelving", toActive, []string{"SHELVED", "SHELVED_OFFLOADED"}},
+}
+
+func (a *actionService) Act(ctx context.Context, id string, action providers.ServerAction) error {
+	call := action.Call()
+	if action == providers.Lock || action == providers.Unlock {
+		return a.c.do(ctx, call, id, func(*Fault) error {
+			row := a.c.servers.get(id)
+			if row == nil {
+				return refuse(providers.KindNotFound, call, "Instance %s could not be found.", id)
+			}
+			row.Locked = action == providers.Lock
+			return nil
+		})
+	}
+	f, known := further[action]
+	if !known {
+		return refuse(providers.KindInvalid, call, "There is no such action: %s", action)
+	}
+	return a.act(ctx, call, id, f.task, f.to, f.from...)
+}
+
+func locked(call, id string) error {
+	return refuse(providers.KindConflict, call, "Instance %s is locked", id)
+}
+
 func (a *actionService) Console(ctx context.Context, id string, _ int) (string, error) {
 	const call = "read server console"
 	var text string
@@ -60,6 +99,9 @@ func (a *actionService) Console(ctx context.Context, id string, _ int) (string, 
 	})
 	return text, err
 }
+
+// statusAt is what a server that was brought down shows.
+var statusAt = map[string]string{toStopped: "SHUTOFF", toPaused: "PAUSED", toSuspended: "SUSPENDED", toShelved: "SHELVED_OFFLOADED"}
 
 // moveServers counts one look at a server, or at all, and carries out the motions that are due.
 func (c *Cloud) moveServers(only string) {
@@ -116,8 +158,8 @@ func (c *Cloud) moveServer(row *server) {
 		if row.Fault == "" {
 			row.Fault = "No valid host was found."
 		}
-	case toStopped:
-		row.Status = "SHUTOFF"
+	case toStopped, toPaused, toSuspended, toShelved:
+		row.Status = statusAt[to]
 	case toGone:
 		c.release(row)
 		c.servers.remove(row.ID)

@@ -218,6 +218,9 @@ func (s *serverService) SetMetadata(ctx context.Context, id string, set map[stri
 		if row == nil {
 			return refuse(providers.KindNotFound, call, "Instance %s could not be found.", id)
 		}
+		if row.Locked {
+			return locked(call, id)
+		}
 		if err := checkMetadata(call, set); err != nil {
 			return err
 		}
@@ -239,8 +242,12 @@ func checkMetadata(call string, set map[string]string) error {
 }
 
 func (s *serverService) Delete(ctx context.Context, id string) error {
-	return s.c.do(ctx, "delete server", id, func(*Fault) error {
+	const call = "delete server"
+	return s.c.do(ctx, call, id, func(*Fault) error {
 		if row := s.c.servers.get(id); row != nil && row.to != toGone {
+			if row.Locked {
+				return locked(call, id)
+			}
 			row.TaskState = "deleting"
 			row.start(toGone, s.c.options.Looks)
 		}

@@ -66,10 +66,15 @@ func (m *motion) seen() bool {
 
 // Where motions lead.
 const (
-	toActive  = "active"
-	toFailed  = "failed"
-	toStopped = "stopped"
-	toGone    = "gone"
-	toSize    = "size"
-	toNowhere = "nowhere" // it stays in motion for ever
+	toActive    = "active"
+	toFailed    = "failed"
+	toStopped   = "stopped"
+	toPaused    = "paused"
+	toSuspended = "suspended"
+	toShelved   = "shelved"
+	toGone      = "gone"
+	toSize      = "size"
+	toInUse     = "in use"
+	toFree      = "free"
+	toNowhere   = "nowhere" // it stays in motion for ever
 )

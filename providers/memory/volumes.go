@@ -131,6 +131,10 @@ func (c *Cloud) moveVolume(row *volume) {
 		row.Status = "error"
 	case toSize:
 		row.SizeGiB, row.newSize, row.Status = row.newSize, 0, row.extended
+	case toInUse:
+		row.Status = "in-use"
+	case toFree:
+		row.Status, row.ServerIDs = "available", nil
 	case toGone:
 		c.volumes.remove(row.ID)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/trovectl/trovectl/providers"
 )
 
 type actionService struct {
@@ -35,6 +37,11 @@ func (a *actionService) Reboot(ctx context.Context, id string, hard bool) error 
 		kind = "HARD"
 	}
 	return a.act(ctx, "reboot server", id, map[string]any{"reboot": map[string]any{"type": kind}}, nil)
+}
+
+// Act posts an action without an argument.
+func (a *actionService) Act(ctx context.Context, id string, action providers.ServerAction) error {
+	return a.act(ctx, action.Call(), id, map[string]any{string(action): nil}, nil)
 }
 
 // Console gives the last lines of the console's log, as the guest wrote them: not fit for a terminal as it is.

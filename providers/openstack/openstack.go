@@ -192,6 +192,7 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
 		cloud.ServerActions = &actionService{c, compute}
+		cloud.Attachments = &attachmentService{c, compute}
 		cloud.Flavors = &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {

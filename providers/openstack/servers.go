@@ -30,6 +30,7 @@ type server struct {
 	Status    string                   `json:"status"`
 	TaskState string                   `json:"OS-EXT-STS:task_state"`
 	Fault     struct{ Message string } `json:"fault"`
+	Locked    bool                     `json:"locked"`
 	Flavor    struct {
 		Name string `json:"original_name"`
 	} `json:"flavor"`
@@ -66,7 +67,7 @@ func (r *imageRef) UnmarshalJSON(text []byte) error {
 func (s server) view() providers.Server {
 	v := providers.Server{
 		ID: s.ID, Name: s.Name, Status: s.Status, TaskState: s.TaskState, Fault: clean(s.Fault.Message, maxMessage),
-		FlavorName: s.Flavor.Name, ImageID: s.Image.ID, Zone: s.Zone, Mark: providers.ParseMark(s.Metadata[providers.MarkKey]),
+		Locked: s.Locked, FlavorName: s.Flavor.Name, ImageID: s.Image.ID, Zone: s.Zone, Mark: providers.ParseMark(s.Metadata[providers.MarkKey]),
 		Metadata: unmark(s.Metadata), CreatedAt: instant(s.Created),
 	}
 	var others []string

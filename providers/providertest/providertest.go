@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"lists", listClauses},
 		{"servers", serverClauses},
 		{"actions", actionClauses},
+		{"by hand", handClauses},
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},

@@ -136,6 +136,36 @@ func (r actions) Console(ctx context.Context, id string, lines int) (text string
 	return text, err
 }
 
+// Act implements providers.ServerActions.
+func (r actions) Act(ctx context.Context, id string, action providers.ServerAction) error {
+	return r.do(action.Call(), id, func(s providers.ServerActions, bare string) error { return s.Act(ctx, bare, action) })
+}
+
+type attachments struct{ *router }
+
+func (r attachments) do(call, server, volume string, act func(a providers.Attachments, server, volume string) error) error {
+	alias, bare := r.split(server)
+	a, err := service(r.router, call, alias, func(c *providers.Cloud) providers.Attachments { return c.Attachments })
+	if err != nil {
+		return err
+	}
+	volumes, err := r.bare(call, alias, volume)
+	if err != nil {
+		return err
+	}
+	return act(a, bare, volumes[0])
+}
+
+// Attach implements providers.Attachments.
+func (r attachments) Attach(ctx context.Context, server, volume string) error {
+	return r.do("attach volume", server, volume, func(a providers.Attachments, s, v string) error { return a.Attach(ctx, s, v) })
+}
+
+// Detach implements providers.Attachments.
+func (r attachments) Detach(ctx context.Context, server, volume string) error {
+	return r.do("detach volume", server, volume, func(a providers.Attachments, s, v string) error { return a.Detach(ctx, s, v) })
+}
+
 type flavors struct{ *router }
 
 // List implements providers.Flavors.

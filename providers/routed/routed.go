@@ -37,7 +37,7 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[str
 		out.Servers, out.ServerWaits = servers{r}, serverWaits{r}
 	}
 	if r.any(func(c *providers.Cloud) bool { return c.ServerActions != nil }) {
-		out.ServerActions = actions{r}
+		out.ServerActions, out.Attachments = actions{r}, attachments{r}
 	}
 	if r.any(func(c *providers.Cloud) bool { return c.Flavors != nil }) {
 		out.Flavors = flavors{r}
