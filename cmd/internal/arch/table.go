@@ -40,6 +40,7 @@ var rooms = []row{
 	},
 	{"guest/backup", []string{"guest"}, "chains and retention are pure"},
 	{"guest/objectstore", []string{"guest"}, "a small client of its own"},
+	{"guest/image", nil, "an image is a file: it knows no cloud"},
 	{
 		"guest/agent", []string{"guest", "guest/engine", "guest/backup", "guest/objectstore", "guest/transport/pipe"},
 		"the agent serves requests and knows no cloud",

@@ -67,6 +67,8 @@ type flags struct {
 	quotas        string
 	tokenLifetime string
 	purge         bool
+
+	image imageFlags
 }
 
 func newFlags(words string) *flags {

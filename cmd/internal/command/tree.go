@@ -49,6 +49,7 @@ func commandTree() map[string]spec {
 		"dev down":      devDownSpec,
 		"dev status":    devStatusSpec,
 		"dev serve":     devServeSpec,
+		"image build":   imageBuildSpec,
 
 		"providers schema": providersSchemaSpec,
 	}
@@ -58,7 +59,7 @@ func commandTree() map[string]spec {
 var notYet = map[string]string{
 	"discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
 	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "", "root": "",
-	"connect": "", "logs": "", "backup": "", "restore": "", "image": "", "lint": "", "test": "", "undo": "", "explain": "",
+	"connect": "", "logs": "", "backup": "", "restore": "", "lint": "", "test": "", "undo": "", "explain": "",
 	"lsp": "", "console": "", "graph": "",
 	"force-unlock": "`trovectl unlock` gives back the lock of a run that is gone",
 	"workspace":    "there are no workspaces: use one directory or one state address (TROVE_STATE) per environment",
