@@ -43,7 +43,7 @@ var habitArguments = map[string]string{
 	"destroy":               "Write `protect = true` to keep the resource.",
 	"ephemeral":             "Write `sensitive = true`: secrets are never kept.",
 	"deprecated":            "Say it in the description.",
-	"timeouts":              "Timeouts are built in. Remove it.",
+	"timeouts":              "The timeouts of a first boot stand in the guest block: guest { timeouts { boot = \"20m\" } }.",
 	"connection":            "Say how agents are reached in the `guest` block.",
 }
 

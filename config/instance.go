@@ -107,7 +107,7 @@ func (b *builder) instanceEngine(i *resource.Instance) {
 		i.Manager = d.Manager
 		if b.f.has("version") && b.declaredVersion(d, addr, i.Version) {
 			v := d.Versions[i.Version]
-			i.Image, i.ImageTags = v.Image, slices.Clone(v.ImageTags)
+			i.Image, i.ImageTags, i.Packages = v.Image, slices.Clone(v.ImageTags), slices.Clone(v.Packages)
 			if v.Inactive {
 				b.r.warn("inactive-version", b.f.place("version"), "Inactive version", "Choose an active version for a new instance.",
 					"Version %s of %s is not active: instances that exist keep it, new ones are refused.", i.Version, addr)
@@ -165,13 +165,16 @@ func (b *builder) instanceAccess(i *resource.Instance) {
 // instanceGuest is the guest block with the instance's own on top.
 func (b *builder) instanceGuest(i *resource.Instance) {
 	all := b.r.guest
-	i.Guest = resource.Guest{Network: all.Network, Port: all.SSH.Port, SourceCIDRs: slices.Clone(all.SSH.SourceCIDRs)}
+	i.Guest = resource.Guest{
+		Network: all.Network, Port: all.SSH.Port, SourceCIDRs: slices.Clone(all.SSH.SourceCIDRs), NoConfigDrive: !all.ConfigDrive,
+	}
 	own := b.f.one("guest")
 	if own != nil {
 		b.r.notEmpty(own, "network")
 		if own.has("network") {
 			i.Guest.Network = own.text("network")
 		}
+		i.Guest.NoConfigDrive = !own.truth("config_drive", all.ConfigDrive)
 		i.Guest.Port = b.r.portNumber(own, "port", i.Guest.Port)
 		if own.has("source_cidrs") {
 			i.Guest.SourceCIDRs = b.r.networks(own, "source_cidrs")

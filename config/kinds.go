@@ -51,7 +51,7 @@ var kindSpecs = map[resource.Kind]*spec{
 		blocks: []nested{{name: "version", label: "VERSION", many: true, required: true, doc: "A version that is offered.", spec: &spec{args: []argument{
 			{name: "image", typ: cty.String, effect: effectCreate, doc: "Name or id of the image in Glance; or image_tags."},
 			{name: "image_tags", typ: texts, effect: effectCreate, doc: "The newest image with all of these tags; or image."},
-			{name: "packages", typ: texts, effect: effectCreate, doc: "Packages that the image must install first."},
+			{name: "packages", typ: texts, effect: effectCreate, doc: "Packages to install at the first boot, for an image that has neither the engine nor the agent: trovectl delivers the agent then."},
 			{name: "active", typ: cty.Bool, effect: effectRecord, doc: "Whether new instances may have this version. Default true."},
 		}}}},
 	},
@@ -139,6 +139,7 @@ var instanceSpec = &spec{
 			{name: "network", typ: cty.String, effect: effectMove, doc: "A second port's network."},
 			{name: "port", typ: cty.Number, effect: effectRecord, doc: "Of SSH."},
 			{name: "source_cidrs", typ: texts, effect: effectInPlace, doc: "Networks that may reach the agent."},
+			{name: "config_drive", typ: cty.Bool, effect: effectCreate, doc: "Whether the machine gets its user-data on a drive too, and not from the metadata service alone."},
 		}}},
 		{name: "maintenance", later: true, doc: "When interruptions are allowed."},
 		{name: "restore", later: true, doc: "A backup to begin with."},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -59,8 +60,11 @@ func (p Provider) Getenv(name string) (string, bool) {
 
 // Guest says how agents are reached.
 type Guest struct {
-	Network string // of a second port; empty: the instance's own
-	SSH     *SSH   // never nil after a Load without errors
+	Network     string                   // of a second port; empty: the instance's own
+	ConfigDrive bool                     // user-data on a drive too, and not from the metadata service alone
+	AgentFile   string                   // the agent that is delivered to stock images, absolute or relative to the configuration; empty: the one beside trovectl
+	Timeouts    map[string]time.Duration // what the timeouts block gives, by argument
+	SSH         *SSH                     // never nil after a Load without errors
 }
 
 // SSH is the transport over SSH.
@@ -130,12 +134,23 @@ var bastionSpec = &spec{args: []argument{
 	{name: "host_key", typ: cty.String, required: true, doc: "Its public key, as in known_hosts without the name."},
 }}
 
+var timeoutsSpec = &spec{args: []argument{
+	{name: "build", typ: cty.String, doc: "Until a volume or machine is usable. Default \"30m\"."},
+	{name: "boot", typ: cty.String, doc: "From then on until something answers at the machine's address. Default \"15m\"."},
+	{name: "login", typ: cty.String, doc: "From then on until its SSH has the keys of its user-data. Default \"5m\"."},
+	{name: "agent", typ: cty.String, doc: "From then on until the agent answers. Default \"5m\"."},
+	{name: "install", typ: cty.String, doc: "The same for an image that installs packages first. Default \"30m\"."},
+	{name: "prepare", typ: cty.String, doc: "Until the data volume and the engine are ready. Default \"15m\"."},
+}}
+
 var guestSpec = &spec{
 	doc: "How agents are reached.",
 	args: []argument{
 		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
+		{name: "config_drive", typ: cty.Bool, doc: "Whether machines get their user-data on a drive too, and not from the metadata service alone. Default true."},
+		{name: "agent_file", typ: cty.String, doc: "The agent that is delivered to images without one (packages in a datastore's version). TROVE_AGENT wins over it. Default: trove-guestagent beside trovectl."},
 	},
-	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
+	blocks: []nested{{name: "timeouts", hidden: true, doc: "How long each stage of a first boot may take, such as \"10m\".", spec: timeoutsSpec}, {name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{
 			{name: "private_key_file", typ: cty.String, doc: "The caller's key for the bastion. TROVE_SSH_KEY wins over it; without both an ssh agent is asked. Keys for the guests are derived."},
 			{name: "user", typ: cty.String, doc: "The account in the guests: always \"" + defaultSSHUser + "\"."},
@@ -148,7 +163,7 @@ var guestSpec = &spec{
 
 // settings evaluates the trove, provider and guest blocks. Their locals must have been evaluated.
 func (r *reader) settings() {
-	r.guest = Guest{SSH: &SSH{User: defaultSSHUser, Port: defaultSSHPort}}
+	r.guest = Guest{ConfigDrive: true, SSH: &SSH{User: defaultSSHUser, Port: defaultSSHPort}}
 	if b := r.blocks.trove; b != nil {
 		r.readTrove(b)
 	}
@@ -216,7 +231,14 @@ func (r *reader) readProvider(b *hclsyntax.Block) {
 
 func (r *reader) readGuest(b *hclsyntax.Block) {
 	f := r.fill(b, guestSpec)
-	r.guest.Network = f.text("network")
+	r.guest.Network, r.guest.ConfigDrive = f.text("network"), f.truth("config_drive", true)
+	r.notEmpty(f, "agent_file")
+	if f.has("agent_file") {
+		r.guest.AgentFile = expandHome(f.text("agent_file"))
+	}
+	if t := f.one("timeouts"); t != nil {
+		r.readTimeouts(t)
+	}
 	for _, t := range f.blocks["transport"] {
 		switch t.label {
 		case "ssh":
@@ -227,6 +249,22 @@ func (r *reader) readGuest(b *hclsyntax.Block) {
 		default:
 			r.fail(t.at, "Unknown transport", "Use transport \"ssh\".", "There is no transport %q.", t.label)
 		}
+	}
+}
+
+func (r *reader) readTimeouts(f *form) {
+	r.guest.Timeouts = map[string]time.Duration{}
+	for _, a := range timeoutsSpec.args {
+		if !f.has(a.name) {
+			continue
+		}
+		limit, err := time.ParseDuration(f.text(a.name))
+		if err != nil || limit < time.Second {
+			r.settingsFailed = true
+			r.fail(f.place(a.name), "Invalid duration", "Write something like \"10m\" or \"90s\".", "%q is not a duration of at least one second.", f.text(a.name))
+			continue
+		}
+		r.guest.Timeouts[a.name] = limit
 	}
 }
 

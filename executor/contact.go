@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,9 +40,6 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 // greeting bounds the time until an agent has answered its first request.
 const greeting = 15 * time.Second
 
-// tellEvery is how often a long wait says what it waits for, and why.
-const tellEvery = 10 * time.Second
-
 // channel is a client with the carrier it has to close.
 type channel struct {
 	*guest.Client
@@ -79,52 +75,6 @@ func (i *instanceAct) generationsOf(m state.Member) []int {
 		return m.Generations()
 	}
 	return []int{birth(m) + 1, birth(m)}
-}
-
-// await reaches the agent of a server that has just become active. Its console is in the error when it never answers.
-func (i *instanceAct) await(ctx context.Context) (channel, error) {
-	member := i.hands.Member()
-	i.progress("waiting for the agent at %s", member.Address)
-	waiting, cancel := context.WithTimeout(ctx, i.Timeouts.Boot)
-	defer cancel()
-	told := i.Clock.Now()
-	for {
-		client, _, err := i.dial(waiting, member, i.generationsOf(member)...)
-		if err == nil {
-			return client, nil
-		}
-		if !unreachable(err) {
-			return channel{}, err
-		}
-		if now := i.Clock.Now(); now.Sub(told) >= tellEvery {
-			told = now
-			i.progress("still waiting for the agent: %v", err)
-		}
-		if sleepErr := i.Clock.Sleep(waiting, i.Timeouts.Retry); sleepErr != nil {
-			if !errors.Is(sleepErr, context.DeadlineExceeded) {
-				return channel{}, sleepErr
-			}
-			return channel{}, fmt.Errorf("the agent did not answer within %s: %w%s", i.Timeouts.Boot, err, i.console(ctx))
-		}
-	}
-}
-
-func unreachable(err error) bool {
-	var g *guest.Error
-	return errors.As(err, &g) && (g.Kind == guest.KindUnreachable || g.Kind == guest.KindTimeout)
-}
-
-// console is the tail of the server's console, for an error; empty when the cloud does not give it.
-func (i *instanceAct) console(ctx context.Context) string {
-	server, ok := i.hands.Member().Objects[state.SlotServer]
-	if !ok || i.Cloud.ServerActions == nil {
-		return ""
-	}
-	text, err := i.Cloud.ServerActions.Console(ctx, server.ID, 20)
-	if err != nil || strings.TrimSpace(text) == "" {
-		return ""
-	}
-	return "\nthe server's console ends with:\n" + text
 }
 
 // rotate sets a generation of keys and comes back over a connection that is pinned to it.
@@ -195,9 +145,13 @@ func (i *instanceAct) prepare(ctx context.Context, client channel, volume string
 		return err
 	}, nil)
 	request.MayHoldData = true
-	ctx, cancel := context.WithTimeout(ctx, 2*i.Timeouts.Request)
+	within, cancel := context.WithTimeout(ctx, i.Timeouts.Prepare)
 	defer cancel()
-	return prepared, i.hands.Call(ctx, request)
+	err := i.hands.Call(within, request)
+	if err != nil && len(i.body.Packages) > 0 { // what the packages said is there only
+		err = fmt.Errorf("%w%s", err, i.console(ctx))
+	}
+	return prepared, err
 }
 
 // reach opens a channel to the guest of a member that is in service.

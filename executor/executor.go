@@ -20,6 +20,9 @@ type Guests interface {
 	// Dial reaches a member's agent and pins it to the host keys of these generations. Nobody there is *guest.Error of
 	// KindUnreachable. The caller closes.
 	Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error)
+	// Deliver sends the agent to a guest that was born to wait for it. An agent that the guest cannot run is *guest.Error of
+	// KindUnsupported. It MAY be repeated.
+	Deliver(ctx context.Context, member state.Member, generations ...int) error
 }
 
 // Facts reads again, just before a step, what the step rests on.
@@ -33,6 +36,8 @@ type Identities interface {
 	HostKey(member state.MemberID, generation int) (private string, public string)
 	AuthorizedKey(member state.MemberID, generation int) string
 	DigestKey(member state.MemberID) string
+	// AgentDigest is the SHA-256, in hex, of the agent that Guests delivers. It fails where there is no agent to deliver.
+	AgentDigest() (string, error)
 }
 
 // Executor applies plans. All fields down to Timeouts but Watch must be set.
@@ -72,18 +77,23 @@ type Clock interface {
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Timeouts bound the waits of a step.
+// Timeouts bound the waits of a step. Boot to Prepare follow one another at the first boot of a guest.
 type Timeouts struct {
 	Build   time.Duration // a server or volume until it is usable
-	Boot    time.Duration // an active server until its agent answers
-	Request time.Duration // one request to a guest; prepare has twice as long
+	Boot    time.Duration // an active server until something answers at its address
+	Login   time.Duration // from then on until its SSH has the keys of its user-data
+	Agent   time.Duration // from then on until the agent answers
+	Install time.Duration // the same where packages are installed first, and the agent is delivered
+	Prepare time.Duration // the data volume and the engine on it
+	Request time.Duration // one request to a guest
 	Remove  time.Duration // an object until it is gone
 	Retry   time.Duration // between two tries to reach an agent
 }
 
 // DefaultTimeouts suit a slow cloud.
 var DefaultTimeouts = Timeouts{
-	Build: 30 * time.Minute, Boot: 15 * time.Minute, Request: 5 * time.Minute, Remove: 10 * time.Minute, Retry: 500 * time.Millisecond,
+	Build: 30 * time.Minute, Boot: 15 * time.Minute, Login: 5 * time.Minute, Agent: 5 * time.Minute, Install: 30 * time.Minute,
+	Prepare: 15 * time.Minute, Request: 5 * time.Minute, Remove: 10 * time.Minute, Retry: 500 * time.Millisecond,
 }
 
 // Result counts what an apply did.

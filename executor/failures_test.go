@@ -70,7 +70,7 @@ func TestFailure_agentNeverAnswers(t *testing.T) {
 	w := fresh(t)
 	boot := w.cloud.OnServerActive
 	w.cloud.OnServerActive = nil
-	_ = w.fails(plan.ModeApply, "the agent did not answer within", "the server's console ends with")
+	_ = w.fails(plan.ModeApply, "nothing answered at the server's address within", "the server's console ends with")
 	w.cloud.OnServerActive = boot
 	w.guests.births(w)
 	w.done(plan.ModeApply, theRest...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,9 @@ type guests struct {
 	dir  string
 	mu   sync.Mutex
 	byID map[string]*machine
+	// undeliverable is what every delivery of an agent ends with, if anything; delivered counts the others.
+	undeliverable error
+	delivered     int
 	// disks are the engines by volume id: what an engine holds is on its volume.
 	disks map[string]engine.Engine
 }
@@ -188,10 +192,47 @@ func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (gu
 	}
 	for _, generation := range generations {
 		if key, _ := (identities{}).HostKey(m.ID, generation); strings.TrimSpace(string(has)) == strings.TrimSpace(key) {
+			if there.waits() {
+				return agentless{}, nil
+			}
 			return direct{there.agent}, nil
 		}
 	}
 	return nil, guest.Errorf(guest.KindUnreachable, "nobody with the right host key at %s", m.Address)
+}
+
+// waits tells whether the machine was born without an agent and has none yet.
+func (m *machine) waits() bool {
+	text, err := os.ReadFile(filepath.Join(m.root, guest.AgentPath))
+	return err == nil && strings.HasPrefix(string(text), "#!")
+}
+
+// agentless is the channel to a guest without an agent.
+type agentless struct{}
+
+func (agentless) Call(context.Context, guest.Request) (json.RawMessage, error) {
+	return nil, fmt.Errorf("%w (%w)", guest.Errorf(guest.KindUnreachable, "the command ended"), guest.ErrNoAgent)
+}
+
+func (agentless) Close() error { return nil }
+
+// Deliver puts an agent into a guest that waits for the one with agentDigest.
+func (g *guests) Deliver(_ context.Context, m state.Member, _ ...int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.undeliverable != nil {
+		return g.undeliverable
+	}
+	there := g.byID[string(m.ID)]
+	if there == nil || !there.waits() {
+		return guest.Errorf(guest.KindUnreachable, "nobody waits for an agent at %s", m.Address)
+	}
+	path := filepath.Join(there.root, guest.AgentPath)
+	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), agentDigest) {
+		return fmt.Errorf("it waits for another agent (%w)", err)
+	}
+	g.delivered++
+	return os.WriteFile(path, []byte("\x7fELF"), 0o755)
 }
 
 // Inspect is the look's way to a guest.
@@ -268,6 +309,10 @@ func (d dyingGuests) Dial(ctx context.Context, m state.Member, generations ...in
 		c = d.by(c)
 	}
 	return dyingCarrier{c, d.life}, nil
+}
+
+func (d dyingGuests) Deliver(ctx context.Context, m state.Member, generations ...int) error {
+	return d.guests.Deliver(ctx, m, generations...)
 }
 
 type dyingCarrier struct {

@@ -282,7 +282,15 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	member := i.hands.Member()
 	generation := birth(member)
 	private, public := i.Identities.HostKey(member.ID, generation)
+	digest := ""
+	if len(i.body.Packages) > 0 {
+		var err error
+		if digest, err = i.Identities.AgentDigest(); err != nil {
+			return "", err
+		}
+	}
 	data, err := bootstrap.UserData(bootstrap.Guest{
+		Packages: i.body.Packages, AgentSHA256: digest,
 		Name: i.body.Name, HostKeyPrivate: private, HostKeyPublic: public,
 		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, generation),
 		Agent: guest.AgentConfig{
@@ -296,6 +304,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	spec := providers.ServerSpec{
 		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
 		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
+		ConfigDrive: !i.body.Guest.NoConfigDrive,
 	}
 	if volume != "" {
 		spec.VolumeIDs = []string{volume}

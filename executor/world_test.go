@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,7 +178,7 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 	e := &executor.Executor{
 		Cloud: &cloud, Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
 		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
-		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
+		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Login: time.Second, Agent: time.Second, Install: time.Second, Prepare: time.Minute, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
 		First:    first, Resume: resume,
 	}
 	soft := w.soft
@@ -266,6 +267,11 @@ func (identities) HostKey(m state.MemberID, generation int) (string, string) {
 func (identities) AuthorizedKey(m state.MemberID, generation int) string {
 	return bootstrap.AuthorizedKeyLine(ring.ClientKey(m, generation).AuthorizedKey("test"))
 }
+
+// agentDigest is of an agent that is nowhere.
+var agentDigest = strings.Repeat("5a", 32)
+
+func (identities) AgentDigest() (string, error) { return agentDigest, nil }
 
 func (identities) DigestKey(m state.MemberID) string {
 	key := ring.DigestKey(m, 1)

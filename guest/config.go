@@ -17,5 +17,6 @@ type AgentConfig struct {
 // Where a guest keeps what trovectl and the agent both know, relative to the root of the guest ("/" in a real one).
 const (
 	AgentConfigPath = "etc/trove-guestagent/agent.json"
+	AgentPath       = "usr/bin/trove-guestagent"
 	AgentUser       = "trovectl" // the account SSH logs in to; its keys allow the forced command only
 )

@@ -74,6 +74,7 @@ const (
 type Error struct {
 	Kind    ErrorKind `json:"kind"`
 	Message string    `json:"message"`
+	Stage   Stage     `json:"-"` // of KindUnreachable, as its transport found it
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Message) }

@@ -233,6 +233,8 @@ type ServerSpec struct {
 	VolumeIDs []string // existing volumes, attached at boot and kept when the server is deleted
 	Metadata  map[string]string
 	UserData  []byte // at most 65535 bytes encoded
+	// ConfigDrive: user-data is on a drive of the server too, beside the metadata service.
+	ConfigDrive bool
 }
 
 // Flavor is a Nova flavor.

@@ -15,6 +15,7 @@ type Instance struct {
 	Version          string            `json:"version"`
 	Image            string            `json:"image,omitempty"` // of the datastore's version, resolved by the reader; counts at creation
 	ImageTags        []string          `json:"image_tags,omitempty"`
+	Packages         []string          `json:"packages,omitempty"` // of the datastore's version, as the image
 	Flavor           string            `json:"flavor"`
 	Network          string            `json:"network"`
 	Subnet           string            `json:"subnet,omitempty"`
@@ -48,6 +49,8 @@ type Guest struct {
 	Network     string   `json:"network,omitempty"` // a second port's network; empty: the instance's own
 	Port        int      `json:"port,omitempty"`    // of SSH; 0: 22
 	SourceCIDRs []string `json:"source_cidrs,omitempty"`
+	// NoConfigDrive: user-data comes from the metadata service alone.
+	NoConfigDrive bool `json:"no_config_drive,omitempty"`
 }
 
 // Kind is KindInstance.
@@ -74,6 +77,7 @@ func (i *Instance) Attributes() Attributes {
 	putText(out, "provider", i.Provider)
 	putText(out, "image", i.Image)
 	putList(out, "image_tags", i.ImageTags)
+	putList(out, "packages", i.Packages)
 	if v := i.Volume; v != nil {
 		out["volume.size"] = v.Size
 		putText(out, "volume.type", v.Type)
@@ -93,6 +97,9 @@ func (i *Instance) Attributes() Attributes {
 		out["guest.port"] = i.Guest.Port
 	}
 	putList(out, "guest.source_cidrs", i.Guest.SourceCIDRs)
+	if i.Guest.NoConfigDrive {
+		out["guest.config_drive"] = false
+	}
 	return out
 }
 
@@ -114,7 +121,7 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 		return i.judgeSetting(strings.TrimPrefix(path, "config_group.values."), to)
 	case path == "volume.size":
 		return i.judgeSize(to)
-	case path == "image", path == "image_tags":
+	case path == "image", path == "image_tags", path == "packages", path == "guest.config_drive":
 		return ignored
 	default:
 		return i.judgePlacement(path, to)

@@ -3,13 +3,16 @@ package bootstrap
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/unit"
 )
 
 // MaxUserData is what Nova takes, base64-encoded, in bytes.
@@ -22,6 +25,10 @@ type Guest struct {
 	HostKeyPublic  string // one line
 	AuthorizedKey  string // a whole line with its options
 	Agent          guest.AgentConfig
+	// Packages are installed at the first boot, for an image that has neither the engine nor the agent. Empty: it has both.
+	Packages []string
+	// AgentSHA256 is the digest, in hex, of the agent that is delivered over the channel then.
+	AgentSHA256 string
 }
 
 // cloudConfig is the part of cloud-init's format that a guest needs (cloud-init documentation, "Module reference").
@@ -32,6 +39,8 @@ type cloudConfig struct {
 	DisableRoot bool              `yaml:"disable_root"`
 	SSHPassword bool              `yaml:"ssh_pwauth"`
 	Users       []user            `yaml:"users"`
+	UpdateLists bool              `yaml:"package_update,omitempty"`
+	Packages    []string          `yaml:"packages,omitempty"`
 	WriteFiles  []file            `yaml:"write_files"`
 	RunCmd      [][]string        `yaml:"runcmd"`
 }
@@ -69,10 +78,15 @@ func UserData(g Guest) ([]byte, error) {
 			Name: guest.AgentUser, Gecos: "trovectl agent channel", System: true, Shell: "/bin/sh", HomeDir: "/home/" + guest.AgentUser,
 			LockPassword: true, AuthorizedKeys: []string{g.AuthorizedKey},
 		}},
-		WriteFiles: []file{{
-			Path: "/" + guest.AgentConfigPath, Permissions: "0600", Encoding: "b64", Content: base64.StdEncoding.EncodeToString(agent),
-		}},
-		RunCmd: [][]string{{"systemctl", "enable", "--now", "trove-guestagent.service"}},
+		UpdateLists: len(g.Packages) > 0,
+		Packages:    g.Packages,
+		WriteFiles:  []file{encoded("/"+guest.AgentConfigPath, "0600", agent)},
+		// Commands run after the packages are there.
+		RunCmd: [][]string{{"systemctl", "enable", "--now", unit.Name}},
+	}
+	if len(g.Packages) > 0 {
+		config.WriteFiles = append(config.WriteFiles,
+			encoded(unit.Path, "0644", []byte(unit.Service)), encoded("/"+guest.AgentPath, "0755", []byte(standIn(g.AgentSHA256))))
 	}
 	var out bytes.Buffer
 	out.WriteString("#cloud-config\n")
@@ -87,7 +101,19 @@ func UserData(g Guest) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+func encoded(path, mode string, content []byte) file {
+	return file{Path: path, Permissions: mode, Encoding: "b64", Content: base64.StdEncoding.EncodeToString(content)}
+}
+
+//go:embed placeholder.sh
+var placeholder string
+
+// standIn is the script that stands in the agent's place until the agent with this digest comes.
+func standIn(sha256 string) string {
+	return strings.NewReplacer("@USER@", guest.AgentUser, "@SHA256@", sha256).Replace(placeholder)
+}
+
 // AuthorizedKeyLine is an authorized_keys line that allows nothing but the agent's channel.
 func AuthorizedKeyLine(publicKey string) string {
-	return `restrict,command="/usr/bin/trove-guestagent rpc" ` + publicKey
+	return `restrict,command="/` + guest.AgentPath + ` rpc" ` + publicKey
 }

@@ -137,6 +137,9 @@ func serverBody(spec providers.ServerSpec) map[string]any {
 	if len(spec.UserData) > 0 {
 		body["user_data"] = base64.StdEncoding.EncodeToString(spec.UserData)
 	}
+	if spec.ConfigDrive {
+		body["config_drive"] = true
+	}
 	if len(spec.VolumeIDs) > 0 {
 		devices := []map[string]any{{"boot_index": 0, "uuid": spec.ImageID, "source_type": "image", "destination_type": "local", "delete_on_termination": true}}
 		for _, id := range spec.VolumeIDs {

@@ -38,6 +38,7 @@ var rooms = []row{
 		"guest/engine/*", []string{"guest", "guest/engine", "guest/engine/internal/...", "config/catalog"},
 		"one engine does not know another",
 	},
+	{"guest/unit", nil, "a service file depends on nothing"},
 	{"guest/backup", []string{"guest"}, "chains and retention are pure"},
 	{"guest/objectstore", []string{"guest"}, "a small client of its own"},
 	{"guest/image", nil, "an image is a file: it knows no cloud"},
@@ -60,7 +61,7 @@ var rooms = []row{
 	},
 
 	{"executor/journaled", with(floor0, "state", "providers", "guest"), "the only hands that change anything"},
-	{"executor/bootstrap", with(floor0, "guest"), "user-data is made from nouns and messages"},
+	{"executor/bootstrap", with(floor0, "guest", "guest/unit"), "user-data is made from nouns and messages"},
 	{
 		"executor", with(floor0, "planner/plan", "planner/graph", "executor/journaled", "executor/bootstrap", "state", "providers", "guest"),
 		"it obeys the plan and cannot look or decide",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/executor"
@@ -169,8 +170,21 @@ func (op *operation) executor(session state.Session, f *flags, first state.Batch
 		Cloud: op.cloud, Guests: op.guests, Identities: op.guests,
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
-		Timeouts: executor.DefaultTimeouts, First: first,
+		Timeouts: timeouts(op.config.Guest.Timeouts), First: first,
 	}
+}
+
+// timeouts are the defaults with what the guest block says.
+func timeouts(given map[string]time.Duration) executor.Timeouts {
+	out := executor.DefaultTimeouts
+	for name, field := range map[string]*time.Duration{
+		"build": &out.Build, "boot": &out.Boot, "login": &out.Login, "agent": &out.Agent, "install": &out.Install, "prepare": &out.Prepare,
+	} {
+		if limit, ok := given[name]; ok {
+			*field = limit
+		}
+	}
+	return out
 }
 
 func (op *operation) execute(soft, hard context.Context, e *executor.Executor, p *plan.Plan) int {

@@ -19,13 +19,17 @@ import (
 type guests struct {
 	ring   *keyring.Ring
 	dialer *ssh.Dialer
+	agent  agentFile
 }
 
 func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, error) {
 	if settings.SSH != nil && settings.SSH.User != guest.AgentUser {
 		return nil, fmt.Errorf("user = %q in transport \"ssh\": the account in a guest is always %q; leave user out (the one for the bastion stands in its own block)", settings.SSH.User, guest.AgentUser)
 	}
-	dialer := &ssh.Dialer{}
+	dialer, agent := &ssh.Dialer{}, agentFile{path: m.env["TROVE_AGENT"]}
+	if agent.path == "" && settings.AgentFile != "" {
+		agent.path = m.path(settings.AgentFile)
+	}
 	if settings.SSH != nil && settings.SSH.Bastion != nil {
 		bastion, err := m.newBastion(settings.SSH)
 		if err != nil {
@@ -34,26 +38,49 @@ func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, er
 		dialer.Bastion = bastion
 		m.atEnd(dialer.Close)
 	}
-	return &guests{ring: ring, dialer: dialer}, nil
+	return &guests{ring: ring, dialer: dialer, agent: agent}, nil
 }
 
 // Dial reaches a member's agent, pinned to the host keys of these generations.
 func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
-	target := ssh.Target{
-		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
-	}
-	target.Keys = func() (keys ssh.Keys) {
-		for _, generation := range generations {
-			keys.Host = append(keys.Host, g.ring.HostKey(member.ID, generation).Public())
-			keys.Signers = append(keys.Signers, g.ring.ClientKey(member.ID, generation).Signer())
-		}
-		return keys
-	}
-	carrier, err := g.dialer.Dial(ctx, target)
+	carrier, err := g.dialer.Dial(ctx, g.target(member, generations))
 	if err != nil {
 		return nil, err // a nil *Carrier must not become a carrier
 	}
 	return carrier, nil
+}
+
+// target is a member's SSH server, pinned to the host keys of these generations.
+func (g *guests) target(member state.Member, generations []int) ssh.Target {
+	return ssh.Target{
+		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
+		Keys: func() (keys ssh.Keys) {
+			for _, generation := range generations {
+				keys.Host = append(keys.Host, g.ring.HostKey(member.ID, generation).Public())
+				keys.Signers = append(keys.Signers, g.ring.ClientKey(member.ID, generation).Signer())
+			}
+			return keys
+		},
+	}
+}
+
+// Deliver sends the agent to a guest that was born to wait for it.
+func (g *guests) Deliver(ctx context.Context, member state.Member, generations ...int) error {
+	file, parcel, err := g.agent.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read
+	return g.dialer.Deliver(ctx, g.target(member, generations), parcel)
+}
+
+// AgentDigest is the SHA-256 of the agent that Deliver sends, in hex.
+func (g *guests) AgentDigest() (string, error) {
+	file, parcel, err := g.agent.open()
+	if err != nil {
+		return "", err
+	}
+	return parcel.SHA256, file.Close()
 }
 
 // Inspect asks an agent for everything at once.

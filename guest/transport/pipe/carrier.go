@@ -228,11 +228,14 @@ func dropped(cause error) error {
 	if errors.Is(cause, io.EOF) {
 		cause = errors.New("the peer ended it")
 	}
-	return &droppedError{guest.Errorf(guest.KindUnreachable, "%v: %v", ErrDropped, cause)}
+	return &droppedError{guest.Errorf(guest.KindUnreachable, "%v: %v", ErrDropped, cause), cause}
 }
 
-// droppedError reads like its *guest.Error and is also ErrDropped.
-type droppedError struct{ err *guest.Error }
+// droppedError reads like its *guest.Error and is also ErrDropped, and its cause.
+type droppedError struct {
+	err   *guest.Error
+	cause error
+}
 
 func (d *droppedError) Error() string   { return d.err.Error() }
-func (d *droppedError) Unwrap() []error { return []error{d.err, ErrDropped} }
+func (d *droppedError) Unwrap() []error { return []error{d.err, ErrDropped, d.cause} }

@@ -82,9 +82,30 @@ func (d *Dialer) keepAlive() time.Duration {
 func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
 	within, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
-	route, dial := "the guest at "+target.Address, d.dialNet
+	client, seen, err := d.login(within, target)
+	if err != nil {
+		return nil, err
+	}
+	link, err := newLink(within, client, seen, d.keepAlive())
+	if err != nil {
+		return nil, d.unreachable(within, guest.StageAgent, d.route(target), err)
+	}
+	return link, nil
+}
+
+// route says where a connection goes.
+func (d *Dialer) route(target Target) string {
 	if d.Bastion != nil {
-		route, dial = fmt.Sprintf("%s by way of the bastion %s", route, d.Bastion.Address), d.dialOver
+		return fmt.Sprintf("the guest at %s by way of the bastion %s", target.Address, d.Bastion.Address)
+	}
+	return "the guest at " + target.Address
+}
+
+// login makes one connection and proves both identities. It returns the index of the host key that was seen.
+func (d *Dialer) login(within context.Context, target Target) (client *ssh.Client, seen int, err error) {
+	route, dial := d.route(target), d.dialNet
+	if d.Bastion != nil {
+		dial = d.dialOver
 	}
 	conn, err := dial(within, target.Address)
 	var away *bastionError
@@ -92,22 +113,18 @@ func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
 		route = fmt.Sprintf("the bastion %s, which is on the way to the guest at %s", d.Bastion.Address, target.Address)
 	}
 	if err != nil {
-		return nil, d.unreachable(within, route, err)
+		return nil, 0, d.unreachable(within, guest.StageConnect, route, err)
 	}
 	keys := target.Keys()
 	if len(keys.Host) == 0 {
 		_ = conn.Close() // nothing was said on it
-		return nil, guest.Errorf(guest.KindUnreachable, "no host key is known for the guest at %s", target.Address)
+		return nil, 0, guest.Errorf(guest.KindUnreachable, "no host key is known for the guest at %s", target.Address)
 	}
-	client, seen, err := handshake(within, conn, host{target.Address, target.User, keys.Host, held(keys.Signers)})
+	client, seen, err = handshake(within, conn, host{target.Address, target.User, keys.Host, held(keys.Signers)})
 	if err != nil {
-		return nil, d.unreachable(within, route, err)
+		return nil, 0, d.unreachable(within, guest.StageGreet, route, err)
 	}
-	link, err := newLink(within, client, seen, d.keepAlive())
-	if err != nil {
-		return nil, d.unreachable(within, route, err)
-	}
-	return link, nil
+	return client, seen, nil
 }
 
 func (d *Dialer) dialNet(ctx context.Context, address string) (net.Conn, error) {
@@ -118,7 +135,7 @@ func (d *Dialer) dialNet(ctx context.Context, address string) (net.Conn, error) 
 }
 
 // unreachable says in one line what was tried and what came of it.
-func (d *Dialer) unreachable(ctx context.Context, route string, err error) error {
+func (d *Dialer) unreachable(ctx context.Context, stage guest.Stage, route string, err error) error {
 	why := err.Error()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -127,8 +144,13 @@ func (d *Dialer) unreachable(ctx context.Context, route string, err error) error
 		why = "given up by the caller: " + why
 	case strings.Contains(why, "unable to authenticate"):
 		why = "it refuses every key we have: " + why
+		if stage == guest.StageGreet {
+			stage = guest.StageLogin
+		}
 	}
-	return guest.Errorf(guest.KindUnreachable, "connecting to %s: %s", route, why)
+	failure := guest.Errorf(guest.KindUnreachable, "connecting to %s: %s", route, why)
+	failure.Stage = stage
+	return failure
 }
 
 // A host is whom a handshake expects at the other end.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/transport/pipe"
 )
 
@@ -28,7 +29,7 @@ type link struct {
 // newLink starts the channel's command and owns the client from then on.
 func newLink(ctx context.Context, client *ssh.Client, seen int, keepAlive time.Duration) (*link, error) {
 	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
-	streams, err := startCommand(client)
+	streams, err := startCommand(client, command)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -79,7 +80,7 @@ type streams struct {
 	said      *tail
 }
 
-func startCommand(client *ssh.Client) (*streams, error) {
+func startCommand(client *ssh.Client, command string) (*streams, error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, err
@@ -111,9 +112,24 @@ func (s *streams) Read(p []byte) (int, error) {
 		if exit != nil {
 			err = fmt.Errorf("the guest's command ended: %w%s", exit, s.said)
 		}
+		if isMissing(exit) {
+			err = fmt.Errorf("%w: %w", guest.ErrNoAgent, err)
+		}
 	case <-time.After(exitWait):
 	}
 	return n, err
+}
+
+// The exit statuses of a forced command that is not there: the shell's own, and that of the script which stands in the
+// place of an agent that is still to be delivered (sysexits.h, EX_UNAVAILABLE).
+const (
+	exitNotFound    = 127
+	exitUnavailable = 69
+)
+
+func isMissing(exit error) bool {
+	var status *ssh.ExitError
+	return errors.As(exit, &status) && (status.ExitStatus() == exitNotFound || status.ExitStatus() == exitUnavailable)
 }
 
 // Close ends the whole connection: it carries nothing else.
