@@ -165,6 +165,9 @@ func variables(file string) (map[string]string, error) {
 		}
 		values[name] = string(attribute.Expr.Range().SliceBytes(text))
 	}
+	if values["images"] == "" && values["image"] != "" {
+		values["images"] = fmt.Sprintf(`{"10.11" = %q}`, values["image"])
+	}
 	return values, nil
 }
 

@@ -37,12 +37,12 @@ func (s server) wanted() bool { return s.runs && s.machine.Address != "" }
 // nova is the control plane that the hosts belong to, asked as an administrator.
 type nova struct {
 	compute, volume, image *gophercloud.ServiceClient
-	project                string
+	projects               []string
 	images                 map[string]string // names by id
 }
 
-// openNova logs in to the cloud of clouds.yaml. Servers of other projects are left out; project "": of none.
-func openNova(ctx context.Context, cloud, project string) (*nova, error) {
+// openNova logs in to the cloud of clouds.yaml. Servers of other projects are left out, if there are any given.
+func openNova(ctx context.Context, cloud string, projects []string) (*nova, error) {
 	auth, where, tls, err := clouds.Parse(clouds.WithCloudName(cloud))
 	if err != nil {
 		return nil, fmt.Errorf("reading clouds.yaml: %w", err)
@@ -52,7 +52,7 @@ func openNova(ctx context.Context, cloud, project string) (*nova, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logging in to cloud %s: %w", cloud, err)
 	}
-	n := &nova{project: project, images: map[string]string{}}
+	n := &nova{projects: projects, images: map[string]string{}}
 	for _, open := range []struct {
 		to   **gophercloud.ServiceClient
 		with func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
@@ -67,7 +67,7 @@ func openNova(ctx context.Context, cloud, project string) (*nova, error) {
 
 // look lists the servers that have a host, and the sizes of all volumes by id, in GiB.
 func (n *nova) look(ctx context.Context) (found []server, sizes map[string]int, err error) {
-	page, err := servers.List(n.compute, servers.ListOpts{AllTenants: true, TenantID: n.project}).AllPages(ctx)
+	page, err := servers.List(n.compute, servers.ListOpts{AllTenants: true}).AllPages(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing servers: %w", err)
 	}
@@ -79,8 +79,8 @@ func (n *nova) look(ctx context.Context) (found []server, sizes map[string]int, 
 		return nil, nil, err
 	}
 	for _, s := range all {
-		if s.Host == "" {
-			continue // not placed yet
+		if s.Host == "" || len(n.projects) > 0 && !slices.Contains(n.projects, s.TenantID) {
+			continue // not placed yet, or not ours
 		}
 		known, err := n.server(ctx, s, sizes)
 		if err != nil {
@@ -92,7 +92,7 @@ func (n *nova) look(ctx context.Context) (found []server, sizes map[string]int, 
 }
 
 func (n *nova) sizes(ctx context.Context) (map[string]int, error) {
-	page, err := volumes.List(n.volume, volumes.ListOpts{AllTenants: true, TenantID: n.project}).AllPages(ctx)
+	page, err := volumes.List(n.volume, volumes.ListOpts{AllTenants: true}).AllPages(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing volumes: %w", err)
 	}

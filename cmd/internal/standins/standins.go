@@ -26,14 +26,14 @@ import (
 
 // Options say which servers get stand-ins, and what those are.
 type Options struct {
-	Cloud   string        // the entry of clouds.yaml that is an administrator
-	Project string        // the id of the project whose servers get stand-ins; "": of all
-	Hosts   string        // pattern of the compute hosts without guests, as path.Match reads it: "fake*"
-	Dir     string        // holds the machines and the data of the volumes
-	Agent   string        // the binary trove-guestagent
-	SSHPort int           // where SSH listens in the guests
-	Pause   time.Duration // between two looks
-	Log     hclog.Logger
+	Cloud    string        // the entry of clouds.yaml that is an administrator
+	Projects []string      // the ids of the projects whose servers get stand-ins; none: of all
+	Hosts    string        // pattern of the compute hosts without guests, as path.Match reads it: "fake*"
+	Dir      string        // holds the machines and the data of the volumes
+	Agent    string        // the binary trove-guestagent
+	SSHPort  int           // where SSH listens in the guests
+	Pause    time.Duration // between two looks
+	Log      hclog.Logger
 }
 
 const volumesDir = "volumes"
@@ -71,12 +71,13 @@ type standin struct {
 	server  server
 	busy    bool
 	up      bool
+	address string // that the computer has for it
 	reboots int
 }
 
 // Run looks again and again until ctx ends, then stops and removes every machine.
 func Run(ctx context.Context, o Options) error {
-	cloud, err := openNova(ctx, o.Cloud, o.Project)
+	cloud, err := openNova(ctx, o.Cloud, o.Projects)
 	if err != nil {
 		return err
 	}
@@ -193,10 +194,12 @@ func (h *hypervisor) settle(ctx context.Context, st *standin, s server) error {
 		}
 		st.up = false
 	}
-	if s.wanted() {
-		if err := h.link.Add(ctx, m.Address); err != nil {
+	if m.Address != st.address {
+		if err := h.move(ctx, st, m.Address); err != nil {
 			return err
 		}
+	}
+	if s.wanted() {
 		if err := kind.Boot(ctx, m); err != nil {
 			return err
 		}
@@ -207,6 +210,21 @@ func (h *hypervisor) settle(ctx context.Context, st *standin, s server) error {
 	}
 	st.server, st.reboots = s, reboots
 	return nil
+}
+
+// move gives the machine another address; "" is none.
+func (h *hypervisor) move(ctx context.Context, st *standin, address string) error {
+	if st.address != "" {
+		if err := h.link.Remove(ctx, st.address); err != nil {
+			return err
+		}
+	}
+	st.address = ""
+	if address == "" {
+		return nil
+	}
+	st.address = address // removed in the end even if it was not all there
+	return h.link.Add(ctx, address)
 }
 
 func (h *hypervisor) kind(image string) emulator.Machines {
@@ -256,7 +274,7 @@ func (h *hypervisor) remove(ctx context.Context, id string, st *standin) error {
 		if err := h.kind(m.Image).Destroy(ctx, id); err != nil {
 			return err
 		}
-		if err := h.link.Remove(ctx, m.Address); err != nil {
+		if err := h.move(ctx, st, ""); err != nil {
 			return err
 		}
 	}

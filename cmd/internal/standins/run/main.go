@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,13 +19,16 @@ import (
 func main() {
 	o := standins.Options{Log: hclog.New(&hclog.LoggerOptions{Name: "standins", Level: hclog.Info, Output: os.Stderr})}
 	flag.StringVar(&o.Cloud, "cloud", "admin", "the entry of clouds.yaml that is an administrator")
-	flag.StringVar(&o.Project, "project", "", "the id of the project whose servers get guests; default: all projects")
+	projects := flag.String("projects", "", "the ids of the projects whose servers get guests, with commas between; default: all")
 	flag.StringVar(&o.Hosts, "hosts", "fake*", "pattern of the compute hosts without guests")
 	flag.StringVar(&o.Dir, "dir", "", "where machines and volumes are kept")
 	flag.StringVar(&o.Agent, "agent", "bin/trove-guestagent", "the guest agent")
 	flag.IntVar(&o.SSHPort, "ssh-port", 22, "where SSH listens in the guests")
 	flag.DurationVar(&o.Pause, "pause", time.Second, "between two looks at the servers")
 	flag.Parse()
+	if *projects != "" {
+		o.Projects = strings.Split(*projects, ",")
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := standins.Run(ctx, o)
 	stop()
