@@ -22,6 +22,7 @@ type server struct {
 	Trouble                        FaultKind // an injected fault of the build
 	TroubleText                    string
 	Booted                         bool // the machine came up once: user-data was applied
+	Locked                         bool
 	Created, Updated, Launched     time.Time
 }
 
@@ -146,7 +147,7 @@ func (s *Server) addresses(sv *server) map[string][]any {
 	out := map[string][]any{}
 	for _, sp := range sv.Ports {
 		p, ok := s.ports.get(sp.ID)
-		if !ok {
+		if !ok || p.Device != sv.ID { // a build that has not reached its host, or somebody took the port away
 			continue
 		}
 		n, ok := s.networks.get(p.Network)
@@ -226,7 +227,7 @@ func (s *Server) serverView(c *call, sv *server) map[string]any {
 // newerMembers adds what later microversions brought.
 func (s *Server) newerMembers(c *call, sv *server, out map[string]any) {
 	if c.micro >= 9 {
-		out["locked"] = false
+		out["locked"] = sv.Locked
 	}
 	if c.micro >= 19 {
 		out["description"] = orNil(sv.Description)

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"lists", listClauses},
 		{"servers", serverClauses},
 		{"actions", actionClauses},
+		{"resizes", resizeClauses},
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
