@@ -42,6 +42,3 @@ func (s *Server) setLock(c *call, sv *server, locked bool) error {
 	s.save(sv)
 	return c.reply(http.StatusAccepted, nil)
 }
-
-// isLocked refuses a change as Nova does for all but administrators.
-func isLocked(sv *server) error { return conflict("Instance %s is locked", sv.ID) }

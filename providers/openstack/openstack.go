@@ -191,7 +191,8 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 	if compute := c.service("compute", "", computeVersion); compute != nil {
 		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
-		cloud.ServerActions = &actionService{c, compute}
+		actions := &actionService{c, compute}
+		cloud.ServerActions, cloud.Resizes = actions, actions
 		cloud.Attachments = &attachmentService{c, compute}
 		cloud.Flavors = &flavorService{c, compute}
 	}

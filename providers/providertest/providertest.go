@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"servers", serverClauses},
 		{"actions", actionClauses},
 		{"by hand", handClauses},
+		{"resizes", resizeClauses},
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
