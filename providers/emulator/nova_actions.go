@@ -1,16 +1,16 @@
 package emulator
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 )
 
 func (s *Server) novaActionRoutes() []route {
 	return []route{
 		nova("POST /servers/{id}/action", s.serverAction),
+		nova("GET /servers/{id}/os-instance-actions", s.listActions),
+		nova("GET /servers/{id}/os-instance-actions/{request}", s.showAction),
 		nova("GET /servers/{id}/os-volume_attachments", s.listAttachments),
 		nova("POST /servers/{id}/os-volume_attachments", s.attachVolume),
 		nova("GET /servers/{id}/os-volume_attachments/{volume}", s.showAttachment),
@@ -37,11 +37,13 @@ func (s *Server) serverAction(c *call) error {
 		return badRequest("There is no such action: %d members in the body", len(req))
 	}
 	for name, body := range req {
+		if m, ok := moves[name]; ok {
+			return s.move(c, sv, m)
+		}
+		if what, ok := adminActions[name]; ok {
+			return forbidden("Policy doesn't allow os_compute_api:%s to be performed.", what)
+		}
 		switch name {
-		case "os-start":
-			return s.power(c, sv, "start", []string{srvShutoff}, taskStarting)
-		case "os-stop":
-			return s.power(c, sv, "stop", []string{srvActive, srvError}, taskStopping)
 		case "reboot":
 			return s.reboot(c, sv, body)
 		case "os-getConsoleOutput":
@@ -50,13 +52,16 @@ func (s *Server) serverAction(c *call) error {
 			return s.resize(c, sv, body)
 		case "confirmResize":
 			return s.confirmResize(c, sv)
-		case "revertResize":
-			if err := s.allowed(sv, "revertResize", []string{srvVerifyResize}); err != nil {
+		case "rebuild":
+			return s.rebuild(c, sv, body)
+		case "lock", "unlock":
+			return s.lock(c, sv, name == "lock", body)
+		case "addSecurityGroup", "removeSecurityGroup":
+			return s.regroup(c, sv, name == "addSecurityGroup", body)
+		case "forceDelete":
+			if err := unlocked(sv); err != nil {
 				return err
 			}
-			sv.Status = srvRevertResize
-			return s.begin(c, sv, taskReverting)
-		case "forceDelete":
 			s.startDelete(sv)
 			return c.reply(http.StatusAccepted, nil)
 		default:
@@ -64,32 +69,6 @@ func (s *Server) serverAction(c *call) error {
 		}
 	}
 	return nil
-}
-
-// allowed refuses an action that the server's state does not permit, in Nova's words.
-func (s *Server) allowed(sv *server, action string, statuses []string) error {
-	if sv.Task != "" {
-		return conflict("Cannot '%s' instance %s while it is in task_state %s", action, sv.ID, sv.Task)
-	}
-	if !slices.Contains(statuses, sv.Status) {
-		return conflict("Cannot '%s' instance %s while it is in vm_state %s", action, sv.ID, sv.vmState())
-	}
-	return nil
-}
-
-// begin starts the work of a task and answers that it was accepted.
-func (s *Server) begin(c *call, sv *server, task string) error {
-	sv.Task = task
-	s.save(sv)
-	s.startTask(sv)
-	return c.reply(http.StatusAccepted, nil)
-}
-
-func (s *Server) power(c *call, sv *server, action string, from []string, task string) error {
-	if err := s.allowed(sv, action, from); err != nil {
-		return err
-	}
-	return s.begin(c, sv, task)
 }
 
 func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
@@ -101,17 +80,10 @@ func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
 	}
 	switch strings.ToUpper(req.Type) {
 	case "SOFT":
-		if err := s.allowed(sv, "reboot", []string{srvActive}); err != nil {
-			return err
-		}
-		sv.Status = srvReboot
-		return s.begin(c, sv, taskReboot)
+		return s.move(c, sv, move{name: "reboot", from: []string{srvActive}, shows: srvReboot, task: taskReboot})
 	case "HARD":
-		if err := s.allowed(sv, "reboot", []string{srvActive, srvShutoff, srvError}); err != nil {
-			return err
-		}
-		sv.Status = srvHardReboot
-		return s.begin(c, sv, taskRebootHard)
+		from := []string{srvActive, srvShutoff, srvPaused, srvSuspended, srvError}
+		return s.move(c, sv, move{name: "reboot", from: from, shows: srvHardReboot, task: taskRebootHard})
 	}
 	return badRequest("Invalid input for field/attribute type. Value: %s. '%s' is not one of ['HARD', 'SOFT']", req.Type, req.Type)
 }
@@ -136,68 +108,18 @@ func (s *Server) resize(c *call, sv *server, body json.RawMessage) error {
 		return err
 	}
 	sv.NewFlavor, sv.Status = req.Flavor, srvResize
+	sv.note(c, "resize")
 	return s.begin(c, sv, taskResize)
 }
 
 func (s *Server) confirmResize(c *call, sv *server) error {
-	if sv.Status != srvVerifyResize {
-		return badRequest("Instance has not been resized.")
-	}
 	if err := s.allowed(sv, "confirmResize", []string{srvVerifyResize}); err != nil {
 		return err
 	}
 	sv.OldFlavor, sv.Status = "", srvActive
+	sv.note(c, "confirmResize")
 	s.save(sv)
 	return c.reply(http.StatusNoContent, nil)
-}
-
-// startTask queues what the server's task_state says is under way; a restart of the cloud queues it again.
-func (s *Server) startTask(sv *server) {
-	id, task := sv.ID, sv.Task
-	s.enqueue(id, false, func(ctx context.Context) {
-		if !s.wait(ctx, s.step()) {
-			return
-		}
-		err := s.runTask(ctx, id, task)
-		if ctx.Err() != nil {
-			return
-		}
-		s.change(id, func(sv *server) {
-			sv.Task = ""
-			switch {
-			case err != nil:
-				s.fail(sv, "The task "+task+" failed: "+err.Error())
-			case task == taskStopping:
-				sv.Status = srvShutoff
-			case task == taskResize:
-				sv.Status = srvVerifyResize
-			default:
-				sv.Status, sv.Fault = srvActive, nil
-				s.attachAll(sv)
-			}
-		})
-	})
-}
-
-// runTask does with the machine what the task asks for. Every branch may be repeated.
-func (s *Server) runTask(ctx context.Context, id, task string) error {
-	if task != taskStarting {
-		if err := s.halt(ctx, id); err != nil {
-			return err
-		}
-	}
-	if task == taskStopping {
-		return nil
-	}
-	s.change(id, func(sv *server) {
-		if task == taskResize && sv.NewFlavor != "" {
-			sv.OldFlavor, sv.Flavor, sv.NewFlavor = sv.Flavor, sv.NewFlavor, ""
-		}
-		if task == taskReverting && sv.OldFlavor != "" {
-			sv.Flavor, sv.OldFlavor = sv.OldFlavor, ""
-		}
-	})
-	return s.boot(ctx, id)
 }
 
 func (s *Server) consoleOutput(c *call, sv *server, body json.RawMessage) error {

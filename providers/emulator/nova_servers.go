@@ -125,7 +125,11 @@ func (s *Server) deleteServer(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := unlocked(sv); err != nil {
+		return err
+	}
 	if sv.Task != taskDeleting {
+		sv.note(c, "delete")
 		s.startDelete(sv)
 	}
 	return c.reply(http.StatusNoContent, nil)
@@ -162,6 +166,9 @@ func (s *Server) serverMetadata(c *call) error {
 }
 
 func (s *Server) setMetadata(sv *server, next map[string]string) error {
+	if err := unlocked(sv); err != nil {
+		return err
+	}
 	if sv.Task == taskDeleting {
 		return conflict("Cannot 'update_instance_metadata' instance %s while it is in task_state deleting", sv.ID)
 	}
