@@ -129,6 +129,7 @@ func (s *Server) deleteServer(c *call) error {
 		return err
 	}
 	if sv.Task != taskDeleting {
+		sv.note(c, "delete")
 		s.startDelete(sv)
 	}
 	return c.reply(http.StatusNoContent, nil)
