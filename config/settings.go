@@ -133,7 +133,7 @@ var bastionSpec = &spec{args: []argument{
 var guestSpec = &spec{
 	doc: "How agents are reached.",
 	args: []argument{
-		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
+		{name: "network", typ: cty.String, doc: "Name or id of the management network: the agents are reached on a second port there, and only there. Its subnet should have no gateway, so that a guest has one default route. Default: the instance's own network."},
 	},
 	blocks: []nested{{name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{

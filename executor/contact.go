@@ -64,7 +64,7 @@ func (a *act) dial(ctx context.Context, member state.Member, generations ...int)
 	client := channel{guest.NewClient(carrier, func() string { return string(a.IDs.Intent()) }), carrier}
 	pong, err := client.Ping(ctx)
 	if err == nil && pong.Member != string(member.ID) {
-		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.Address, pong.Member, member.ID)
+		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
 	}
 	if err != nil {
 		client.close()
@@ -84,7 +84,7 @@ func (i *instanceAct) generationsOf(m state.Member) []int {
 // await reaches the agent of a server that has just become active. Its console is in the error when it never answers.
 func (i *instanceAct) await(ctx context.Context) (channel, error) {
 	member := i.hands.Member()
-	i.progress("waiting for the agent at %s", member.Address)
+	i.progress("waiting for the agent at %s", member.ReachedAt())
 	waiting, cancel := context.WithTimeout(ctx, i.Timeouts.Boot)
 	defer cancel()
 	told := i.Clock.Now()

@@ -181,7 +181,10 @@ func (s *Server) machine(id string) (m Machine, ok bool) {
 		}
 		f, _ := flavorByID(sv.Flavor)
 		m = Machine{
-			ID: sv.ID, Name: sv.Name, RAMMiB: f.RAM, Address: s.serverAddress(sv), Metadata: clone(sv.Metadata), FirstBoot: !sv.Booted,
+			ID: sv.ID, Name: sv.Name, RAMMiB: f.RAM, Metadata: clone(sv.Metadata), FirstBoot: !sv.Booted,
+		}
+		if all := s.serverAddresses(sv); len(all) > 0 {
+			m.Address, m.Others = all[0], all[1:]
 		}
 		if img, known := s.images.get(sv.Image); known {
 			m.Image = img.Name

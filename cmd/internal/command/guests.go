@@ -40,7 +40,7 @@ func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, er
 // Dial reaches a member's agent, pinned to the host keys of these generations.
 func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
 	target := ssh.Target{
-		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
+		Address: net.JoinHostPort(member.ReachedAt(), strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
 	}
 	target.Keys = func() (keys ssh.Keys) {
 		for _, generation := range generations {
@@ -58,7 +58,7 @@ func (g *guests) Dial(ctx context.Context, member state.Member, generations ...i
 
 // Inspect asks an agent for everything at once.
 func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
-	if member.Address == "" || member.Generation == 0 {
+	if member.ReachedAt() == "" || member.Generation == 0 {
 		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
 	}
 	carrier, err := g.Dial(ctx, member, member.Generations()...)
@@ -69,7 +69,7 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
 	if err == nil && inspection.Member != string(member.ID) {
-		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.Address, inspection.Member, member.ID)
+		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
 	}
 	return inspection, err
 }
