@@ -1,8 +1,8 @@
 package emulator
 
 import (
-	"cmp"
 	"bufio"
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"

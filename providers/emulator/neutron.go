@@ -1,8 +1,8 @@
 package emulator
 
 import (
-	"encoding/json"
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"slices"

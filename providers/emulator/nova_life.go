@@ -183,8 +183,12 @@ func (s *Server) machine(id string) (m Machine, ok bool) {
 		m = Machine{
 			ID: sv.ID, Name: sv.Name, RAMMiB: f.RAM, Metadata: clone(sv.Metadata), FirstBoot: !sv.Booted,
 		}
-		if all := s.serverAddresses(sv); len(all) > 0 {
-			m.Address, m.Others = all[0], all[1:]
+		for _, address := range s.serverAddresses(sv) {
+			if m.Address == "" {
+				m.Address = address
+			} else {
+				m.Others = append(m.Others, address)
+			}
 		}
 		if img, known := s.images.get(sv.Image); known {
 			m.Image = img.Name
