@@ -136,7 +136,7 @@ var instanceSpec = &spec{
 			{name: "floating_ip", later: true, doc: "The floating IP."},
 		}}},
 		{name: "guest", doc: "How the agent is reached, where it differs from the guest block.", spec: &spec{args: []argument{
-			{name: "network", typ: cty.String, effect: effectMove, doc: "A second port's network."},
+			{name: "network", typ: cty.String, effect: effectMove, doc: "Name or id of the management network: the agent is reached on a second port there, and only there."},
 			{name: "port", typ: cty.Number, effect: effectRecord, doc: "Of SSH."},
 			{name: "source_cidrs", typ: texts, effect: effectInPlace, doc: "Networks that may reach the agent."},
 			{name: "config_drive", typ: cty.Bool, effect: effectCreate, doc: "Whether the machine gets its user-data on a drive too, and not from the metadata service alone."},
@@ -150,6 +150,8 @@ var instanceSpec = &spec{
 		{name: "volume_id", typ: cty.String, doc: "Of the Cinder volume."},
 		{name: "port_id", typ: cty.String, doc: "Of the Neutron port."},
 		{name: "address", typ: cty.String, doc: "The address that clients use."},
+		{name: "management_address", typ: cty.String, doc: "The address in the management network, where the agent is reached."},
+		{name: "management_port_id", typ: cty.String, doc: "Of the Neutron port in the management network."},
 		{name: "addresses", typ: texts, doc: "All addresses."},
 		{name: "port", typ: cty.Number, doc: "The port that clients use."},
 		{name: "status", typ: cty.String, doc: "As last seen."},

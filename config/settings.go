@@ -146,9 +146,9 @@ var timeoutsSpec = &spec{args: []argument{
 var guestSpec = &spec{
 	doc: "How agents are reached.",
 	args: []argument{
-		{name: "network", typ: cty.String, doc: "The network of a second port. Default: the instance's own network."},
 		{name: "config_drive", typ: cty.Bool, doc: "Whether machines get their user-data on a drive too, and not from the metadata service alone. Default true."},
 		{name: "agent_file", typ: cty.String, doc: "The agent that is delivered to images without one (packages in a datastore's version). TROVE_AGENT wins over it. Default: trove-guestagent beside trovectl."},
+		{name: "network", typ: cty.String, doc: "Name or id of the management network: the agents are reached on a second port there, and only there. Its subnet should have no gateway, so that a guest has one default route. Default: the instance's own network."},
 	},
 	blocks: []nested{{name: "timeouts", hidden: true, doc: "How long each stage of a first boot may take, such as \"10m\".", spec: timeoutsSpec}, {name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
 		args: []argument{

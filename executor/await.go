@@ -21,7 +21,7 @@ const tellEvery = 10 * time.Second
 // the one that was reached, and holds the end of the server's console.
 func (i *instanceAct) await(ctx context.Context) (channel, error) {
 	member := i.hands.Member()
-	i.progress("waiting for the agent at %s", member.Address)
+	i.progress("waiting for the agent at %s", member.ReachedAt())
 	for at := guest.StageConnect; ; {
 		client, err := i.awaitFrom(ctx, member, at)
 		if err == nil {
@@ -101,7 +101,7 @@ func (i *instanceAct) deliver(ctx context.Context, member state.Member, missing 
 		return guest.Errorf(guest.KindUnsupported, "the image has no agent: use one that `trovectl image build` made, or name packages "+
 			"in the datastore's version, and trovectl installs them with the agent at the first boot (%v)", missing)
 	}
-	i.progress("delivering the agent to %s", member.Address)
+	i.progress("delivering the agent to %s", member.ReachedAt())
 	return i.Guests.Deliver(ctx, member, i.generationsOf(member)...)
 }
 

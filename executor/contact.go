@@ -60,7 +60,7 @@ func (a *act) dial(ctx context.Context, member state.Member, generations ...int)
 	client := channel{guest.NewClient(carrier, func() string { return string(a.IDs.Intent()) }), carrier}
 	pong, err := client.Ping(ctx)
 	if err == nil && pong.Member != string(member.ID) {
-		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.Address, pong.Member, member.ID)
+		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
 	}
 	if err != nil {
 		client.close()

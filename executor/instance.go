@@ -60,11 +60,10 @@ func (i *instanceAct) create(ctx context.Context) error {
 	return i.finish(ctx)
 }
 
-// finish leaves the security groups that the port does not have any more and records the end of the step. Its line is done:
+// finish leaves the security groups that no port has any more and records the end of the step. Its line is done:
 // what an earlier life left open of it is as good as ended.
 func (i *instanceAct) finish(ctx context.Context) error {
-	groups := i.hands.Member().Groups
-	for _, group := range groups[min(1, len(groups)):] {
+	for _, group := range i.hands.Member().Leaving() {
 		if err := i.leave(ctx, i.hands, group); err != nil {
 			return err
 		}
@@ -95,38 +94,18 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 // build fills the slots that are empty, meets the agent and makes the engine ready.
 func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	var none guest.Prepared
-	port, err := i.network(ctx)
+	ports, err := i.network(ctx)
 	if err != nil {
-		return none, err
-	}
-	if err := i.learnAddress(ctx, port); err != nil {
 		return none, err
 	}
 	volume, err := i.volume(ctx)
 	if err != nil {
 		return none, err
 	}
-	if err := i.server(ctx, port, volume); err != nil {
+	if err := i.server(ctx, ports, volume); err != nil {
 		return none, err
 	}
 	return i.meet(ctx, volume)
-}
-
-// network makes the port in its security group. A port that was there already, because an earlier life died between making
-// it and the rest, gets the group that is wanted now.
-func (i *instanceAct) network(ctx context.Context) (port string, err error) {
-	group, err := i.join(ctx)
-	if err != nil {
-		return "", err
-	}
-	made := 0
-	port, err = i.fill(ctx, i.hands, state.SlotPort, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makePort(ctx, mark, group.Objects[state.SlotSecurityGroup].ID)
-	}))
-	if err != nil || made > 0 && i.hands.Member().Groups[0] == group.ID {
-		return port, err
-	}
-	return port, i.attach(ctx, group)
 }
 
 type making = func(ctx context.Context, mark providers.Mark) (string, error)
@@ -148,29 +127,6 @@ func (i *instanceAct) fill(ctx context.Context, hands *journaled.Hands, slot sta
 		i.notes = append(i.notes, fmt.Sprintf("adopted the %s %s that an earlier run had asked for", slot, id))
 	}
 	return id, err
-}
-
-func (i *instanceAct) makePort(ctx context.Context, mark providers.Mark, group string) (string, error) {
-	port, err := i.Cloud.Ports.Create(ctx, providers.PortSpec{
-		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, NetworkID: i.step.Resolved["network"], SubnetID: i.step.Resolved["subnet"],
-		Address: i.body.FixedIP, SecurityGroups: []string{group},
-	})
-	return port.ID, err
-}
-
-// learnAddress records where the guest will answer, before anything is built on it.
-func (i *instanceAct) learnAddress(ctx context.Context, id string) error {
-	if m := i.hands.Member(); m.Address != "" && m.SSHPort == i.sshPort && !i.touches(plan.PathAddress) {
-		return nil
-	}
-	port, err := i.Cloud.Ports.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if len(port.Addresses) == 0 {
-		return fmt.Errorf("port %s has no address: its network has no subnet with addresses left", id)
-	}
-	return i.hands.Update(ctx, func(m *state.Member) { m.Address, m.SSHPort = port.Addresses[0], i.sshPort })
 }
 
 // volume makes the data volume and waits until it can be attached. One whose creation failed is replaced once: nothing
@@ -229,9 +185,9 @@ func (i *instanceAct) awaitVolume(ctx context.Context, id string) error {
 
 // server makes the server and waits until it is active. One whose build failed is replaced as long as it certainly holds
 // nothing: the data is on the volume, which stays.
-func (i *instanceAct) server(ctx context.Context, port, volume string) error {
+func (i *instanceAct) server(ctx context.Context, ports []string, volume string) error {
 	build := func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makeServer(ctx, mark, port, volume)
+		return i.makeServer(ctx, mark, ports, volume)
 	}
 	id, err := i.fill(ctx, i.hands, state.SlotServer, build)
 	if err != nil {
@@ -278,7 +234,7 @@ func (i *instanceAct) clearServer(ctx context.Context, volume string) error {
 	return nil
 }
 
-func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port, volume string) (string, error) {
+func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports []string, volume string) (string, error) {
 	member := i.hands.Member()
 	generation := birth(member)
 	private, public := i.Identities.HostKey(member.ID, generation)
@@ -303,8 +259,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 	}
 	spec := providers.ServerSpec{
 		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
-		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
-		ConfigDrive: !i.body.Guest.NoConfigDrive,
+		Zone: i.body.AvailabilityZone, PortIDs: ports, Metadata: i.metadata(), UserData: data, ConfigDrive: !i.body.Guest.NoConfigDrive,
 	}
 	if volume != "" {
 		spec.VolumeIDs = []string{volume}
@@ -319,7 +274,11 @@ func (i *instanceAct) metadata() map[string]string {
 	maps.Copy(out, i.body.Metadata)
 	out[providers.AddressKey] = truncate(i.step.Address.String(), 255)
 	out[providers.LineageKey] = i.lineage
-	out[providers.GenerationKey] = strconv.Itoa(birth(i.hands.Member()) + 1)
+	member := i.hands.Member()
+	out[providers.GenerationKey] = strconv.Itoa(birth(member) + 1)
+	if port, managed := member.Objects[state.SlotManagementPort]; managed {
+		out[providers.ManagementPortKey] = i.Cloud.Bare(port.ID)
+	}
 	return out
 }
 
@@ -359,6 +318,9 @@ func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
 		"id": string(m.ID), "address": m.Address, "port": strconv.Itoa(i.enginePort), "role": "primary",
 		"server_id": m.Objects[state.SlotServer].ID, "port_id": m.Objects[state.SlotPort].ID,
 		"volume_id": m.Objects[state.SlotVolume].ID, "running_version": prepared.RunningVersion, "status": "ready",
+	}
+	if port, managed := m.Objects[state.SlotManagementPort]; managed {
+		out["management_port_id"], out["management_address"] = port.ID, m.AgentAddress
 	}
 	if id := i.step.Resolved["image"]; id != "" {
 		out["image_id"] = id

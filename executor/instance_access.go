@@ -38,37 +38,38 @@ func (s *sharedGroups) of(key string) *sharedGroup {
 	return s.byKey[key]
 }
 
-// join gives the security group that lets in what is wanted, with its object, and records that this machine uses it. The
-// first instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
-func (i *instanceAct) join(ctx context.Context) (state.Member, error) {
-	key := i.body.AccessKey()
-	shared := i.shared.of(key)
+// join gives the security group that lets in what is wanted at a door, with its object, and records that this machine uses
+// it. The first instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
+func (i *instanceAct) join(ctx context.Context, d door) (state.Member, error) {
+	shared := i.shared.of(d.key)
 	shared.RLock()
-	group, known := i.journal.Group(key)
+	group, known := i.journal.Group(d.key)
 	if known && shared.right != "" && shared.right == group.Objects[state.SlotSecurityGroup].ID {
 		defer shared.RUnlock()
-		_, err := i.enlist(ctx)
+		_, err := i.enlist(ctx, d)
 		return group, err
 	}
 	shared.RUnlock()
 	shared.Lock()
 	defer shared.Unlock()
-	hands, err := i.enlist(ctx)
+	hands, err := i.enlist(ctx, d)
 	if err != nil {
 		return state.Member{}, err
 	}
-	if slices.Contains(i.step.Rebuild, string(state.SlotSecurityGroup)) {
+	if slices.Contains(i.step.Rebuild, string(d.group)) {
 		if err := i.forgetLost(ctx, hands); err != nil {
 			return state.Member{}, err
 		}
 	}
 	made := 0
-	id, err := i.fill(ctx, hands, state.SlotSecurityGroup, counted(&made, i.makeGroup))
+	id, err := i.fill(ctx, hands, state.SlotSecurityGroup, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
+		return i.makeGroup(ctx, mark, d)
+	}))
 	if err != nil {
 		return state.Member{}, err
 	}
 	if made == 0 && shared.right != id {
-		if err := i.mend(ctx, id); err != nil {
+		if err := i.mend(ctx, d, id); err != nil {
 			return state.Member{}, err
 		}
 	}
@@ -76,20 +77,26 @@ func (i *instanceAct) join(ctx context.Context) (state.Member, error) {
 	return hands.Member(), nil
 }
 
-// enlist records that the machine uses the group with its key, as the one that its port has or, beside that, is about to
-// have. It is recorded before the group is asked for: no group is ever without a machine that uses it.
-func (i *instanceAct) enlist(ctx context.Context) (*journaled.Hands, error) {
-	key, machine, batch := i.body.AccessKey(), i.hands.Member(), state.Batch{}
-	group, known := i.journal.Group(key)
+// enlist records that the machine uses the group of a door, as the one that its port has or, beside that, is about to have.
+// It is recorded before the group is asked for: no group is ever without a machine that uses it.
+func (i *instanceAct) enlist(ctx context.Context, d door) (*journaled.Hands, error) {
+	machine, batch := i.hands.Member(), state.Batch{}
+	group, known := i.journal.Group(d.key)
 	if !known {
-		group = state.Member{ID: i.IDs.Member(), Key: key}
+		group = state.Member{ID: i.IDs.Member(), Key: d.key}
 		batch.PutMembers = append(batch.PutMembers, group)
 	}
 	hands := i.journal.Hands(group.ID, i.step.Address)
-	if slices.Contains(machine.Groups, group.ID) {
+	uses, first := slices.Contains(machine.Groups, group.ID), d.port == state.SlotManagementPort && machine.ManagementGroup == ""
+	if uses && !first {
 		return hands, nil
 	}
-	machine.Groups = append(machine.Groups, group.ID)
+	if !uses {
+		machine.Groups = append(machine.Groups, group.ID)
+	}
+	if first {
+		machine.ManagementGroup = group.ID
+	}
 	batch.PutMembers = append(batch.PutMembers, machine)
 	return hands, i.journal.Commit(ctx, batch)
 }
@@ -107,28 +114,19 @@ func (i *instanceAct) forgetLost(ctx context.Context, hands *journaled.Hands) er
 	return hands.Forget(ctx, state.SlotSecurityGroup)
 }
 
-func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark) (string, error) {
+func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark, d door) (string, error) {
 	group, err := i.Cloud.SecurityGroups.Create(ctx, providers.SecurityGroupSpec{
-		Mark: mark, Provider: i.body.Provider, Name: truncate(fmt.Sprintf("%saccess-%.8s", i.prefix, i.body.AccessKey()), 255), Rules: i.rules(),
+		Mark: mark, Provider: i.body.Provider, Name: truncate(fmt.Sprintf("%saccess-%.8s", i.prefix, d.key), 255), Rules: d.rules(),
 	})
 	return group.ID, err
 }
 
-// rules are the ingress rules of the instance's security group.
-func (i *instanceAct) rules() []providers.Rule {
-	var all []providers.Rule
-	for _, o := range i.body.Openings() {
-		all = append(all, providers.Rule{Port: o.Port, CIDR: o.CIDR})
-	}
-	return all
-}
-
 // mend makes a group's rules exactly those that are wanted: first what is missing, then what is too much, so that nobody
 // who may connect is cut off meanwhile.
-func (i *instanceAct) mend(ctx context.Context, id string) error {
-	want := i.rules()
+func (i *instanceAct) mend(ctx context.Context, d door, id string) error {
+	want := d.rules()
 	return i.hands.Call(ctx, journaled.Request{
-		Slot: "access/" + i.step.Address.String(), Asked: want,
+		Slot: d.call("access/" + i.step.Address.String()), Asked: want,
 		Do: func(ctx context.Context, intent string) error {
 			return i.reconcileRules(ctx, id, want, i.hands.Mark(state.IntentID(intent)))
 		},
@@ -158,28 +156,37 @@ func (i *instanceAct) reconcileRules(ctx context.Context, id string, want []prov
 	return nil
 }
 
-// setAccess gives the port the security group that lets in what is wanted, and no other.
+// setAccess gives each port the security group that lets in what is wanted, and no other.
 func (i *instanceAct) setAccess(ctx context.Context) error {
-	group, err := i.join(ctx)
-	if err != nil {
-		return err
+	for _, d := range i.doors() {
+		group, err := i.join(ctx, d)
+		if err != nil {
+			return err
+		}
+		if err := i.attach(ctx, d, group); err != nil {
+			return err
+		}
 	}
-	return i.attach(ctx, group)
+	return nil
 }
 
-// attach gives the port a group that was joined. With that it is the first of the machine's groups, and the agent is
-// reached on the port that the group lets in.
-func (i *instanceAct) attach(ctx context.Context, group state.Member) error {
-	port, id := i.hands.Member().Objects[state.SlotPort].ID, group.Objects[state.SlotSecurityGroup].ID
+// attach gives a door's port a group that was joined. With that it is recorded as the port's, and the agent is reached where
+// the group lets in.
+func (i *instanceAct) attach(ctx context.Context, d door, group state.Member) error {
+	port, id := i.hands.Member().Objects[d.port].ID, group.Objects[state.SlotSecurityGroup].ID
 	return i.hands.Call(ctx, journaled.Request{
-		Slot: "security_groups/" + i.step.Address.String(), Asked: id,
+		Slot: d.call("security_groups/" + i.step.Address.String()), Asked: id,
 		Do: func(ctx context.Context, _ string) error {
 			return i.Cloud.Ports.SetSecurityGroups(ctx, port, []string{id})
 		},
 		Record: func(b *state.Batch) {
 			machine := i.hands.Member()
 			machine.SSHPort = i.sshPort
-			machine.Groups = append([]state.MemberID{group.ID}, without(machine.Groups, group.ID)...)
+			if d.port == state.SlotManagementPort {
+				machine.ManagementGroup = group.ID
+			} else {
+				machine.Groups = append([]state.MemberID{group.ID}, without(machine.Groups, group.ID)...)
+			}
 			b.PutMembers = append(b.PutMembers, machine)
 		},
 	})
@@ -198,6 +205,9 @@ func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.Mem
 	}
 	machine := hands.Member()
 	machine.Groups = without(machine.Groups, group)
+	if machine.ManagementGroup == group {
+		machine.ManagementGroup = ""
+	}
 	batch := state.Batch{PutMembers: []state.Member{machine}}
 	held := a.shared.of(shared.Key)
 	if others, err := held.leaveToOthers(func() int { return a.journal.Users(group) }, func() error { return a.journal.Commit(ctx, batch) }); others {

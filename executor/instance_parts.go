@@ -20,7 +20,7 @@ func (i *instanceAct) reassemble(ctx context.Context) error {
 	}
 	objects := i.hands.Member().Objects
 	server, volume := objects[state.SlotServer].ID, objects[state.SlotVolume].ID
-	if err := i.learnAddress(ctx, objects[state.SlotPort].ID); err != nil {
+	if err := i.learnAddress(ctx); err != nil {
 		return err
 	}
 	if attach {

@@ -76,13 +76,15 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shared := slices.Contains(slots, state.SlotSecurityGroup) // that it is there again does not say that this port has it
+	shared := slices.ContainsFunc(slots, func(slot state.Slot) bool { // that it is there again does not say that this port has it
+		return slot.Object() == state.SlotSecurityGroup
+	})
 	if i.Resume && len(lost) == 0 && i.record.Status == state.Ready && !shared {
 		return nil // an earlier life has ended it: it begins by saying that the instance is being created
 	}
 	_, stands := i.hands.Member().Objects[state.SlotServer]
 	// A server keeps no port that it was not born with.
-	rebirth := stands && slices.Contains(lost, state.SlotPort) && !slices.Contains(lost, state.SlotServer)
+	rebirth := stands && slices.ContainsFunc(lost, isPort) && !slices.Contains(lost, state.SlotServer)
 	if rebirth && i.body.Volume == nil && i.hands.Member().MayHoldData {
 		return errors.New("the port is gone, and the server with it would be made again, but its own disk holds the data: attach a port by hand")
 	}
@@ -100,6 +102,8 @@ func (i *instanceAct) rebuild(ctx context.Context) error {
 	return i.create(ctx)
 }
 
+func isPort(slot state.Slot) bool { return slot.Object() == state.SlotPort }
+
 // forget empties the slots whose objects are gone, with what was known of them.
 func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
 	return i.hands.Update(ctx, func(m *state.Member) {
@@ -111,6 +115,9 @@ func (i *instanceAct) forget(ctx context.Context, lost []state.Slot) error {
 		}
 		if slices.Contains(lost, state.SlotPort) {
 			m.Address = ""
+		}
+		if slices.Contains(lost, state.SlotManagementPort) {
+			m.AgentAddress = ""
 		}
 	})
 }

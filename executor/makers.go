@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/trovectl/trovectl/executor/journaled"
+	"github.com/trovectl/trovectl/planner/plan"
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
 )
@@ -42,11 +43,11 @@ func findMark[T any](ctx context.Context, list func(context.Context) ([]T, error
 func (r *run) maker(slot state.Slot, make func(context.Context, providers.Mark) (string, error)) makerOf {
 	c := r.Cloud
 	switch slot {
-	case state.SlotSecurityGroup:
+	case state.SlotSecurityGroup, state.SlotManagementGroup:
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.SecurityGroups.List, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark }, mark)
 		}, func(ctx context.Context, id string) error { return r.removeInUse(ctx, id, c.SecurityGroups.Delete) }}
-	case state.SlotPort:
+	case state.SlotPort, state.SlotManagementPort:
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.Ports.List, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark }, mark)
 		}, func(ctx context.Context, id string) error { return r.removeInUse(ctx, id, c.Ports.Delete) }}
@@ -117,6 +118,16 @@ func (r *run) removeInUse(ctx context.Context, id string, remove func(context.Co
 	}
 }
 
+// holds tells whether an object is recorded in one of a member's slots.
+func holds(m state.Member, object *plan.Object) bool {
+	for slot, has := range m.Objects {
+		if string(slot.Object()) == object.Service && has.ID == object.ID {
+			return true
+		}
+	}
+	return false
+}
+
 // deleteOrphan removes an object that bears our mark and stands in no record.
 func (a *act) deleteOrphan(ctx context.Context) error {
 	object := a.step.Orphan
@@ -130,7 +141,7 @@ func (a *act) deleteOrphan(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the step %s names the service %q, which has no orphans", a.step.ID, object.Service)
 	}
-	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && (m.Released || m.Objects[slot].ID == object.ID) {
+	if m, recorded := a.journal.Member(state.MemberID(object.Member)); recorded && (m.Released || holds(m, object)) {
 		return fmt.Errorf("%s %s is recorded now: it is no orphan", object.Service, object.ID)
 	}
 	return a.maker(slot, nil).Remove(ctx, object.ID)

@@ -22,10 +22,11 @@ func (w *world) gone(slot state.Slot) {
 			_, err := cloud.Servers.List(ctx)
 			must(w.t, err)
 		}
-	case state.SlotPort:
+	case state.SlotPort, state.SlotManagementPort:
 		must(w.t, cloud.Ports.Delete(ctx, id))
-	case state.SlotSecurityGroup:
-		must(w.t, cloud.Ports.SetSecurityGroups(ctx, w.object(orders, state.SlotPort), nil))
+	case state.SlotSecurityGroup, state.SlotManagementGroup:
+		port := map[state.Slot]state.Slot{state.SlotSecurityGroup: state.SlotPort, state.SlotManagementGroup: state.SlotManagementPort}[slot]
+		must(w.t, cloud.Ports.SetSecurityGroups(ctx, w.object(orders, port), nil))
 		must(w.t, cloud.SecurityGroups.Delete(ctx, id))
 	case state.SlotVolume:
 		must(w.t, cloud.Volumes.Delete(ctx, id))

@@ -230,9 +230,9 @@ func (r *run) there(ctx context.Context, slot state.Slot, id string) (bool, erro
 		}
 	case state.SlotVolume:
 		_, err = r.Cloud.Volumes.Get(ctx, id)
-	case state.SlotPort:
+	case state.SlotPort, state.SlotManagementPort:
 		_, err = r.Cloud.Ports.Get(ctx, id)
-	case state.SlotSecurityGroup:
+	case state.SlotSecurityGroup, state.SlotManagementGroup:
 		_, err = r.Cloud.SecurityGroups.Get(ctx, id)
 	default:
 		panic("unknown slot " + string(slot))

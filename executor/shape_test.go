@@ -20,6 +20,7 @@ type shape struct {
 	second   string   // the login of another user; empty: there is none
 	twin     []string // the CIDRs of a second instance, without anything in it; nil: there is none
 	alone    bool     // the first instance is not there
+	managed  bool     // the agents are reached in the management network
 	moved    bool     // instance.orders and user.app have other addresses
 }
 
@@ -56,6 +57,9 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})
+	if s.managed {
+		set.Resources[orders].Body.(*resource.Instance).Guest.Network = "management"
+	}
 	put(shop, &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4"})
 	secrets := map[resource.Address]resource.Secret{}
 	if s.login == "" {

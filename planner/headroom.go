@@ -50,9 +50,9 @@ func (a amounts) gigabytes(body *resource.Instance, n int) {
 	}
 }
 
-func (a amounts) group(body *resource.Instance) {
+func (a amounts) group(body *resource.Instance, openings []resource.Opening) {
 	a.add(body.Provider, "security_groups", 1)
-	a.add(body.Provider, "security_group_rules", ownRules+len(body.Openings()))
+	a.add(body.Provider, "security_group_rules", ownRules+len(openings))
 }
 
 // headroom refuses a plan that the limits of the project would stop half-way. What it removes makes room where the steps
@@ -106,16 +106,33 @@ func (p *planning) taken(steps []*plan.Step) (amounts, []*plan.Step) {
 			continue
 		}
 		own := p.machineNeeds(s, body, there)
-		lost := slices.Contains(s.Rebuild, string(state.SlotSecurityGroup))
-		if key := body.AccessKey(); opens(s) && (lost || !groups[key].stands) && !groups[key].taken {
-			groups[key] = group{taken: true}
-			own.group(body)
+		for _, d := range doorsOf(body) {
+			lost := slices.Contains(s.Rebuild, string(d.slot))
+			if opens(s) && (lost || !groups[d.key].stands) && !groups[d.key].taken {
+				groups[d.key] = group{taken: true}
+				own.group(body, d.openings)
+			}
 		}
 		if needed.join(own) {
 			takers = append(takers, s)
 		}
 	}
 	return needed, takers
+}
+
+// door is a port of an instance, as what its security group lets in.
+type door struct {
+	slot     state.Slot // of the group
+	key      string
+	openings []resource.Opening
+}
+
+func doorsOf(body *resource.Instance) []door {
+	own := door{state.SlotSecurityGroup, body.AccessKey(), body.Openings()}
+	if !body.Managed() {
+		return []door{own}
+	}
+	return []door{own, {state.SlotManagementGroup, body.ManagementKey(), body.ManagementOpenings()}}
 }
 
 // join adds what is in another, and tells whether that was anything.
@@ -129,16 +146,16 @@ func (a amounts) join(own amounts) bool {
 // machineNeeds is what a step makes for a machine alone: the objects of the slots that are empty, and what a volume grows by.
 func (p *planning) machineNeeds(s *plan.Step, body *resource.Instance, there map[state.Place]bool) amounts {
 	own := amounts{}
-	for _, slot := range state.Slots {
+	for _, slot := range state.SlotsOf(body) {
 		place := state.Place{Member: state.MemberID(s.Member), Slot: string(slot)}
 		_, filled := p.prior.Object(place.Member, slot)
 		empty := !filled && !there[place] || slices.Contains(s.Rebuild, string(slot))
 		switch {
 		case empty && slot == state.SlotServer:
 			own.server(body, p.flavor(body.Provider, cmp.Or(s.Resolved["flavor"], body.Flavor)))
-		case empty && slot == state.SlotVolume && body.Volume != nil:
+		case empty && slot == state.SlotVolume:
 			own.volume(body)
-		case empty && slot == state.SlotPort:
+		case empty && isPort(slot):
 			own.add(body.Provider, "ports", 1)
 		}
 	}
@@ -218,8 +235,12 @@ func (p *planning) freed(steps, takers []*plan.Step) (amounts, []*plan.Step) {
 			member := p.prior.Members[state.MemberID(s.Member)]
 			own.removed(member, body, p.flavor(body.Provider, body.Flavor))
 			for _, id := range member.Groups {
+				openings := body.Openings()
+				if id == member.ManagementGroup {
+					openings = body.ManagementOpenings()
+				}
 				if users[id]--; users[id] == 0 {
-					own.group(body)
+					own.group(body, openings)
 				}
 			}
 		}
@@ -238,7 +259,7 @@ func (a amounts) removed(member state.Member, body *resource.Instance, f Flavor)
 			a.server(body, f)
 		case slot == state.SlotVolume && body.Volume != nil:
 			a.volume(body)
-		case slot == state.SlotPort:
+		case isPort(slot):
 			a.add(body.Provider, "ports", 1)
 		}
 	}

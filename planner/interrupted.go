@@ -40,9 +40,9 @@ func underWay(calls []state.Intent) string {
 // settle plans the end of calls that an earlier run left open on a resource that is as it is wanted now: its line is gone
 // over once more. Where it could not be seen nothing is known of them, and they stay open.
 func (p *planning) settle(r *resource.Resource, record state.Record) {
-	calls, groups := p.calls[r.Address], p.prior.Members[record.Member].Groups
+	calls, leaving := p.calls[r.Address], p.prior.Members[record.Member].Leaving()
 	s, looked := p.seen.Seen[r.Address]
-	if len(calls) == 0 && len(groups) < 2 || p.steps[r.Address] != nil || !looked || unseen(s) != "" {
+	if len(calls) == 0 && len(leaving) == 0 || p.steps[r.Address] != nil || !looked || unseen(s) != "" {
 		return
 	}
 	step := p.update(r, record, plan.Reason{Code: plan.ReasonInterrupted, Text: "an earlier run did not end a change of it"})

@@ -34,7 +34,7 @@ func (r *reality) look(w *world) planner.Observation {
 			if m.objects[slot] != "" && !listed[m.objects[slot]] {
 				listed[m.objects[slot]] = true
 				seen.Marked = append(seen.Marked, planner.Marked{
-					Object:   plan.Object{Service: string(slot), ID: m.objects[slot], Name: m.body.Name, Member: string(id), Intent: "intentintentinte"},
+					Object:   plan.Object{Service: string(slot.Object()), ID: m.objects[slot], Name: m.body.Name, Member: string(id), Intent: "intentintentinte"},
 					Lineage8: ours, CreatedAt: noon.Add(-time.Hour),
 				})
 			}
@@ -48,12 +48,12 @@ func (r *reality) lookInstance(w *world, record state.Record, had *resource.Inst
 	m, member := r.machines[record.Member], w.has.Members[record.Member]
 	s := planner.Subject{Presence: planner.Present}
 	filled := 0
-	for _, slot := range state.Slots {
+	for _, slot := range state.SlotsOf(had) {
 		object, there := w.has.Object(member.ID, slot)
 		switch {
 		case m != nil && m.objects[slot] != "" && m.objects[slot] == object.ID:
 			filled++
-		case there || record.Status == state.Ready && (slot != state.SlotVolume || had.Volume != nil):
+		case there || record.Status == state.Ready:
 			s.Missing = append(s.Missing, slot)
 		}
 	}

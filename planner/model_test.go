@@ -34,10 +34,13 @@ type machine struct {
 
 func newReality() *reality {
 	return &reality{machines: map[state.MemberID]*machine{}, silent: map[state.MemberID]string{}, choices: planner.Choices{
-		Flavors:  []planner.Flavor{{Choice: planner.Choice{ID: "f1", Name: "db.small"}, RAMMiB: 512, VCPUs: 1}, {Choice: planner.Choice{ID: "f2", Name: "db.large"}, RAMMiB: 2048, VCPUs: 4}},
-		Images:   []planner.Image{{Choice: planner.Choice{ID: "i1", Name: "mariadb-10.11"}}},
-		Networks: []planner.Network{{Choice: planner.Choice{ID: "n1", Name: "private"}, Subnets: []planner.Choice{{ID: "s1", Name: "private-v4"}}}},
-		Zones:    []planner.Choice{{Name: "az1"}, {Name: "az2"}}, VolumeTypes: []planner.Choice{{Name: "hdd"}, {Name: "ssd"}},
+		Flavors: []planner.Flavor{{Choice: planner.Choice{ID: "f1", Name: "db.small"}, RAMMiB: 512, VCPUs: 1}, {Choice: planner.Choice{ID: "f2", Name: "db.large"}, RAMMiB: 2048, VCPUs: 4}},
+		Images:  []planner.Image{{Choice: planner.Choice{ID: "i1", Name: "mariadb-10.11"}}},
+		Networks: []planner.Network{
+			{Choice: planner.Choice{ID: "n1", Name: "private"}, Subnets: []planner.Choice{{ID: "s1", Name: "private-v4"}}},
+			{Choice: planner.Choice{ID: "n2", Name: "management"}},
+		},
+		Zones: []planner.Choice{{Name: "az1"}, {Name: "az2"}}, VolumeTypes: []planner.Choice{{Name: "hdd"}, {Name: "ssd"}},
 	}}
 }
 
@@ -144,10 +147,16 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 		w.real.machines[record.Member] = m
 	}
 	member := state.Member{ID: record.Member, Objects: map[state.Slot]state.Object{}, Generation: 2, MayHoldData: true, Address: "10.0.0.7", SSHPort: 22}
-	group := w.joinGroup(m, body.AccessKey())
-	member.Groups = []state.MemberID{group}
-	for _, slot := range state.Slots[1:] {
-		if m.objects[slot] == "" && (slot != state.SlotVolume || body.Volume != nil) {
+	member.Groups = []state.MemberID{w.joinGroup(m, state.SlotSecurityGroup, body.AccessKey())}
+	if body.Managed() {
+		member.ManagementGroup = w.joinGroup(m, state.SlotManagementGroup, body.ManagementKey())
+		member.Groups = append(member.Groups, member.ManagementGroup)
+	}
+	for _, slot := range state.SlotsOf(body) {
+		if slot.Object() == state.SlotSecurityGroup {
+			continue
+		}
+		if m.objects[slot] == "" {
 			m.objects[slot] = w.real.id(string(slot))
 		}
 		if m.objects[slot] != "" {
@@ -165,21 +174,21 @@ func (w *world) instance(s plan.Step, body *resource.Instance) {
 }
 
 // joinGroup gives a machine the shared security group with a key, which is made where there is none or it is gone.
-func (w *world) joinGroup(m *machine, key string) state.MemberID {
+func (w *world) joinGroup(m *machine, slot state.Slot, key string) state.MemberID {
 	group := state.Member{ID: state.MemberID("group-" + key[:6]), Key: key}
 	object := w.has.Members[group.ID].Objects[state.SlotSecurityGroup].ID
-	if object == "" || m.objects[state.SlotSecurityGroup] == "" && w.lost(object) {
+	if object == "" || m.objects[slot] == "" && w.lost(object) {
 		object = w.real.id("security_group")
 	}
 	group.Objects = map[state.Slot]state.Object{state.SlotSecurityGroup: {ID: object, Intent: "intentintentinte"}}
-	w.has.Members[group.ID], m.objects[state.SlotSecurityGroup] = group, object
+	w.has.Members[group.ID], m.objects[slot] = group, object
 	return group.ID
 }
 
 // lost tells whether no machine has a security group.
 func (w *world) lost(object string) bool {
 	for _, m := range w.real.machines {
-		if m.objects[state.SlotSecurityGroup] == object {
+		if m.objects[state.SlotSecurityGroup] == object || m.objects[state.SlotManagementGroup] == object {
 			return false
 		}
 	}

@@ -196,7 +196,7 @@ func (p *planning) orphans() {
 	known, open := map[string]bool{}, map[string]bool{}
 	for _, m := range p.prior.Members {
 		for slot, object := range m.Objects {
-			known[string(slot)+" "+object.ID] = true
+			known[string(slot.Object())+" "+object.ID] = true
 		}
 	}
 	for id := range p.prior.Intents {

@@ -30,8 +30,30 @@ func (p *planning) resolve(s *plan.Step, r *resource.Resource, body *resource.In
 	if slices.Contains(slots, state.SlotVolume) && body.Volume != nil {
 		p.listed(r, "volume.type", body.Volume.Type, "volume type", c.VolumeTypes)
 	}
-	if body.Guest.Network != "" && c.Networks != nil {
-		p.pick(r, "guest.network", body.Guest.Network, "network", networks(c.Networks))
+	if slices.Contains(slots, state.SlotManagementPort) && body.Managed() {
+		p.resolveManagement(s, r, body, c.Networks)
+	}
+}
+
+// resolveManagement finds the network of the port that the agent is reached on. Two ports in one network would answer in each
+// other's place.
+func (p *planning) resolveManagement(s *plan.Step, r *resource.Resource, body *resource.Instance, all []Network) {
+	if all == nil {
+		p.unlisted(r, "guest.network", "networks")
+		return
+	}
+	id, ok := p.pick(r, "guest.network", body.Guest.Network, "network", networks(all))
+	if !ok {
+		return
+	}
+	s.Resolved["management_network"] = id
+	if own := all[slices.IndexFunc(all, func(n Network) bool { return n.ID == id })]; own.named(body.Network) {
+		p.diags = append(p.diags, diag.Diagnostic{
+			Severity: diag.Error, Code: "same-network", Address: r.Address.String(), Subject: r.At("guest.network"),
+			Summary: fmt.Sprintf("The management network of %s is its own network", r.Address),
+			Detail:  fmt.Sprintf("%s and %s are one network: a second port there would answer in place of the first.", body.Guest.Network, body.Network),
+			Hint:    "Leave guest.network out: then the agent is reached on the instance's own port. Or name another network.",
+		})
 	}
 }
 

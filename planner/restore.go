@@ -20,7 +20,7 @@ func (p *planning) restore(r *resource.Resource, record state.Record, s Subject)
 	}
 	missing := s.Missing
 	if s.Presence == Absent {
-		missing = state.Slots
+		missing = state.SlotsOf(had)
 	}
 	switch {
 	case had.Volume != nil && slices.Contains(missing, state.SlotVolume):
@@ -53,7 +53,7 @@ func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.In
 	member := p.prior.Members[state.MemberID(s.Member)]
 	_, filled := p.prior.Object(member.ID, state.SlotServer)
 	stands := filled && !slices.Contains(missing, state.SlotServer)
-	if slices.Contains(missing, state.SlotPort) && stands {
+	if slices.ContainsFunc(missing, isPort) && stands {
 		if body.Volume == nil && member.MayHoldData {
 			p.portGone(r)
 			return
@@ -62,7 +62,7 @@ func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.In
 		s.Notes = append(s.Notes, "the server is made again with the new port: a server keeps no port that it was not born with")
 		again = append(again, state.SlotServer)
 	}
-	for _, slot := range state.Slots { // what an earlier run did not come to is made as well
+	for _, slot := range state.SlotsOf(body) { // what an earlier run did not come to is made as well
 		if _, filled := p.prior.Object(member.ID, slot); !filled && !slices.Contains(again, slot) {
 			again = append(again, slot)
 		}
@@ -78,6 +78,8 @@ func (p *planning) rebuild(s *plan.Step, r *resource.Resource, body *resource.In
 	}
 	p.resolve(s, r, body, again)
 }
+
+func isPort(slot state.Slot) bool { return slot.Object() == state.SlotPort }
 
 // dataGone refuses to make an empty database server in place of one whose data is lost.
 func (p *planning) dataGone(r *resource.Resource, why string) {

@@ -73,6 +73,13 @@ var observations = []scenario{
 		delete(w.machine("instance.orders").objects, state.SlotPort)
 		return w
 	}},
+	{"missing-management-port", "So does the one in the management network, and the first stays.", func(t *testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Guest.Network = "management" })
+		w.apply(t)
+		delete(w.machine("instance.orders").objects, state.SlotManagementPort)
+		return w
+	}},
 	{"missing-group", "A security group that is gone is made again online.", func(t *testing.T) *world {
 		w := built(t)
 		delete(w.machine("instance.orders").objects, state.SlotSecurityGroup)
@@ -240,6 +247,12 @@ var refusals = []scenario{
 	{"refused-ambiguous", "A name that two networks bear is ambiguous.", func(*testing.T) *world {
 		w := shop()
 		w.real.choices.Networks = append(w.real.choices.Networks, planner.Network{Choice: planner.Choice{ID: "n0", Name: "private"}})
+		return w
+	}},
+	{"refused-same-network", "The network of the instance is no management network, by whatever name.", func(*testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Guest.Network = "n1" })
+		w.put("instance.plain", func() *resource.Instance { i := instance("plain"); i.Guest.Network = "private"; return i }())
 		return w
 	}},
 	{"refused-not-listed", "What the cloud did not list cannot be looked up.", func(*testing.T) *world {

@@ -70,6 +70,11 @@ var creations = []scenario{
 		w.put("instance.second", instance("prod-second")).DependsOn = []resource.Address{at("instance.orders")}
 		return w
 	}},
+	{"create-managed", "With a management network there is a second port, and both networks are resolved.", func(*testing.T) *world {
+		w := shop()
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Guest.Network = "management" })
+		return w
+	}},
 	{"create-by-tags", "Image tags select the newest image that bears all of them.", func(*testing.T) *world {
 		w := shop()
 		edit(w, "instance.orders", func(i *resource.Instance) { i.Image, i.ImageTags = "", []string{"mariadb", "stable"} })

@@ -147,15 +147,19 @@ func (p *planning) goOn(r *resource.Resource, record state.Record) {
 // builtOtherwise tells whether an object that was made already contradicts what is wanted now.
 func builtOtherwise(d difference, member state.Member) bool {
 	return slices.ContainsFunc(d.refused, func(f refusal) bool {
-		slot := state.SlotServer
+		slots := []state.Slot{state.SlotServer}
 		switch {
 		case f.path == "network", f.path == "subnet", f.path == "fixed_ip":
-			slot = state.SlotPort
+			slots = []state.Slot{state.SlotPort}
+		case f.path == "guest.network":
+			slots = []state.Slot{state.SlotManagementPort, state.SlotServer}
 		case strings.HasPrefix(f.path, "volume."):
-			slot = state.SlotVolume
+			slots = []state.Slot{state.SlotVolume}
 		}
-		_, filled := member.Objects[slot]
-		return filled
+		return slices.ContainsFunc(slots, func(slot state.Slot) bool {
+			_, filled := member.Objects[slot]
+			return filled
+		})
 	})
 }
 

@@ -344,7 +344,7 @@ type SecurityGroupSpec struct {
 }
 
 // Rule lets a CIDR in on one TCP port. ID and Mark are set on what exists. Foreign rules that do not fit this shape keep
-// Port 0 and their text in Other.
+// Port 0 and their text in Other, with the CIDR where they have one.
 type Rule struct {
 	ID    string
 	Port  int

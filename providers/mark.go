@@ -20,6 +20,10 @@ const (
 	GenerationKey = "trovectl_generation"
 )
 
+// ManagementPortKey is the metadata key of a server with the id of its port in the management network: the marks of its two
+// ports do not tell which is which.
+const ManagementPortKey = "trovectl_management_port"
+
 // Mark says whose an object is: "trovectl/1 LINEAGE8 MEMBER INTENT", at most 64 ASCII characters. Every create call
 // carries one, in metadata where the service has it, else in the description.
 type Mark struct {

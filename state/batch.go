@@ -42,6 +42,9 @@ func (t *transaction) putMember(m Member) error {
 	if m.Key != "" && len(m.Groups) > 0 {
 		return fmt.Errorf("a shared security group is in no other")
 	}
+	if m.ManagementGroup != "" && !slices.Contains(m.Groups, m.ManagementGroup) {
+		return fmt.Errorf("the group of its management port is not among its groups")
+	}
 	for slot, o := range m.Objects {
 		if !slices.Contains(Slots, slot) {
 			return fmt.Errorf("there is no slot %q", slot)
@@ -224,7 +227,7 @@ func (t *transaction) hasMember(id MemberID) bool {
 
 func (t *transaction) settleObjects(id MemberID) error {
 	for slot, o := range t.s.Members[id].Objects {
-		if t.objects[objectKey{slot, o.ID}] > 1 {
+		if t.objects[objectKey{slot.Object(), o.ID}] > 1 {
 			return fmt.Errorf("recording member %s: its %s %s belongs to another member", id, slot, o.ID)
 		}
 	}

@@ -73,7 +73,7 @@ func (c *checker) member(id MemberID, m Member) {
 			c.report("member %s: the object in %s has no id", id, slot)
 			continue
 		}
-		key := objectKey{slot, object.ID}
+		key := objectKey{slot.Object(), object.ID}
 		if other, taken := c.objects[key]; taken {
 			c.report("%s %s belongs to member %s and to member %s", slot, object.ID, other, id)
 		}
@@ -91,6 +91,9 @@ func (c *checker) groups() {
 			if c.s.Members[group].Key == "" {
 				c.report("member %s: there is no shared security group %q", id, group)
 			}
+		}
+		if m.ManagementGroup != "" && !slices.Contains(m.Groups, m.ManagementGroup) {
+			c.report("member %s: the group of its management port %s is not among its groups", id, m.ManagementGroup)
 		}
 		if m.Key == "" {
 			continue

@@ -193,7 +193,7 @@ func add[K comparable](counts map[K]int, key K, n int) {
 
 func (l *Ledger) weighMember(m Member, n int) {
 	for slot, o := range m.Objects {
-		add(l.objects, objectKey{slot, o.ID}, n)
+		add(l.objects, objectKey{slot.Object(), o.ID}, n)
 	}
 	for _, group := range m.Groups {
 		add(l.users, group, n)

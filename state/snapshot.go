@@ -3,6 +3,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -78,16 +79,45 @@ type Run struct {
 // Slot is a place for one object of a member. The set is closed.
 type Slot string
 
-// The slots of an instance's member, in the order in which they are filled.
+// The slots of an instance's member, in the order in which they are filled. The second group and port are those in the
+// management network.
 const (
-	SlotSecurityGroup Slot = "security_group"
-	SlotPort          Slot = "port"
-	SlotVolume        Slot = "volume"
-	SlotServer        Slot = "server"
+	SlotSecurityGroup   Slot = "security_group"
+	SlotPort            Slot = "port"
+	SlotManagementGroup Slot = "management_group"
+	SlotManagementPort  Slot = "management_port"
+	SlotVolume          Slot = "volume"
+	SlotServer          Slot = "server"
 )
 
 // Slots lists the slots in the order in which they are filled; they are emptied in the opposite one.
-var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotVolume, SlotServer}
+var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotManagementGroup, SlotManagementPort, SlotVolume, SlotServer}
+
+// SlotsOf lists the slots that the machine of an instance has, in the same order.
+func SlotsOf(body *resource.Instance) []Slot {
+	return slices.DeleteFunc(slices.Clone(Slots), func(slot Slot) bool {
+		switch slot {
+		case SlotManagementGroup, SlotManagementPort:
+			return !body.Managed()
+		case SlotVolume:
+			return body.Volume == nil
+		default:
+			return false
+		}
+	})
+}
+
+// Object is what is in a slot: of several slots with ports it is a port.
+func (s Slot) Object() Slot {
+	switch s {
+	case SlotManagementGroup:
+		return SlotSecurityGroup
+	case SlotManagementPort:
+		return SlotPort
+	default:
+		return s
+	}
+}
 
 // Object is a thing in the cloud that we made.
 type Object struct {
@@ -103,9 +133,10 @@ type Member struct {
 	// Key is the digest of what a shared security group lets in: machines of which the same is asked use the same. Empty:
 	// a machine.
 	Key string `json:"key,omitempty"`
-	// Groups are the shared security groups of a machine: first the one that its port has, then any that it is about to
-	// have or to leave.
-	Groups []MemberID `json:"groups,omitempty"`
+	// Groups are the shared security groups of a machine: first the one that its port has, then the one of its management
+	// port and any that it is about to have or to leave. ManagementGroup says which of them the management port has.
+	Groups          []MemberID `json:"groups,omitempty"`
+	ManagementGroup MemberID   `json:"management_group,omitempty"`
 	// Generation of the keys in force inside the guest: the first came with user-data, the next was set at first contact; 0:
 	// it was never met.
 	Generation int `json:"generation"`
@@ -118,9 +149,22 @@ type Member struct {
 	// Released by `state rm`: no record, role or intent names it. Its objects stay as they are; they are no orphans, and
 	// nothing is planned for them until `import` takes the machine back.
 	Released bool `json:"released,omitempty"`
-	// Address is the guest's fixed address; SSHPort is where its agent is reached.
-	Address string `json:"address,omitempty"`
-	SSHPort int    `json:"ssh_port,omitempty"`
+	// Address is the guest's fixed address on the network of the instance; SSHPort is where its agent is reached, at
+	// AgentAddress where that is another one.
+	Address      string `json:"address,omitempty"`
+	AgentAddress string `json:"agent_address,omitempty"`
+	SSHPort      int    `json:"ssh_port,omitempty"`
+}
+
+// ReachedAt is the address at which the agent is reached; empty: it is not known yet.
+func (m Member) ReachedAt() string { return cmp.Or(m.AgentAddress, m.Address) }
+
+// Leaving are the shared security groups that none of the machine's ports has: it is about to have or to leave them.
+func (m Member) Leaving() []MemberID {
+	if len(m.Groups) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(m.Groups[1:]), func(group MemberID) bool { return group == m.ManagementGroup })
 }
 
 // Generations are the generations of keys that may be in force in the guest, the newest first; none: it was never met.
@@ -291,11 +335,14 @@ func (s *Snapshot) MemberOf(role RoleID) (Member, bool) {
 	return m, ok
 }
 
-// Object is what a member has in a slot: an object of its own, or the security group that it shares.
+// Object is what a member has in a slot: an object of its own, or a security group that it shares.
 func (s *Snapshot) Object(id MemberID, slot Slot) (Object, bool) {
 	m := s.Members[id]
-	if slot == SlotSecurityGroup && len(m.Groups) > 0 {
+	switch {
+	case slot == SlotSecurityGroup && len(m.Groups) > 0:
 		m = s.Members[m.Groups[0]]
+	case slot == SlotManagementGroup:
+		m, slot = s.Members[m.ManagementGroup], SlotSecurityGroup
 	}
 	o, filled := m.Objects[slot]
 	return o, filled

@@ -82,6 +82,9 @@ func TestScripts(t *testing.T) {
 			"unseen":   unseen,
 			"bastion":  bastionUp,
 			"golden":   golden,
+			"network":  networkUp,
+			"opens":    opens,
+			"unplug":   unplug,
 		},
 	})
 }

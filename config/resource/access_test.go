@@ -40,3 +40,23 @@ func TestInstance_AccessKey(t *testing.T) {
 		t.Errorf("the key is %q", key)
 	}
 }
+
+func TestInstance_ManagementOpenings(t *testing.T) {
+	i := &Instance{
+		Manager: "mariadb", Network: "private", Access: Access{AllowedCIDRs: []string{"10.0.0.0/8"}},
+		Guest: Guest{SourceCIDRs: []string{"10.9.0.1/32"}, Network: "private"},
+	}
+	if i.Managed() || len(i.ManagementOpenings()) > 0 || len(i.Openings()) != 2 {
+		t.Errorf("its own network is no management network: %v, %v", i.Openings(), i.ManagementOpenings())
+	}
+	i.Guest.Network = "db-mgmt"
+	if diff := cmp.Diff([]Opening{{3306, "10.0.0.0/8"}}, i.Openings()); diff != "" {
+		t.Errorf("openings of its port (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Opening{{22, "10.9.0.1/32"}}, i.ManagementOpenings()); diff != "" {
+		t.Errorf("openings of the port in the management network (-want +got):\n%s", diff)
+	}
+	if i.AccessKey() == i.ManagementKey() {
+		t.Error("both ports have one group")
+	}
+}

@@ -64,9 +64,9 @@ func (f *Facts) present(ctx context.Context, slot state.Slot, id string) error {
 		}
 	case state.SlotVolume:
 		_, err = f.volumes.Get(ctx, id)
-	case state.SlotPort:
+	case state.SlotPort, state.SlotManagementPort:
 		_, err = f.ports.Get(ctx, id)
-	case state.SlotSecurityGroup:
+	case state.SlotSecurityGroup, state.SlotManagementGroup:
 		_, err = f.groups.Get(ctx, id)
 	default:
 		return fmt.Errorf("there is no slot %q to look at", slot)

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/planner"
@@ -19,15 +17,18 @@ import (
 
 // machine is what the lists say of one instance.
 type machine struct {
-	record  state.Record
-	body    *resource.Instance // as recorded
-	member  state.Member
-	server  *providers.Server
-	volume  *providers.Volume
-	port    *providers.Port
-	group   *providers.SecurityGroup
-	missing []state.Slot
-	unknown string
+	record state.Record
+	body   *resource.Instance // as recorded
+	member state.Member
+	server *providers.Server
+	volume *providers.Volume
+	port   *providers.Port
+	group  *providers.SecurityGroup
+	// The port in the management network, and its group; nil: there is none.
+	managementPort  *providers.Port
+	managementGroup *providers.SecurityGroup
+	missing         []state.Slot
+	unknown         string
 }
 
 // machine looks the objects of a record's member up. A slot is missing when its recorded object is in no list, and for an
@@ -39,6 +40,8 @@ func (l *look) machine(record state.Record) machine {
 	m.volume = find(l, &m, l.lists.volumes, state.SlotVolume)
 	m.port = find(l, &m, l.lists.ports, state.SlotPort)
 	m.group = find(l, &m, l.lists.groups, state.SlotSecurityGroup)
+	m.managementPort = find(l, &m, l.lists.ports, state.SlotManagementPort)
+	m.managementGroup = find(l, &m, l.lists.groups, state.SlotManagementGroup)
 	if m.server != nil && (m.server.Status == "DELETED" || m.server.Status == "SOFT_DELETED") {
 		m.server, m.missing = nil, append(m.missing, state.SlotServer)
 	}
@@ -50,13 +53,13 @@ func (l *look) machine(record state.Record) machine {
 
 func find[T any](l *look, m *machine, in listing[T], slot state.Slot) *T {
 	object, filled := l.prior.Object(m.member.ID, slot)
-	expected := m.record.Status == state.Ready && (slot != state.SlotVolume || m.body.Volume != nil)
+	expected := m.record.Status == state.Ready && slices.Contains(state.SlotsOf(m.body), slot)
 	switch {
 	case !filled && !expected:
 		return nil
 	}
 	if err := in.unread(m.body.Provider); err != nil {
-		m.unknown = cmp.Or(m.unknown, fmt.Sprintf("the cloud's list of %ss could not be read: %v", slot, err))
+		m.unknown = cmp.Or(m.unknown, fmt.Sprintf("the cloud's list of %ss could not be read: %v", slot.Object(), err))
 		return nil
 	}
 	found, there := in.byID[object.ID]
@@ -109,7 +112,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 	if m.unknown != "" {
 		return planner.Subject{Presence: planner.Unknown, Why: m.unknown}
 	}
-	if record.Status == state.Ready && m.server == nil && m.volume == nil && m.port == nil && m.group == nil {
+	if record.Status == state.Ready && m.server == nil && m.volume == nil && m.port == nil && m.group == nil && m.managementPort == nil {
 		return planner.Subject{Presence: planner.Absent}
 	}
 	asked := l.inspected[record.Address]
@@ -170,51 +173,6 @@ func (l *look) metadata(m machine) map[string]string {
 	return out
 }
 
-// access shows what the security groups of the port let in: on the engine's port, on the agent's, and, as words, what is
-// neither. A group that somebody took from the port or gave to it shows as what it let in.
-func (l *look) access(body *resource.Instance, m machine) {
-	if m.group == nil || m.port == nil {
-		return
-	}
-	var rules []providers.Rule
-	for _, id := range m.port.SecurityGroups {
-		rules = append(rules, l.lists.groups.byID[id].Rules...)
-	}
-	ssh := cmp.Or(m.body.Guest.Port, m.member.SSHPort, resource.DefaultSSHPort)
-	var clients, agents []string
-	for _, rule := range rules {
-		switch {
-		case rule.Other != "":
-			clients = append(clients, rule.Other)
-		case rule.Port == enginePort(m.body):
-			clients = append(clients, cidr(rule.CIDR))
-		case rule.Port == ssh:
-			agents = append(agents, cidr(rule.CIDR))
-		default:
-			clients = append(clients, fmt.Sprintf("tcp %d from %s", rule.Port, cidr(rule.CIDR)))
-		}
-	}
-	slices.Sort(clients)
-	slices.Sort(agents)
-	body.Access.AllowedCIDRs, body.Guest.SourceCIDRs = slices.Compact(clients), slices.Compact(agents)
-}
-
-// cidr is the canonical form of a network, or the text itself.
-func cidr(text string) string {
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		return text
-	}
-	return prefix.Masked().String()
-}
-
-func enginePort(body *resource.Instance) int {
-	if engine, ok := catalog.Lookup(body.Manager); ok {
-		return engine.Port
-	}
-	return 0
-}
-
 // settings shows the recorded, the wanted and the managed settings. What is managed shows the value in force, so that a
 // change behind our back is seen, unless it is only in force after a restart: then the persisted one. What is recorded
 // and no longer managed is absent.
@@ -265,7 +223,9 @@ func pending(seen guest.Inspection) map[string]string {
 
 // computed is what outputs and status show.
 func (l *look) computed(m machine, asked inspected) map[string]string {
-	out := map[string]string{"id": string(m.member.ID), "address": m.member.Address, "role": "primary"}
+	out := map[string]string{
+		"id": string(m.member.ID), "address": m.member.Address, "management_address": m.member.AgentAddress, "role": "primary",
+	}
 	if port := enginePort(m.body); port != 0 {
 		out["port"] = strconv.Itoa(port)
 	}

@@ -46,7 +46,7 @@ func (l *look) more() bool {
 		switch {
 		case !ready || record.Status != state.Ready,
 			want.Volume != nil && had.Volume != nil && want.Volume.Size > had.Volume.Size,
-			!slices.Equal(want.Openings(), had.Openings()):
+			!slices.Equal(want.Openings(), had.Openings()), !slices.Equal(want.ManagementOpenings(), had.ManagementOpenings()):
 			return true
 		}
 	}

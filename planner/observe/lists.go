@@ -95,15 +95,17 @@ func read[T any](ctx context.Context, into *listing[T], service lister[T], id fu
 // getsAtOnce bounds the objects of one service that are asked for beside each other.
 const getsAtOnce = 8
 
-// recorded lists what the record has in a slot.
-func (l *look) recorded(slot state.Slot) []string {
+// recorded lists what the record has of a kind of object.
+func (l *look) recorded(kind state.Slot) []string {
 	var ids []string
 	if l.prior == nil {
 		return ids
 	}
 	for _, member := range l.prior.Members {
-		if object, filled := member.Objects[slot]; filled {
-			ids = append(ids, object.ID)
+		for slot, object := range member.Objects {
+			if slot.Object() == kind {
+				ids = append(ids, object.ID)
+			}
 		}
 	}
 	slices.Sort(ids)

@@ -24,11 +24,26 @@ type Machine struct {
 	// newest generation of keys that may be in force: that is Rotating, and the one before is Generation.
 	Member state.Member
 	// Group is the security group of the port, as the member that its mark names; without an id: it has none of this lineage.
-	Group state.Member
-	// NetworkID and SubnetIDs are those of the port, ImageID that of the server.
-	NetworkID string
-	SubnetIDs []string
-	ImageID   string
+	// ManagementGroup is that of the port in the management network.
+	Group, ManagementGroup state.Member
+	// NetworkID and SubnetIDs are those of the port, ManagementNetworkID that of the other one, ImageID that of the server.
+	NetworkID           string
+	SubnetIDs           []string
+	ManagementNetworkID string
+	ImageID             string
+}
+
+// Groups are the security groups of the machine's ports that bear its lineage, that of its own port first. Without that one
+// there is none.
+func (m Machine) Groups() []state.Member {
+	if m.Group.ID == "" {
+		return nil
+	}
+	groups := []state.Member{m.Group}
+	if id := m.ManagementGroup.ID; id != "" && id != m.Group.ID {
+		groups = append(groups, m.ManagementGroup)
+	}
+	return groups
 }
 
 // contactGeneration is the generation of keys that the first contact with a guest sets.
@@ -47,7 +62,7 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 	m := marked{
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
-		l.lists.groups.byID,
+		l.lists.groups.byID, cloud.Bare,
 	}
 	all := map[owner]Machine{}
 	for _, s := range l.lists.servers.all {
@@ -75,6 +90,7 @@ type marked struct {
 	volumes map[owner][]providers.Volume
 	ports   map[owner][]providers.Port
 	groups  map[string]providers.SecurityGroup
+	bare    func(id string) string // an id as its own cloud knows it
 }
 
 func byOwner[T any](all []T, mark func(T) providers.Mark) map[owner][]T {
@@ -108,23 +124,39 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 	if v, ok := pick(all.volumes[o], func(v providers.Volume) bool { return slices.Contains(server.VolumeIDs, v.ID) }); ok {
 		put(state.SlotVolume, v.ID, v.Mark)
 	}
-	port, ok := pick(all.ports[o], func(p providers.Port) bool { return p.DeviceID == server.ID })
-	if ok {
+	managing := func(p providers.Port) bool { return all.bare(p.ID) == server.Metadata[providers.ManagementPortKey] }
+	ports := slices.Clone(all.ports[o])
+	if i := slices.IndexFunc(ports, managing); i >= 0 {
+		port := ports[i]
+		ports = slices.Delete(ports, i, i+1)
+		put(state.SlotManagementPort, port.ID, port.Mark)
+		m.ManagementNetworkID, m.Member.AgentAddress, m.ManagementGroup = port.NetworkID, first(port.Addresses), all.group(o, port)
+	}
+	if port, ok := pick(ports, func(p providers.Port) bool { return p.DeviceID == server.ID }); ok {
 		put(state.SlotPort, port.ID, port.Mark)
 		m.NetworkID, m.SubnetIDs = port.NetworkID, port.SubnetIDs
-		if len(port.Addresses) > 0 {
-			m.Member.Address = port.Addresses[0]
-		}
-	}
-	for _, id := range port.SecurityGroups {
-		if g := all.groups[id]; g.Mark.Lineage == o.lineage8 {
-			m.Group = state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
-				state.SlotSecurityGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
-			}}
-			break
-		}
+		m.Member.Address, m.Group = first(port.Addresses), all.group(o, port)
 	}
 	return m
+}
+
+func first(addresses []string) string {
+	if len(addresses) == 0 {
+		return ""
+	}
+	return addresses[0]
+}
+
+// group is the security group of a port that bears the machine's lineage.
+func (all marked) group(o owner, port providers.Port) (group state.Member) {
+	for _, id := range port.SecurityGroups {
+		if g := all.groups[id]; g.Mark.Lineage == o.lineage8 {
+			return state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
+				state.SlotSecurityGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
+			}}
+		}
+	}
+	return group
 }
 
 // pick takes the one that is used, else any.

@@ -141,8 +141,13 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	if m.volume != nil && readOnly(m.volume) {
 		tell("volume_read_only", "the volume is read-only: `openstack volume set --read-write %s` when it is detached", m.volume.ID)
 	}
-	if m.group != nil && m.port != nil && !slices.Contains(m.port.SecurityGroups, m.group.ID) {
-		tell("security_group_detached", "the port does not use its security group %s", m.group.ID)
+	for _, d := range m.doors() {
+		if !slices.Contains(d.port.SecurityGroups, d.group.ID) {
+			tell("security_group_detached", "%s does not use its security group %s", d.name, d.group.ID)
+		}
+	}
+	for _, rule := range l.everyone(m) {
+		tell("open_to_everyone", "it is open to everyone: %s. No apply did that: somebody opened it by hand; the next `trovectl apply` closes it", rule)
 	}
 	if asked.Status != "" && !tells(asked.Status) {
 		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)

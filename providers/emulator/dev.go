@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -47,7 +48,7 @@ func (s *Server) Summary() Summary {
 	}
 	for _, sv := range s.servers.all() {
 		out.Servers = append(out.Servers, ServerSummary{
-			ID: sv.ID, Name: sv.Name, Address: s.serverAddress(sv), Status: sv.Status,
+			ID: sv.ID, Name: sv.Name, Address: cmp.Or(append(s.serverAddresses(sv), "")[0]), Status: sv.Status,
 		})
 	}
 	s.mu.Unlock()

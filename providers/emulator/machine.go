@@ -9,6 +9,7 @@ type Machine struct {
 	Image     string            `json:"image"`      // the Glance image's name, for example "mariadb-10.11"
 	RAMMiB    int               `json:"ram_mib"`    // from the flavor
 	Address   string            `json:"address"`    // the fixed address of its first port, a loopback address
+	Others    []string          `json:"others"`     // the fixed addresses of its further ports
 	UserData  []byte            `json:"user_data"`  // decoded cloud-init user-data
 	Metadata  map[string]string `json:"metadata"`   // the server's metadata
 	Volumes   []Disk            `json:"volumes"`    // attached volumes

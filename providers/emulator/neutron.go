@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -328,6 +329,8 @@ func (s *Server) createSubnet(c *call) error {
 			Network     string    `json:"network_id"`
 			CIDR        string    `json:"cidr"`
 			DHCP        *flexBool `json:"enable_dhcp"`
+			// Gateway null means none, which an absent one does not.
+			Gateway json.RawMessage `json:"gateway_ip"`
 		} `json:"subnet"`
 	}
 	if err := c.decode(&req); err != nil {
@@ -353,6 +356,9 @@ func (s *Server) createSubnet(c *call) error {
 		ID: s.uuid(), Name: req.Subnet.Name, Description: req.Subnet.Description, Network: n.ID, Project: c.project,
 		CIDR: cidr.String(), Gateway: cidr.Addr().Next().String(), DHCP: req.Subnet.DHCP == nil || bool(*req.Subnet.DHCP),
 		Created: now, Updated: now,
+	}
+	if string(req.Subnet.Gateway) == "null" {
+		sub.Gateway = ""
 	}
 	sub.Start, sub.End = poolOf(cidr)
 	s.subnets.put(sub.ID, sub)

@@ -163,14 +163,14 @@ func (s *Server) novaLinks(c *call, kind, id string) []any {
 	return []any{link("self", self), link("bookmark", s.base(c.r)+"/compute/"+kind+"/"+id)}
 }
 
-// serverAddress is the first fixed address, which the machine gets.
-func (s *Server) serverAddress(sv *server) string {
+// serverAddresses are the first fixed address of each port, which the machine gets.
+func (s *Server) serverAddresses(sv *server) (all []string) {
 	for _, sp := range sv.Ports {
 		if p, ok := s.ports.get(sp.ID); ok && len(p.FixedIPs) > 0 {
-			return p.FixedIPs[0].Address
+			all = append(all, p.FixedIPs[0].Address)
 		}
 	}
-	return ""
+	return all
 }
 
 // addresses are known once a host has the server.

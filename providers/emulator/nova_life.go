@@ -195,7 +195,14 @@ func (s *Server) machine(id string) (m Machine, ok bool) {
 		}
 		f, _ := flavorByID(sv.Flavor)
 		m = Machine{
-			ID: sv.ID, Name: sv.Name, RAMMiB: f.RAM, Address: s.serverAddress(sv), Metadata: clone(sv.Metadata), FirstBoot: !sv.Booted,
+			ID: sv.ID, Name: sv.Name, RAMMiB: f.RAM, Metadata: clone(sv.Metadata), FirstBoot: !sv.Booted,
+		}
+		for _, address := range s.serverAddresses(sv) {
+			if m.Address == "" {
+				m.Address = address
+			} else {
+				m.Others = append(m.Others, address)
+			}
 		}
 		if img, known := s.images.get(sv.Image); known {
 			m.Image = img.Name

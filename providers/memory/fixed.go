@@ -39,6 +39,9 @@ func newFixed() fixed {
 			{ID: "4e000000-0000-4000-8000-000000000002", Name: "public", External: true, Subnets: []providers.Subnet{
 				{ID: "4f000000-0000-4000-8000-000000000002", Name: "public-subnet", CIDR: "203.0.113.0/24"},
 			}},
+			{ID: "4e000000-0000-4000-8000-000000000003", Name: "management", Subnets: []providers.Subnet{
+				{ID: "4f000000-0000-4000-8000-000000000003", Name: "management-subnet", CIDR: "10.99.0.0/16"},
+			}},
 		},
 		types: []string{"ssd", "hdd"},
 		zones: []string{"az1", "az2", "az3"},

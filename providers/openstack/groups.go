@@ -68,6 +68,7 @@ func (r rule) view() providers.Rule {
 		v.Port, v.CIDR = *r.Min, remote
 		return v
 	}
+	v.CIDR = remote
 	if remote == "" {
 		remote = "group " + word(r.RemoteGroup) + word(r.Addresses)
 	}

@@ -52,6 +52,12 @@ func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
 	} else if body.Volume == nil {
 		body.Volume = &resource.Volume{}
 	}
+	switch _, managed := machine.Member.Objects[state.SlotManagementPort]; {
+	case !managed:
+		body.Guest.Network = ""
+	case !body.Managed():
+		body.Guest.Network = machine.ManagementNetworkID
+	}
 	member := a.member(&body, machine)
 	role := newIDs().Role()
 	a.machines[r.Address] = machine
@@ -75,15 +81,25 @@ func (a *adoption) member(body *resource.Instance, machine observe.Machine) stat
 	if member.SSHPort == 0 {
 		member.SSHPort = body.Guest.SSHPort()
 	}
-	if group := machine.Group; len(member.Groups) == 0 && group.ID != "" {
-		member.Groups = []state.MemberID{group.ID}
+	if len(member.Groups) == 0 {
+		a.shares(&member, machine)
+	}
+	member.MayHoldData = true
+	return member
+}
+
+// shares takes the security groups that its marks tell as those of a machine. One of its port comes first.
+func (a *adoption) shares(member *state.Member, machine observe.Machine) {
+	for _, group := range machine.Groups() {
+		member.Groups = append(member.Groups, group.ID)
 		if a.prior.Members[group.ID].Key == "" {
 			group.Key = string(group.ID) // until what it lets in was seen
 			a.snapshot.Members[group.ID] = group
 		}
 	}
-	member.MayHoldData = true
-	return member
+	if len(member.Groups) > 0 {
+		member.ManagementGroup = machine.ManagementGroup.ID
+	}
 }
 
 // enroll adds a machine, with the recorded security groups that it shares.
@@ -109,7 +125,12 @@ func (a *adoption) groups(records []state.Record) (groups []state.Member) {
 			if _, known := a.prior.Members[id]; known || put[id] {
 				continue
 			}
-			if key := record.Body.(*resource.Instance).AccessKey(); !taken[key] {
+			body := record.Body.(*resource.Instance)
+			key := body.AccessKey()
+			if id == a.snapshot.Members[record.Member].ManagementGroup {
+				key = body.ManagementKey()
+			}
+			if !taken[key] {
 				group.Key = key
 			}
 			taken[group.Key], put[id] = true, true
@@ -182,6 +203,9 @@ func (a *adoption) found(address resource.Address) (state.Record, bool) {
 // for that, since a port cannot move.
 func (a *adoption) placed(body *resource.Instance, machine observe.Machine) {
 	for _, network := range a.seen.Choices.Networks {
+		if network.ID == machine.ManagementNetworkID && body.Guest.Network != network.Name && body.Guest.Network != network.ID {
+			body.Guest.Network = network.Name
+		}
 		if network.ID != machine.NetworkID {
 			continue
 		}

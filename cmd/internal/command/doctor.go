@@ -203,19 +203,19 @@ func greet(ctx context.Context, r state.Record, member state.Member, reach *gues
 	begun := time.Now()
 	carrier, err := reach.Dial(ctx, member, member.Generations()...)
 	if err != nil {
-		out.Text, out.Hint = fmt.Sprintf("%s: %v", member.Address, err), "Look at the server (`openstack server show`), its security group, and the way there from this machine."
+		out.Text, out.Hint = fmt.Sprintf("%s: %v", member.ReachedAt(), err), "Look at the server (`openstack server show`), its security group, and the way there from this machine."
 		return out
 	}
 	defer func() { _ = carrier.Close() }()
 	pong, err := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) }).Ping(ctx)
 	switch {
 	case err != nil:
-		out.Text, out.Hint = fmt.Sprintf("%s answers, and its agent does not: %v", member.Address, err), "Look at the agent's log in the guest (`trove-guestagent`)."
+		out.Text, out.Hint = fmt.Sprintf("%s answers, and its agent does not: %v", member.ReachedAt(), err), "Look at the agent's log in the guest (`trove-guestagent`)."
 	case pong.Member != string(member.ID):
-		out.Text = fmt.Sprintf("the agent at %s belongs to member %s, not to %s", member.Address, pong.Member, member.ID)
+		out.Text = fmt.Sprintf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
 	default:
 		out.Verdict = view.Good
-		out.Text = fmt.Sprintf("%s: agent %s for %s, in %d ms", member.Address, pong.AgentVersion, pong.Engine, time.Since(begun).Milliseconds())
+		out.Text = fmt.Sprintf("%s: agent %s for %s, in %d ms", member.ReachedAt(), pong.AgentVersion, pong.Engine, time.Since(begun).Milliseconds())
 	}
 	return out
 }

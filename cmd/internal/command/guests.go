@@ -53,7 +53,7 @@ func (g *guests) Dial(ctx context.Context, member state.Member, generations ...i
 // target is a member's SSH server, pinned to the host keys of these generations.
 func (g *guests) target(member state.Member, generations []int) ssh.Target {
 	return ssh.Target{
-		Address: net.JoinHostPort(member.Address, strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
+		Address: net.JoinHostPort(member.ReachedAt(), strconv.Itoa(member.SSHPort)), User: guest.AgentUser,
 		Keys: func() (keys ssh.Keys) {
 			for _, generation := range generations {
 				keys.Host = append(keys.Host, g.ring.HostKey(member.ID, generation).Public())
@@ -85,7 +85,7 @@ func (g *guests) AgentDigest() (string, error) {
 
 // Inspect asks an agent for everything at once.
 func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
-	if member.Address == "" || member.Generation == 0 {
+	if member.ReachedAt() == "" || member.Generation == 0 {
 		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
 	}
 	carrier, err := g.Dial(ctx, member, member.Generations()...)
@@ -96,7 +96,7 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
 	if err == nil && inspection.Member != string(member.ID) {
-		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.Address, inspection.Member, member.ID)
+		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
 	}
 	return inspection, err
 }

@@ -136,8 +136,8 @@ func (op *operation) rebuild(ctx, hard context.Context, f *flags, machines []obs
 	for _, machine := range unknown { // what nothing declares may hold data: it is kept in mind, and is no orphan
 		member := machine.Member.Clone()
 		member.MayHoldData, member.Released = true, true
-		if group := machine.Group; group.ID != "" {
-			member.Groups = []state.MemberID{group.ID}
+		for _, group := range machine.Groups() {
+			member.Groups = append(member.Groups, group.ID)
 			if !slices.ContainsFunc(batch.PutMembers, func(m state.Member) bool { return m.ID == group.ID }) {
 				group.Key = string(group.ID)
 				batch.PutMembers = append(batch.PutMembers, group)

@@ -30,12 +30,12 @@ var skeleton = []string{
 
 // start brings the machine up: it takes its address, applies user-data when that was not done, starts its units.
 func (l *Local) start(ctx context.Context, c *computer, m emulator.Machine) (err error) {
-	// The address first: when somebody else has it, nothing has happened yet.
-	listener, err := l.listen(m.Address)
+	// The addresses first: when somebody else has it, nothing has happened yet.
+	listeners, err := l.listen(m)
 	if err != nil {
 		return err
 	}
-	server := newSSHServer(c, listener)
+	server := newSSHServer(c, listeners)
 	defer func() {
 		if err != nil {
 			server.close()

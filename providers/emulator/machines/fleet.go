@@ -92,11 +92,25 @@ func (f *fleet) Console(id string, lines int) (string, error) {
 	return c.consoleTail(lines)
 }
 
-// listen takes the machine's SSH port. A machine without an address has none and gets no listener.
-func (f *fleet) listen(address string) (net.Listener, error) {
-	if address == "" {
+// listen takes the SSH port of each of the machine's addresses. A machine without an address gets no listener.
+func (f *fleet) listen(m emulator.Machine) (all []net.Listener, err error) {
+	if m.Address == "" {
 		return nil, nil
 	}
+	for _, address := range append([]string{m.Address}, m.Others...) {
+		listener, err := f.listenAt(address)
+		if err != nil {
+			for _, taken := range all {
+				_ = taken.Close() // nothing was said on it
+			}
+			return nil, err
+		}
+		all = append(all, listener)
+	}
+	return all, nil
+}
+
+func (f *fleet) listenAt(address string) (net.Listener, error) {
 	addr := net.JoinHostPort(address, strconv.Itoa(f.port))
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {

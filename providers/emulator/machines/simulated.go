@@ -49,11 +49,11 @@ func (s *Simulated) Boot(ctx context.Context, m emulator.Machine) error {
 }
 
 func (s *Simulated) start(ctx context.Context, c *computer, m emulator.Machine) (err error) {
-	listener, err := s.listen(m.Address)
+	listeners, err := s.listen(m)
 	if err != nil {
 		return err
 	}
-	server := newSSHServer(c, listener)
+	server := newSSHServer(c, listeners)
 	defer func() {
 		if err != nil {
 			server.close()

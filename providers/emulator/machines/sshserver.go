@@ -19,9 +19,9 @@ const (
 // An sshServer is the machine's sshd. Host key and authorized keys are read from the machine's files at every
 // connection, so a key that the guest replaced counts from the next one.
 type sshServer struct {
-	computer *computer
-	listener net.Listener    // nil: the machine has no address
-	guest    *simulatedGuest // answers in this process; nil: the machine runs programs
+	computer  *computer
+	listeners []net.Listener  // one for each address
+	guest     *simulatedGuest // answers in this process; nil: the machine runs programs
 
 	work   sync.WaitGroup
 	mu     sync.Mutex
@@ -29,39 +29,40 @@ type sshServer struct {
 	conns  map[net.Conn]struct{}
 }
 
-func newSSHServer(c *computer, listener net.Listener) *sshServer {
-	return &sshServer{computer: c, listener: listener, conns: map[net.Conn]struct{}{}}
+func newSSHServer(c *computer, listeners []net.Listener) *sshServer {
+	return &sshServer{computer: c, listeners: listeners, conns: map[net.Conn]struct{}{}}
 }
 
 // serve begins to answer; close ends it.
 func (s *sshServer) serve() {
-	if s.listener == nil {
-		return
+	for _, listener := range s.listeners {
+		s.work.Go(func() { s.accept(listener) })
 	}
-	s.work.Go(func() {
-		for {
-			conn, err := s.listener.Accept()
-			switch {
-			case errors.Is(err, net.ErrClosed):
-				return
-			case err != nil:
-				s.computer.log.Warn("accepting an SSH connection", "error", err)
-				time.Sleep(acceptPause)
-			case s.track(conn):
-				s.work.Go(func() {
-					defer s.untrack(conn)
-					s.handle(conn)
-				})
-			}
-		}
-	})
 }
 
-// close ends the listener and every connection. Processes of sessions see their input end; ending them is the
+func (s *sshServer) accept(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			s.computer.log.Warn("accepting an SSH connection", "error", err)
+			time.Sleep(acceptPause)
+		case s.track(conn):
+			s.work.Go(func() {
+				defer s.untrack(conn)
+				s.handle(conn)
+			})
+		}
+	}
+}
+
+// close ends the listeners and every connection. Processes of sessions see their input end; ending them is the
 // machine's business. wait returns when nothing of the server runs.
 func (s *sshServer) close() {
-	if s.listener != nil {
-		_ = s.listener.Close()
+	for _, listener := range s.listeners {
+		_ = listener.Close()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -227,7 +227,7 @@ func (s *sshServer) forward(offer ssh.NewChannel, g grant) {
 	}
 	host := target.Host
 	if host == "localhost" || host == "127.0.0.1" || host == "::1" {
-		host, _, _ = net.SplitHostPort(s.listener.Addr().String())
+		host, _, _ = net.SplitHostPort(s.listeners[0].Addr().String())
 	}
 	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(int(target.Port))), forwardTimeout)
 	if err != nil {
