@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,7 +44,16 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		binaries = dir
-		return m.Run()
+		if err := openAcceptance(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		code := m.Run()
+		if err := reportLeftOut(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
 	}())
 }
 
@@ -54,8 +64,10 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cloud":    cloudUp,
+			"clouds":   cloudsYAML,
 			"exits":    exits,
 			"sql":      userSQL,
 			"admin":    adminSQL,
@@ -85,14 +97,26 @@ func setup(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("CLOUD", dir)
 	env.Setenv("LISTEN", "127.0.0.1:"+strconv.Itoa(port))
-	env.Setenv("OS_CLIENT_CONFIG_FILE", filepath.Join(dir, "clouds.yaml"))
-	env.Setenv("OS_CLOUD", "dev")
-	examples, err := filepath.Abs("../../examples")
+	for name, path := range map[string]string{"EXAMPLES": "../../examples", "COMMON": "testdata/common.trove.hcl"} {
+		if path, err = filepath.Abs(path); err != nil {
+			return err
+		}
+		env.Setenv(name, path)
+	}
+	env.Values[bastionKey{}] = &bastion{}
+	p, err := settleIn(env)
 	if err != nil {
 		return err
 	}
-	env.Setenv("EXAMPLES", examples)
-	env.Values[bastionKey{}] = &bastion{}
+	env.Values[placeKey{}] = p
+	env.Setenv("OS_CLIENT_CONFIG_FILE", p.entries)
+	env.Setenv("OS_CLOUD", p.first)
+	if err := describe(env, p); err != nil {
+		return err
+	}
+	if onCloud != nil {
+		return nil
+	}
 	env.Defer(func() {
 		if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
 			return
@@ -104,6 +128,23 @@ func setup(env *testscript.Env) error {
 			panic(fmt.Sprintf("processes of %s are left: %v", env.WorkDir, left))
 		}
 	})
+	return nil
+}
+
+// describe gives the script the variables of its cloud.
+func describe(env *testscript.Env, p *place) error {
+	file := os.Getenv("TROVE_ACCEPTANCE_VARS")
+	if file == "" {
+		file = "testdata/emulator.trovevars.hcl"
+	}
+	values, err := variables(file)
+	if err != nil {
+		return err
+	}
+	values["cloud"] = p.first
+	for name, value := range values {
+		env.Setenv("TROVE_VAR_"+name, value)
+	}
 	return nil
 }
 
@@ -131,6 +172,12 @@ func processesOf(dir string) (left []string) {
 func cloudUp(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 || neg {
 		ts.Fatalf("usage: cloud up|down|status [options]")
+	}
+	if onCloud != nil {
+		if len(args) > 1 || args[0] != "up" {
+			ts.Fatalf("cloud %s: only the emulator does that", strings.Join(args, " "))
+		}
+		return // it is up
 	}
 	words := append([]string{"dev", args[0], "-dir", ts.Getenv("CLOUD")}, args[1:]...)
 	if args[0] == "up" {
@@ -178,7 +225,7 @@ func adminSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: admin SERVER QUERY")
 	}
-	socket, err := socketOf(ts.Getenv("CLOUD"), args[0])
+	socket, err := socketOf(ts, args[0])
 	ts.Check(err)
 	short, err := os.MkdirTemp("", "trovectl-sock-") // the path of a unix socket is short
 	ts.Check(err)
@@ -197,23 +244,30 @@ func account() string {
 }
 
 // socketOf finds the engine's socket in the machine whose host name is the server's.
-func socketOf(cloud, server string) (string, error) {
-	roots, err := filepath.Glob(filepath.Join(cloud, "machines", "*", "root"))
+func socketOf(ts *testscript.TestScript, server string) (string, error) {
+	roots, err := filepath.Glob(filepath.Join(ts.Getenv("CLOUD"), "machines", "*", "root"))
 	if err != nil {
 		return "", err
 	}
+	var found []string
 	for _, root := range roots {
 		name, err := os.ReadFile(filepath.Join(root, "etc/hostname"))
-		if err != nil || strings.TrimSpace(string(name)) != server {
-			continue
+		if err == nil && strings.TrimSpace(string(name)) == server {
+			found = append(found, root)
 		}
+	}
+	if len(found) > 1 { // scripts that run beside this one have a server of that name too
+		ours := ts.Value(placeKey{}).(*place).serverIDs(ts)
+		found = slices.DeleteFunc(found, func(root string) bool { return !ours[filepath.Base(filepath.Dir(root))] })
+	}
+	for _, root := range found {
 		for _, pattern := range []string{"run/trove-guestagent/engine/mysqld.sock", "var/lib/trove-guestagent/data/db/*/mysqld.sock", "var/lib/trove-guestagent/data/db/mysqld.sock"} {
-			if found, _ := filepath.Glob(filepath.Join(root, pattern)); len(found) > 0 {
-				return found[0], nil
+			if sockets, _ := filepath.Glob(filepath.Join(root, pattern)); len(sockets) > 0 {
+				return sockets[0], nil
 			}
 		}
 	}
-	return "", fmt.Errorf("no engine's socket in the machine %s", server)
+	return "", fmt.Errorf("no engine's socket in a machine %s", server)
 }
 
 func query(ts *testscript.TestScript, neg bool, c *mysql.Config, text string) {
@@ -270,7 +324,7 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: nosecret TEXT")
 	}
 	searched := 0
-	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(path string, entry os.DirEntry, err error) error {
+	look := func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return nil //nolint:nilerr // what cannot be read now (a socket, a file that has just gone) holds nothing
 		}
@@ -283,8 +337,12 @@ func noSecret(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s holds the secret", path)
 		}
 		return nil
-	}))
-	if searched < 10 {
+	}
+	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), look))
+	if onCloud != nil && onCloud.guests != "" {
+		ts.Check(filepath.WalkDir(onCloud.guests, look))
+	}
+	if searched < 4 {
 		ts.Fatalf("only %d files were searched", searched)
 	}
 }
@@ -309,12 +367,20 @@ func killed(ts *testscript.TestScript, neg bool, args []string) {
 		if runs == 10*times {
 			ts.Fatalf("only %d of %d runs lived long enough to be killed", kills, runs)
 		}
-		if dies(ts, time.Duration(30+random.IntN(400))*time.Millisecond, args[1:]) {
+		if dies(ts, time.Duration(30+random.IntN(moments()))*time.Millisecond, args[1:]) {
 			kills++
 		}
 	}
 	ts.Logf("%d kills in %d runs", kills, runs)
 	ts.Check(ts.Exec(args[1], args[2:]...))
+}
+
+// moments is how long, in milliseconds, a run may live: a real cloud takes its time, and all of it has to be hit.
+func moments() int {
+	if onCloud == nil {
+		return 400
+	}
+	return 12_000
 }
 
 // dies tells whether the command was still running when it was killed.
@@ -333,37 +399,33 @@ func dies(ts *testscript.TestScript, after time.Duration, args []string) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
+// scriptEnv is the environment that the script has built up.
 func scriptEnv(ts *testscript.TestScript) []string {
-	var all []string
-	for _, name := range []string{
-		"PATH", "HOME", "OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "TROVE_VAR_password", "TROVE_VAR_app_password", "TROVE_VAR_report_password",
-		"TROVE_VAR_limit",
-	} {
-		if value := ts.Getenv(name); value != "" {
-			all = append(all, name+"="+value)
-		}
-	}
-	return all
+	ts.Check(ts.Exec("env", "-0"))
+	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
 }
 
 // openCloud is the script's cloud, asked by the test itself.
 func openCloud(ts *testscript.TestScript) *providers.Cloud {
-	cloud, err := openstack.Open(context.Background(), openstack.Options{
-		Cloud: "dev", Dir: ts.Getenv("CLOUD"), Getenv: func(string) string { return "" },
-	})
+	p := ts.Value(placeKey{}).(*place)
+	cloud, err := openstack.Open(context.Background(), p.options(p.first))
 	ts.Check(err)
 	return cloud
 }
 
-// power stop|start SERVER: by hand, behind trovectl's back.
+// power stop|start|reboot SERVER: by hand, behind trovectl's back.
 func power(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: power stop|start SERVER")
+		ts.Fatalf("usage: power stop|start|reboot SERVER")
 	}
 	ctx, cloud := context.Background(), openCloud(ts)
 	act, want := cloud.ServerActions.Stop, "SHUTOFF"
-	if args[0] == "start" {
+	switch args[0] {
+	case "start":
 		act, want = cloud.ServerActions.Start, "ACTIVE"
+	case "reboot":
+		act = func(ctx context.Context, id string) error { return cloud.ServerActions.Reboot(ctx, id, true) }
+		want = "ACTIVE"
 	}
 	servers, err := cloud.Servers.List(ctx)
 	ts.Check(err)
@@ -372,8 +434,8 @@ func power(ts *testscript.TestScript, neg bool, args []string) {
 			continue
 		}
 		ts.Check(act(ctx, s.ID))
-		for s.Status != want {
-			time.Sleep(100 * time.Millisecond)
+		for again := true; again; again = s.Status != want {
+			time.Sleep(pollPause / 5)
 			s, err = cloud.Servers.Get(ctx, s.ID)
 			ts.Check(err)
 		}
@@ -382,19 +444,14 @@ func power(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("there is no server %s", args[1])
 }
 
-// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many, asked by itself.
+// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many of ours, asked by itself.
 func counts(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS")
 	}
-	ctx, cloud := context.Background(), openCloud(ts)
-	servers, err := cloud.Servers.List(ctx)
-	ts.Check(err)
-	volumes, err := cloud.Volumes.List(ctx)
-	ts.Check(err)
-	ports, err := cloud.Ports.List(ctx)
-	ts.Check(err)
-	if got := fmt.Sprint(len(servers), len(volumes), len(ports)); got != strings.Join(args, " ") {
+	all := belongings{objects: map[string]bool{}, ours: map[string]remove{}}
+	ts.Check(all.add(context.Background(), openCloud(ts)))
+	if got := fmt.Sprint(all.count("server"), all.count("volume"), all.count("port")); got != strings.Join(args, " ") {
 		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
 	}
 }

@@ -28,7 +28,7 @@ guest {
 
 datastore "mariadb" {
   version "10.11" {
-    image = "mariadb-10.11"
+    image = lookup(var.images, "10.11", "mariadb-10.11")
   }
 }
 
@@ -37,7 +37,7 @@ instance "db" {
 
   datastore = datastore.mariadb
   version   = "10.11"
-  flavor    = "db.tiny"
+  flavor    = var.flavor
   network   = var.network
 
   volume {

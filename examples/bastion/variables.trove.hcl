@@ -25,6 +25,18 @@ variable "cloud" {
   description = "The entry of clouds.yaml"
 }
 
+variable "flavor" {
+  type        = string
+  default     = "db.tiny"
+  description = "The size of the machines"
+}
+
+variable "images" {
+  type        = map(string)
+  default     = {}
+  description = "The images by version of MariaDB, where they are not called mariadb-VERSION"
+}
+
 variable "network" {
   type        = string
   default     = "private"

@@ -34,7 +34,7 @@ locals {
 
 datastore "mariadb" {
   version "10.11" {
-    image = "mariadb-10.11"
+    image = lookup(var.images, "10.11", "mariadb-10.11")
   }
 }
 
@@ -53,7 +53,7 @@ instance "service" {
 
   datastore    = datastore.mariadb
   version      = "10.11"
-  flavor       = each.value.flavor
+  flavor       = coalesce(each.value.flavor, var.flavor)
   network      = var.network
   config_group = config_group.fleet
 

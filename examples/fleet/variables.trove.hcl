@@ -1,7 +1,7 @@
 variable "services" {
   type = map(object({
     databases = list(string)
-    flavor    = optional(string, "db.tiny")
+    flavor    = optional(string)
     size      = optional(number, 1)
   }))
   description = "Who needs a database: the size is in GiB"
@@ -28,6 +28,18 @@ variable "cloud" {
   type        = string
   default     = "dev"
   description = "The entry of clouds.yaml"
+}
+
+variable "flavor" {
+  type        = string
+  default     = "db.tiny"
+  description = "The size of the machines, unless a service has its own"
+}
+
+variable "images" {
+  type        = map(string)
+  default     = {}
+  description = "The images by version of MariaDB, where they are not called mariadb-VERSION"
 }
 
 variable "network" {

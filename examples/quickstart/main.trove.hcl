@@ -21,13 +21,13 @@ guest {
 # What is offered: an engine, its versions, and the image that a server of each version starts from.
 datastore "mariadb" {
   version "10.6" {
-    image = "mariadb-10.6"
+    image = lookup(var.images, "10.6", "mariadb-10.6")
   }
   version "10.11" {
-    image = "mariadb-10.11"
+    image = lookup(var.images, "10.11", "mariadb-10.11")
   }
   version "11.8" {
-    image = "mariadb-11.8"
+    image = lookup(var.images, "11.8", "mariadb-11.8")
   }
 }
 

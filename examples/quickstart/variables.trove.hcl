@@ -18,6 +18,12 @@ variable "flavor" {
   description = "The size of the machine"
 }
 
+variable "images" {
+  type        = map(string)
+  default     = {}
+  description = "The images by version of MariaDB, where they are not called mariadb-VERSION"
+}
+
 variable "network" {
   type        = string
   default     = "private"

@@ -30,7 +30,7 @@ guest {
 
 datastore "mariadb" {
   version "10.11" {
-    image = "mariadb-10.11"
+    image = lookup(var.images, "10.11", "mariadb-10.11")
   }
 }
 

@@ -29,6 +29,12 @@ variable "max_connections" {
   description = "How many clients at once"
 }
 
+variable "images" {
+  type        = map(string)
+  default     = {}
+  description = "The images by version of MariaDB, where they are not called mariadb-VERSION"
+}
+
 variable "network" {
   type        = string
   default     = "private"

@@ -69,6 +69,11 @@ var rooms = []row{
 	{"cmd/internal/arch", nil, "the rules rest on nothing that they judge"},
 	{"cmd/internal/bench", nil, "what is measured is the binary, from outside"},
 	{"cmd/internal/bench/run", []string{"cmd/internal/bench"}, "a main chooses nothing"},
+	{
+		"cmd/internal/standins", []string{"providers/emulator", "providers/emulator/machines"},
+		"a hypervisor knows Nova and machines, and nothing of what runs in them",
+	},
+	{"cmd/internal/standins/run", []string{"cmd/internal/standins"}, "a main chooses nothing of its own"},
 	{"cmd/internal/command", []string{"..."}, "the place where implementations are chosen"},
 	{"cmd/trovectl", []string{"cmd/internal/command"}, "a main chooses nothing"},
 	{
@@ -84,7 +89,10 @@ var rooms = []row{
 var theirs = []row{
 	{"github.com/hashicorp/hcl/v2", []string{"config"}, "one room knows the language's grammar"},
 	{"github.com/zclconf/go-cty", []string{"config"}, "one room knows the language's values"},
-	{"github.com/gophercloud/gophercloud/v2", []string{"providers/openstack"}, "one room knows the client library"},
+	{
+		"github.com/gophercloud/gophercloud/v2", []string{"providers/openstack", "cmd/internal/standins"},
+		"one room knows the client library; the test cloud's hypervisor is no client of ours",
+	},
 	{"go.etcd.io/bbolt", []string{"state/bolt", "providers/emulator"}, "one store, and the emulator's own"},
 	{
 		"golang.org/x/crypto/ssh", []string{"guest/transport/ssh/...", "guest/agent", "state/keyring", "providers/emulator/machines", "cmd/internal/command"},
