@@ -77,6 +77,7 @@ func TestScripts(t *testing.T) {
 			"cut":      cut,
 			"counts":   counts,
 			"power":    power,
+			"hand":     hand,
 			"held":     held,
 			"settles":  settles,
 			"unseen":   unseen,
