@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -200,4 +201,29 @@ func (h *handwork) closeGroup() error {
 		}
 	}
 	return err
+}
+
+// troubled JSON...: the emulator does what each says from now on, until `troubled` alone.
+func troubled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: troubled [JSON...]")
+	}
+	address := "http://" + ts.Getenv("LISTEN") + "/_dev/faults"
+	request := func(method, body string) {
+		r, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(body))
+		ts.Check(err)
+		r.Header.Set("Content-Type", "application/json")
+		reply, err := http.DefaultClient.Do(r)
+		ts.Check(err)
+		defer func() { _ = reply.Body.Close() }()
+		if reply.StatusCode >= http.StatusMultipleChoices {
+			ts.Fatalf("%s %s: %s", method, address, reply.Status)
+		}
+	}
+	if len(args) == 0 {
+		request(http.MethodDelete, "")
+	}
+	for _, body := range args {
+		request(http.MethodPost, body)
+	}
 }

@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"counts":   counts,
 			"power":    power,
 			"hand":     hand,
+			"troubled": troubled,
 			"held":     held,
 			"settles":  settles,
 			"unseen":   unseen,
