@@ -13,6 +13,7 @@ type Cloud struct {
 	Servers        Servers
 	ServerActions  ServerActions
 	Attachments    Attachments
+	Resizes        Resizes
 	Flavors        Flavors
 	Volumes        Volumes
 	Images         Images
@@ -123,6 +124,16 @@ type Attachments interface {
 	Attach(ctx context.Context, server, volume string) error
 	// Detach of a volume that the server does not have is KindNotFound.
 	Detach(ctx context.Context, server, volume string) error
+}
+
+// Resizes give a server another flavor, in two steps: Resize leads to VERIFY_RESIZE, where the old machine is kept until
+// Confirm or Revert. All return before it is done: the server is ACTIVE (or SHUTOFF, as it was) when it is. In any other
+// state than they need it is KindConflict; until the service has found a place for a new server it MAY be KindNotFound.
+type Resizes interface {
+	// Resize needs a server that is ACTIVE or SHUTOFF. The flavor that it has is KindInvalid.
+	Resize(ctx context.Context, id, flavorID string) error
+	Confirm(ctx context.Context, id string) error
+	Revert(ctx context.Context, id string) error
 }
 
 // Flavors are Nova flavors.

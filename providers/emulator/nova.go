@@ -18,11 +18,12 @@ type server struct {
 	Groups                         []string // names of security groups, as given at creation
 	Ports                          []serverPort
 	Volumes                        []attachment
-	ConfigDrive, Locked            bool
+	ConfigDrive                    bool
 	Fault                          *serverFault
 	Trouble                        FaultKind // an injected fault of the build
 	TroubleText                    string
 	Booted                         bool // the machine came up once: user-data was applied
+	Locked                         bool
 	Created, Updated, Launched     time.Time
 }
 
@@ -156,7 +157,7 @@ func (s *Server) addresses(sv *server) map[string][]any {
 	out := map[string][]any{}
 	for _, sp := range sv.Ports {
 		p, ok := s.ports.get(sp.ID)
-		if !ok {
+		if !ok || p.Device != sv.ID { // a build that has not reached its host, or somebody took the port away
 			continue
 		}
 		n, ok := s.networks.get(p.Network)

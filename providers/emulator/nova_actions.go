@@ -36,13 +36,18 @@ func (s *Server) serverAction(c *call) error {
 	if len(req) != 1 {
 		return badRequest("There is no such action: %d members in the body", len(req))
 	}
+	if sv.Task == taskScheduling { // Nova has not placed it in a cell yet
+		return notFound("Instance %s could not be found.", sv.ID)
+	}
 	for name, body := range req {
 		if p, plain := powers[name]; plain {
 			return s.power(c, sv, p)
 		}
 		switch name {
 		case "lock", "unlock":
-			return s.setLock(c, sv, name == "lock")
+			sv.Locked = name == "lock"
+			s.save(sv)
+			return c.reply(http.StatusAccepted, nil)
 		case "reboot":
 			return s.reboot(c, sv, body)
 		case "os-getConsoleOutput":
@@ -58,8 +63,8 @@ func (s *Server) serverAction(c *call) error {
 			sv.Status = srvRevertResize
 			return s.begin(c, sv, taskReverting)
 		case "forceDelete":
-			if sv.Locked {
-				return isLocked(sv)
+			if err := unlocked(sv); err != nil {
+				return err
 			}
 			s.startDelete(sv)
 			return c.reply(http.StatusAccepted, nil)
@@ -72,14 +77,22 @@ func (s *Server) serverAction(c *call) error {
 
 // allowed refuses an action that the server's state does not permit, in Nova's words.
 func (s *Server) allowed(sv *server, action string, statuses []string) error {
-	if sv.Locked {
-		return isLocked(sv)
+	if err := unlocked(sv); err != nil {
+		return err
 	}
 	if sv.Task != "" {
 		return conflict("Cannot '%s' instance %s while it is in task_state %s", action, sv.ID, sv.Task)
 	}
 	if !slices.Contains(statuses, sv.Status) {
 		return conflict("Cannot '%s' instance %s while it is in vm_state %s", action, sv.ID, sv.vmState())
+	}
+	return nil
+}
+
+// unlocked refuses what a locked server does not let happen to it; reading and renaming are allowed.
+func unlocked(sv *server) error {
+	if sv.Locked {
+		return conflict("Instance %s is locked", sv.ID)
 	}
 	return nil
 }
@@ -127,7 +140,7 @@ func (s *Server) resize(c *call, sv *server, body json.RawMessage) error {
 		return err
 	}
 	if _, ok := flavorByID(req.Flavor); !ok {
-		return badRequest("Unable to locate requested flavor.")
+		return badRequest("Flavor %s could not be found.", req.Flavor)
 	}
 	if req.Flavor == sv.Flavor {
 		return badRequest("When resizing, instances must change flavor!")
@@ -140,9 +153,6 @@ func (s *Server) resize(c *call, sv *server, body json.RawMessage) error {
 }
 
 func (s *Server) confirmResize(c *call, sv *server) error {
-	if sv.Status != srvVerifyResize {
-		return badRequest("Instance has not been resized.")
-	}
 	if err := s.allowed(sv, "confirmResize", []string{srvVerifyResize}); err != nil {
 		return err
 	}

@@ -1,7 +1,5 @@
 package emulator
 
-import "net/http"
-
 // power is an action without an argument that brings a machine up or down.
 type power struct {
 	name string   // in Nova's refusals
@@ -36,12 +34,3 @@ func (s *Server) power(c *call, sv *server, p power) error {
 	}
 	return s.begin(c, sv, p.task)
 }
-
-func (s *Server) setLock(c *call, sv *server, locked bool) error {
-	sv.Locked = locked
-	s.save(sv)
-	return c.reply(http.StatusAccepted, nil)
-}
-
-// isLocked refuses a change as Nova does for all but administrators.
-func isLocked(sv *server) error { return conflict("Instance %s is locked", sv.ID) }

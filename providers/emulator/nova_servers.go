@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -125,8 +126,8 @@ func (s *Server) deleteServer(c *call) error {
 	if err != nil {
 		return err
 	}
-	if sv.Locked {
-		return isLocked(sv)
+	if err := unlocked(sv); err != nil {
+		return err
 	}
 	if sv.Task != taskDeleting {
 		s.startDelete(sv)
@@ -165,11 +166,14 @@ func (s *Server) serverMetadata(c *call) error {
 }
 
 func (s *Server) setMetadata(sv *server, next map[string]string) error {
-	if sv.Locked {
-		return isLocked(sv)
+	if err := unlocked(sv); err != nil {
+		return err
 	}
 	if sv.Task == taskDeleting {
-		return conflict("Cannot 'update_instance_metadata' instance %s while it is in task_state deleting", sv.ID)
+		return conflict("Cannot 'update metadata' instance %s while it is in task_state deleting", sv.ID)
+	}
+	if state := sv.vmState(); !slices.Contains([]string{"active", "paused", "suspended", "stopped"}, state) {
+		return conflict("Cannot 'update metadata' instance %s while it is in vm_state %s", sv.ID, state)
 	}
 	if err := checkMetadata(next); err != nil {
 		return err

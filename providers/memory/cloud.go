@@ -92,6 +92,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Servers:        servers,
 		ServerActions:  &actionService{c},
 		Attachments:    &attachmentService{c},
+		Resizes:        &resizeService{c},
 		Flavors:        &flavorService{c},
 		Volumes:        volumes,
 		Images:         &imageService{c},

@@ -73,7 +73,7 @@ func TestContract(t *testing.T) {
 			}
 		}
 		return providertest.Fixture{
-			Cloud: w.stack.Assemble(cloud), PageSize: 3, FlavorName: "db.tiny", Patience: 10 * time.Second,
+			Cloud: w.stack.Assemble(cloud), PageSize: 3, FlavorName: "db.tiny", External: true, Patience: 10 * time.Second,
 			FailBuild: func(t *testing.T, message string) {
 				inject(t, emulator.Fault{Service: "compute", Method: "POST", PathRegexp: "/servers$", Kind: emulator.FaultErrorBuild, Body: message})
 			},

@@ -191,8 +191,8 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 	if compute := c.service("compute", "", computeVersion); compute != nil {
 		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
-		cloud.ServerActions = &actionService{c, compute}
-		cloud.Attachments = &attachmentService{c, compute}
+		actions := &actionService{c, compute}
+		cloud.ServerActions, cloud.Resizes, cloud.Attachments = actions, actions, &attachmentService{c, compute}
 		cloud.Flavors = &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {

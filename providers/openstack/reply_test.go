@@ -85,7 +85,7 @@ func TestAnswersBecomeKinds(t *testing.T) {
 // calls that need nothing of a reply's body, or for which not found is a success.
 var bodiless = map[string]bool{
 	"rename server": true, "set server metadata": true, "delete server": true, "start server": true, "stop server": true,
-	"reboot server": true, "extend volume": true, "delete volume": true, "set port security groups": true, "delete port": true,
+	"reboot server": true, "resize server": true, "confirm server resize": true, "revert server resize": true, "extend volume": true, "delete volume": true, "set port security groups": true, "delete port": true,
 	"delete security group rule": true, "delete security group": true,
 }
 
