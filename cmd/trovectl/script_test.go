@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"clouds":   cloudsYAML,
 			"exits":    exits,
 			"sql":      userSQL,
+			"client":   clientSQL,
 			"admin":    adminSQL,
 			"stays":    stays,
 			"nosecret": noSecret,
@@ -218,6 +219,14 @@ func userSQL(ts *testscript.TestScript, neg bool, args []string) {
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", strings.TrimSpace(args[0]), args[1], args[2], args[3]
 	query(ts, neg, c, args[4])
+}
+
+// client USER PASSWORD QUERY: the same at the address in the file endpoint, in the database shop.
+func clientSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: [!] client USER PASSWORD QUERY")
+	}
+	userSQL(ts, neg, []string{ts.ReadFile("endpoint"), args[0], args[1], "shop", args[2]})
 }
 
 // admin INSTANCE QUERY: runs a query as somebody with a shell in the guest, behind trovectl's back.
@@ -523,12 +532,12 @@ func shows(secret string) string {
 	return ""
 }
 
-// settles: within a minute nothing is unknown and nothing has drifted; machines that boot take their time.
+// settles: within minutes nothing is unknown and nothing has drifted; machines that boot take their time.
 func settles(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: settles")
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * patience)
 	for ts.Exec("trovectl", "drift") != nil {
 		if time.Now().After(deadline) {
 			ts.Fatalf("the fleet does not settle:\n%s", ts.ReadFile("stdout"))
