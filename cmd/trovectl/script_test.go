@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -77,6 +78,8 @@ func TestScripts(t *testing.T) {
 			"killed":   killed,
 			"cut":      cut,
 			"counts":   counts,
+			"twin":     twin,
+			"await":    await,
 			"power":    power,
 			"held":     held,
 			"settles":  settles,
@@ -143,6 +146,7 @@ func describe(env *testscript.Env, p *place) error {
 		return err
 	}
 	values["cloud"] = p.first
+	env.Setenv("LIGHT_IMAGES", cmp.Or(values["light_images"], values["images"]))
 	for name, value := range values {
 		env.Setenv("TROVE_VAR_"+name, value)
 	}
@@ -462,6 +466,46 @@ func counts(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(all.add(context.Background(), openCloud(ts)))
 	if got := fmt.Sprint(all.count("server"), all.count("volume"), all.count("port")); got != strings.Join(args, " ") {
 		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
+	}
+}
+
+// twin SERVER NAME: makes a server, with a port, as the first one is. It bears a mark of the same state and nobody knows it.
+func twin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: twin SERVER NAME")
+	}
+	ctx, cloud := context.Background(), openCloud(ts)
+	servers, err := cloud.Servers.List(ctx)
+	ts.Check(err)
+	flavors, err := cloud.Flavors.List(ctx)
+	ts.Check(err)
+	ports, err := cloud.Ports.List(ctx)
+	ts.Check(err)
+	model := servers[slices.IndexFunc(servers, func(s providers.Server) bool { return s.Name == args[0] })]
+	flavor := flavors[slices.IndexFunc(flavors, func(f providers.Flavor) bool { return f.Name == model.FlavorName })]
+	network := ports[slices.IndexFunc(ports, func(p providers.Port) bool { return p.DeviceID == model.ID })].NetworkID
+	mark := providers.Mark{Lineage: model.Mark.Lineage, Member: "byhand", Intent: "byhand"}
+	port, err := cloud.Ports.Create(ctx, providers.PortSpec{Mark: mark, Name: args[1], NetworkID: network})
+	ts.Check(err)
+	_, err = cloud.Servers.Create(ctx, providers.ServerSpec{
+		Mark: mark, Name: args[1], FlavorID: flavor.ID, ImageID: model.ImageID, PortIDs: []string{port.ID},
+	})
+	ts.Check(err)
+}
+
+// await TEXT COMMAND...: repeats the command until its output holds the text.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await TEXT COMMAND...")
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollPause) {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q is not said within %s:\n%s%s", args[0], patience, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+		}
 	}
 }
 
