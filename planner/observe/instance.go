@@ -194,6 +194,9 @@ func (l *look) access(body *resource.Instance, m machine) {
 			clients = append(clients, fmt.Sprintf("tcp %d from %s", rule.Port, cidr(rule.CIDR)))
 		}
 	}
+	if m.port.Unfiltered {
+		clients = append(clients, "everything (port security is off)")
+	}
 	slices.Sort(clients)
 	slices.Sort(agents)
 	body.Access.AllowedCIDRs, body.Guest.SourceCIDRs = slices.Compact(clients), slices.Compact(agents)
