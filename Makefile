@@ -8,12 +8,13 @@ VERSION  ?= 0.1.0
 LDFLAGS  := -s -w -X github.com/trovectl/trovectl/cmd/internal/command.Version=$(VERSION) -X main.version=$(VERSION)
 GOLANGCI := v2.15.0
 FUZZTIME ?= 60s
+VARS     ?= cmd/trovectl/testdata/emulator.trovevars.hcl
 CRASHFLAGS ?= # -seed=N repeats the random part of a run
 BENCH_N  ?= 100,1000
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps demo demo-down test lint generate verify fuzz crash bench
+.PHONY: help build deps demo demo-down test acceptance lint generate verify fuzz crash bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -30,8 +31,14 @@ demo: build ## a database on an embedded OpenStack, from HCL to SQL
 demo-down: ## end the demo and remove everything it made
 	@.ci/demo down $(DEMO)
 
-test: deps ## run every test
+test: deps ## run every test; where TROVE_TESTCLOUD names the scripts of an OpenStack, first on that one
+	@[ -z "$(TROVE_TESTCLOUD)" ] || .ci/cloud
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 40m ./...
+
+acceptance: build ## run the scripts on the cloud that OS_CLOUD names (VARS=FILE describes it)
+	@[ -n "$(OS_CLOUD)" ] || { echo "OS_CLOUD names no entry of clouds.yaml: make acceptance OS_CLOUD=mycloud VARS=mycloud.trovevars.hcl" >&2; exit 1; }
+	TROVE_ACCEPTANCE_CLOUD="$(OS_CLOUD)" TROVE_ACCEPTANCE_VARS="$(abspath $(VARS))" \
+	  $(GO) test ./cmd/trovectl -count=1 -timeout 2h -parallel 1 -run 'TestScripts$$'
 
 lint: $(TOOLS)/golangci-lint ## find what a careful reader would
 	$(TOOLS)/golangci-lint run ./...

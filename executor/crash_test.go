@@ -142,6 +142,12 @@ var stories = []story{
 		w.ask(shape{noUser: true, twin: ten})
 		w.apply(plan.ModeApply)
 	}, shape{alone: true, twin: ten}, plan.ModeApply, 12},
+	{"put together", func(w *world) {
+		w.ask(shape{limit: "200", password: "one"})
+		w.apply(plan.ModeApply)
+		w.detach()
+		w.hand(providers.Pause)
+	}, shape{limit: "300", password: "one"}, plan.ModeApply, 15},
 	{"move", func(w *world) {
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)

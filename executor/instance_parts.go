@@ -78,10 +78,14 @@ var wakes = map[string]providers.ServerAction{
 
 // bring brings a server to ACTIVE or SHUTOFF, by way of ACTIVE where it must.
 func (i *instanceAct) bring(ctx context.Context, id, want string) error {
-	for range 3 { // up, then down, and a look at the end
+	var last error
+	for range 4 { // up, then down, and a look at the end; somebody else's work may come in between once
 		server, err := i.idle(ctx, id)
 		if err != nil || server.Status == want {
 			return err
+		}
+		if server.Locked {
+			return refusal("bring up server", "server %s is locked: `openstack server unlock %s`", id, id)
 		}
 		action, asleep := wakes[server.Status]
 		switch {
@@ -95,11 +99,15 @@ func (i *instanceAct) bring(ctx context.Context, id, want string) error {
 			i.progress("stopping server %s", id)
 			err = i.Cloud.ServerActions.Stop(ctx, id)
 		default:
-			err = refusal("bring up server", "server %s is %s: %s", id, server.Status, server.Fault)
+			return refusal("bring up server", "server %s is %s: %s", id, server.Status, server.Fault)
 		}
-		if err != nil {
+		if err != nil && !providers.IsKind(err, providers.KindConflict) {
 			return err
 		}
+		last = err
+	}
+	if last != nil {
+		return last
 	}
 	return refusal("bring up server", "server %s does not become %s: somebody else changes it", id, want)
 }

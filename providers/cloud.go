@@ -167,6 +167,7 @@ type Ports interface {
 	Create(ctx context.Context, spec PortSpec) (Port, error)
 	Get(ctx context.Context, id string) (Port, error)
 	List(ctx context.Context) ([]Port, error)
+	// SetSecurityGroups also turns port security on again, where somebody turned it off and the policy allows that.
 	SetSecurityGroups(ctx context.Context, id string, groups []string) error
 	Delete(ctx context.Context, id string) error
 }
@@ -309,6 +310,7 @@ type Port struct {
 	Addresses      []string
 	SubnetIDs      []string
 	SecurityGroups []string // ids, sorted
+	Unfiltered     bool     // port security is off: everything comes through
 	DeviceID       string   // the server it is bound to; empty: none
 	Mark           Mark
 	CreatedAt      string

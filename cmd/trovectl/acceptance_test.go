@@ -213,7 +213,8 @@ func settleIn(env *testscript.Env) (*place, error) {
 }
 
 // clouds NAME=KIND...: writes a clouds.yaml of the script's own, and uses it from now on.
-// KIND: first (the script's cloud), second (another project of it), wrong (with wrong credentials), away (nobody answers).
+// KIND: first (the script's cloud), second (another project of it), wrong (with wrong credentials), away (nobody answers),
+// nowhere (its name cannot be resolved).
 func cloudsYAML(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: clouds NAME=KIND...")
@@ -266,6 +267,8 @@ func (p *place) entry(kind string) (map[string]any, error) {
 				auth[secret] = "wrong"
 			}
 		}
+	case "nowhere":
+		auth["auth_url"] = "http://nowhere.invalid/v3"
 	case "away":
 		auth["auth_url"] = "http://127.0.0.1:9/v3"
 	default:

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,18 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/trovectl/trovectl/providers"
-	"github.com/trovectl/trovectl/providers/openstack"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/bolt"
 )
@@ -69,14 +65,18 @@ func TestScripts(t *testing.T) {
 			"cloud":    cloudUp,
 			"clouds":   cloudsYAML,
 			"exits":    exits,
-			"sql":      userSQL,
+			"client":   clientSQL,
 			"admin":    adminSQL,
 			"stays":    stays,
 			"nosecret": noSecret,
 			"killed":   killed,
 			"cut":      cut,
 			"counts":   counts,
+			"twin":     twin,
+			"await":    await,
 			"power":    power,
+			"hand":     hand,
+			"troubled": troubled,
 			"held":     held,
 			"settles":  settles,
 			"unseen":   unseen,
@@ -145,6 +145,7 @@ func describe(env *testscript.Env, p *place) error {
 		return err
 	}
 	values["cloud"] = p.first
+	env.Setenv("LIGHT_IMAGES", cmp.Or(values["light_images"], values["images"]))
 	for name, value := range values {
 		env.Setenv("TROVE_VAR_"+name, value)
 	}
@@ -211,114 +212,6 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // stays: the plan is empty.
 func stays(ts *testscript.TestScript, neg bool, args []string) {
 	exits(ts, neg, append([]string{"0", "trovectl", "plan", "-detailed-exitcode"}, args...))
-}
-
-// sql ADDRESS:PORT USER PASSWORD DATABASE QUERY: runs a query as an ordinary client and prints the rows.
-func userSQL(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 5 {
-		ts.Fatalf("usage: sql ADDRESS:PORT USER PASSWORD DATABASE QUERY")
-	}
-	c := mysql.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", strings.TrimSpace(args[0]), args[1], args[2], args[3]
-	query(ts, neg, c, args[4])
-}
-
-// admin INSTANCE QUERY: runs a query as somebody with a shell in the guest, behind trovectl's back.
-func adminSQL(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: admin SERVER QUERY")
-	}
-	socket, err := socketOf(ts, args[0])
-	ts.Check(err)
-	short, err := os.MkdirTemp("", "trovectl-sock-") // the path of a unix socket is short
-	ts.Check(err)
-	defer func() { _ = os.RemoveAll(short) }()
-	ts.Check(os.Symlink(filepath.Dir(socket), filepath.Join(short, "d")))
-	c := mysql.NewConfig()
-	c.Net, c.Addr, c.User = "unix", filepath.Join(short, "d", filepath.Base(socket)), account()
-	query(ts, neg, c, args[1])
-}
-
-func account() string {
-	if name := os.Getenv("USER"); name != "" && os.Geteuid() != 0 {
-		return name
-	}
-	return "root"
-}
-
-// socketOf finds the engine's socket in the machine whose host name is the server's.
-func socketOf(ts *testscript.TestScript, server string) (string, error) {
-	roots, err := filepath.Glob(filepath.Join(ts.Getenv("CLOUD"), "machines", "*", "root"))
-	if err != nil {
-		return "", err
-	}
-	var found []string
-	for _, root := range roots {
-		name, err := os.ReadFile(filepath.Join(root, "etc/hostname"))
-		if err == nil && strings.TrimSpace(string(name)) == server {
-			found = append(found, root)
-		}
-	}
-	if len(found) > 1 { // scripts that run beside this one have a server of that name too
-		ours := ts.Value(placeKey{}).(*place).serverIDs(ts)
-		found = slices.DeleteFunc(found, func(root string) bool { return !ours[filepath.Base(filepath.Dir(root))] })
-	}
-	for _, root := range found {
-		for _, pattern := range []string{"run/trove-guestagent/engine/mysqld.sock", "var/lib/trove-guestagent/data/db/*/mysqld.sock", "var/lib/trove-guestagent/data/db/mysqld.sock"} {
-			if sockets, _ := filepath.Glob(filepath.Join(root, pattern)); len(sockets) > 0 {
-				return sockets[0], nil
-			}
-		}
-	}
-	return "", fmt.Errorf("no engine's socket in a machine %s", server)
-}
-
-func query(ts *testscript.TestScript, neg bool, c *mysql.Config, text string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	c.Timeout = 10 * time.Second
-	connector, err := mysql.NewConnector(c)
-	ts.Check(err)
-	db := sql.OpenDB(connector)
-	defer func() { _ = db.Close() }()
-	out, err := rows(ctx, db, text)
-	_, _ = fmt.Fprint(ts.Stdout(), out)
-	if err != nil {
-		_, _ = fmt.Fprintln(ts.Stderr(), err)
-	}
-	if neg != (err != nil) {
-		ts.Fatalf("%s: %v\n%s", text, err, out)
-	}
-}
-
-func rows(ctx context.Context, db *sql.DB, text string) (string, error) {
-	result, err := db.QueryContext(ctx, text)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = result.Close() }()
-	columns, err := result.Columns()
-	if err != nil {
-		return "", err
-	}
-	var out strings.Builder
-	for result.Next() {
-		cells, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range cells {
-			targets[i] = &cells[i]
-		}
-		if err := result.Scan(targets...); err != nil {
-			return out.String(), err
-		}
-		for i, cell := range cells {
-			if i > 0 {
-				out.WriteString("\t")
-			}
-			out.WriteString(cell.String)
-		}
-		out.WriteString("\n")
-	}
-	return out.String(), result.Err()
 }
 
 // nosecret TEXT: no file below the script's directory holds the text, but for what the engine itself keeps in its data.
@@ -408,57 +301,6 @@ func scriptEnv(ts *testscript.TestScript) []string {
 	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
 }
 
-// openCloud is the script's cloud, asked by the test itself.
-func openCloud(ts *testscript.TestScript) *providers.Cloud {
-	p := ts.Value(placeKey{}).(*place)
-	cloud, err := openstack.Open(context.Background(), p.options(p.first))
-	ts.Check(err)
-	return cloud
-}
-
-// power stop|start|reboot SERVER: by hand, behind trovectl's back.
-func power(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: power stop|start|reboot SERVER")
-	}
-	ctx, cloud := context.Background(), openCloud(ts)
-	act, want := cloud.ServerActions.Stop, "SHUTOFF"
-	switch args[0] {
-	case "start":
-		act, want = cloud.ServerActions.Start, "ACTIVE"
-	case "reboot":
-		act = func(ctx context.Context, id string) error { return cloud.ServerActions.Reboot(ctx, id, true) }
-		want = "ACTIVE"
-	}
-	servers, err := cloud.Servers.List(ctx)
-	ts.Check(err)
-	for _, s := range servers {
-		if s.Name != args[1] {
-			continue
-		}
-		ts.Check(act(ctx, s.ID))
-		for again := true; again; again = s.Status != want {
-			time.Sleep(pollPause / 5)
-			s, err = cloud.Servers.Get(ctx, s.ID)
-			ts.Check(err)
-		}
-		return
-	}
-	ts.Fatalf("there is no server %s", args[1])
-}
-
-// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many of ours, asked by itself.
-func counts(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS")
-	}
-	all := belongings{objects: map[string]bool{}, ours: map[string]remove{}}
-	ts.Check(all.add(context.Background(), openCloud(ts)))
-	if got := fmt.Sprint(all.count("server"), all.count("volume"), all.count("port")); got != strings.Join(args, " ") {
-		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
-	}
-}
-
 // held COMMAND...: runs the command while somebody else holds the lock of trove.db.
 func held(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 1 {
@@ -526,12 +368,12 @@ func shows(secret string) string {
 	return ""
 }
 
-// settles: within a minute nothing is unknown and nothing has drifted; machines that boot take their time.
+// settles: within minutes nothing is unknown and nothing has drifted; machines that boot take their time.
 func settles(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: settles")
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * patience)
 	for ts.Exec("trovectl", "drift") != nil {
 		if time.Now().After(deadline) {
 			ts.Fatalf("the fleet does not settle:\n%s", ts.ReadFile("stdout"))

@@ -44,11 +44,12 @@ config_group "small" {
 
 # The server: a machine with a data volume of its own.
 instance "orders" {
-  datastore    = datastore.mariadb
-  version      = var.mariadb_version
-  flavor       = var.flavor
-  network      = var.network
-  config_group = config_group.small
+  datastore         = datastore.mariadb
+  version           = var.mariadb_version
+  flavor            = var.flavor
+  network           = var.network
+  availability_zone = var.availability_zone
+  config_group      = config_group.small
 
   volume {
     size = 1 # GiB; it may grow later, never shrink

@@ -30,6 +30,12 @@ variable "network" {
   description = "The network that the clients use"
 }
 
+variable "availability_zone" {
+  type        = string
+  default     = null
+  description = "The zone of the machine; the cloud chooses one when there is none"
+}
+
 variable "ssh_port" {
   type        = number
   default     = 22

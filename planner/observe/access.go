@@ -60,6 +60,9 @@ func (l *look) access(body *resource.Instance, m machine) {
 				others = append(others, spell(rule))
 			}
 		}
+		if d.port.Unfiltered {
+			others = append(others, "everything (port security is off)")
+		}
 		if management {
 			body.Guest.SourceCIDRs = sorted(append(agents, others...))
 			continue

@@ -28,7 +28,7 @@ func (l *look) parts(m machine) planner.Parts {
 		if s.TaskState == "" && slices.Contains(down, s.Status) {
 			p.Status = s.Status
 		}
-		p.Detached = m.volume != nil && !slices.Contains(s.VolumeIDs, m.volume.ID) && s.TaskState == ""
+		p.Detached = m.volume != nil && !slices.Contains(s.VolumeIDs, m.volume.ID)
 	}
 	if p.Detached || m.server == nil {
 		p.HeldBy, p.NotAttachable = l.heldBy(m), notAttachable(m.volume)

@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -95,6 +96,57 @@ func TestLook_parts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// strange are services that show what a fake cloud never does: marks that are gone, a volume that is read-only, a port that
+// nothing filters.
+type strange struct{ providers.Servers }
+
+func (s strange) List(ctx context.Context) ([]providers.Server, error) {
+	all, err := s.Servers.List(ctx)
+	for i := range all {
+		all[i].Mark = providers.Mark{}
+	}
+	return all, err
+}
+
+type readOnly struct{ providers.Volumes }
+
+func (v readOnly) List(ctx context.Context) ([]providers.Volume, error) {
+	all, err := v.Volumes.List(ctx)
+	for i := range all {
+		all[i].Metadata = map[string]string{"readonly": "True"}
+	}
+	return all, err
+}
+
+type unfiltered struct{ providers.Ports }
+
+func (p unfiltered) List(ctx context.Context) ([]providers.Port, error) {
+	all, err := p.Ports.List(ctx)
+	for i := range all {
+		all[i].Unfiltered, all[i].SecurityGroups = true, nil
+	}
+	return all, err
+}
+
+func TestLook_strange(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	cloud := *w.look.Cloud
+	cloud.Servers, cloud.Volumes = strange{cloud.Servers}, readOnly{cloud.Volumes}
+	w.look.Cloud = &cloud
+	var texts []string
+	for _, c := range w.seen().Seen[orders].Conditions {
+		texts = append(texts, c.Code+" "+c.Text)
+	}
+	expect(t, texts,
+		fmt.Sprintf("mark_removed the server has lost its mark: `openstack server set --property 'trovectl=trovectl/1 %s %s intserver' %s` puts it back",
+			lineage[:8], w.member("orders"), w.object(state.SlotServer)),
+		fmt.Sprintf("volume_read_only the volume is read-only: `openstack volume set --read-write %s` when it is detached", w.object(state.SlotVolume)))
+	cloud.Ports = unfiltered{cloud.Ports}
+	expect(t, w.drift(), "instance.orders access.allowed_cidrs: [10.20.0.0/16] -> [everything (port security is off)]",
+		"instance.orders guest.source_cidrs: [10.0.9.10/32] -> <nil>")
 }
 
 // no fails the test on an error.

@@ -161,10 +161,10 @@ func (c *Cloud) moveServer(row *server) {
 		if row.Fault == "" {
 			row.Fault = "No valid host was found."
 		}
-	case toStopped, toPaused, toSuspended, toShelved:
-		row.Status = statusAt[to]
 	case toResized, toConfirmed, toReverted:
 		c.resized(row, to)
+	case toStopped, toPaused, toSuspended, toShelved:
+		row.Status = statusAt[to]
 	case toGone:
 		c.release(row)
 		c.servers.remove(row.ID)

@@ -192,8 +192,7 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
 		actions := &actionService{c, compute}
-		cloud.ServerActions, cloud.Resizes = actions, actions
-		cloud.Attachments = &attachmentService{c, compute}
+		cloud.ServerActions, cloud.Resizes, cloud.Attachments = actions, actions, &attachmentService{c, compute}
 		cloud.Flavors = &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {

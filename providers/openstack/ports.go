@@ -25,6 +25,7 @@ type port struct {
 	Description    string    `json:"description"`
 	DeviceID       string    `json:"device_id"`
 	SecurityGroups []string  `json:"security_groups"`
+	PortSecurity   *bool     `json:"port_security_enabled"` // nil: the cloud does not have that extension
 	FixedIPs       []fixedIP `json:"fixed_ips"`
 	CreatedAt      string    `json:"created_at"`
 }
@@ -40,7 +41,7 @@ func (p port) view() providers.Port {
 	v := providers.Port{
 		ID: p.ID, Name: p.Name, NetworkID: p.NetworkID, Status: p.Status, DeviceID: p.DeviceID,
 		SecurityGroups: slices.Sorted(slices.Values(p.SecurityGroups)), Mark: providers.ParseMark(p.Description),
-		CreatedAt: instant(p.CreatedAt),
+		CreatedAt: instant(p.CreatedAt), Unfiltered: p.PortSecurity != nil && !*p.PortSecurity,
 	}
 	for _, ip := range p.FixedIPs {
 		v.Addresses = append(v.Addresses, ip.Address)
@@ -106,8 +107,14 @@ func (s *portService) SetSecurityGroups(ctx context.Context, id string, groups [
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"port": map[string]any{"security_groups": listed(groups)}}
-	return s.send(ctx, s.neutron, call, http.MethodPut, p, body, nil)
+	port := map[string]any{"security_groups": listed(groups)}
+	body := map[string]any{"port": port}
+	err = s.send(ctx, s.neutron, call, http.MethodPut, p, body, nil)
+	if providers.IsKind(err, providers.KindInvalid) && len(groups) > 0 { // an unfiltered port takes no groups
+		port["port_security_enabled"] = true
+		err = s.send(ctx, s.neutron, call, http.MethodPut, p, body, nil)
+	}
+	return err
 }
 
 func (s *portService) Delete(ctx context.Context, id string) error {

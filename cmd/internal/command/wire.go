@@ -156,7 +156,8 @@ func cloudDiagnostic(err error) diag.Diagnostic {
 	d := diag.Diagnostic{Severity: diag.Error, Summary: "The cloud cannot be used", Detail: err.Error()}
 	switch {
 	case providers.IsKind(err, providers.KindDenied):
-		d.Hint = "Check the credentials: the clouds.yaml entry that `provider \"openstack\" { cloud = ... }` or OS_CLOUD names, or the OS_* variables."
+		d.Hint = "Check the credentials: the clouds.yaml entry that `provider \"openstack\" { cloud = ... }` or OS_CLOUD names, or the OS_* variables. " +
+			"Where they were good before, the user, the project or the application credential was disabled or deleted."
 	case providers.IsKind(err, providers.KindTransient):
 		d.Hint = "Nothing was changed. Check the network and the auth URL, then run the command again."
 	default:

@@ -65,7 +65,7 @@ func openNova(ctx context.Context, cloud string, projects []string) (*nova, erro
 	return n, nil
 }
 
-// look lists the servers that have a host, and the sizes of all volumes by id, in GiB.
+// look lists the servers that have a host, or had one and keep their disk, and the sizes of all volumes by id, in GiB.
 func (n *nova) look(ctx context.Context) (found []server, sizes map[string]int, err error) {
 	page, err := servers.List(n.compute, servers.ListOpts{AllTenants: true}).AllPages(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (n *nova) look(ctx context.Context) (found []server, sizes map[string]int, 
 		return nil, nil, err
 	}
 	for _, s := range all {
-		if s.Host == "" || len(n.projects) > 0 && !slices.Contains(n.projects, s.TenantID) {
+		if s.Host == "" && s.Status != "SHELVED_OFFLOADED" || len(n.projects) > 0 && !slices.Contains(n.projects, s.TenantID) {
 			continue // not placed yet, or not ours
 		}
 		known, err := n.server(ctx, s, sizes)

@@ -6,6 +6,7 @@
 package standins
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,12 +134,13 @@ func (h *hypervisor) round(ctx context.Context, found []server) {
 	defer h.mu.Unlock()
 	there := map[string]bool{}
 	for _, s := range found {
-		if mine, err := filepath.Match(h.hosts, s.host); err != nil || !mine {
+		id := s.machine.ID
+		st := h.known[id]
+		shelved := s.host == "" && st != nil
+		if mine, err := filepath.Match(h.hosts, s.host); err != nil || !mine && !shelved {
 			continue
 		}
-		id := s.machine.ID
 		there[id] = true
-		st := h.known[id]
 		if st == nil {
 			st = &standin{}
 			h.known[id] = st
@@ -182,6 +184,7 @@ func (h *hypervisor) settle(ctx context.Context, st *standin, s server) error {
 		return err
 	}
 	m := s.machine
+	m.Image = cmp.Or(st.server.machine.Image, m.Image) // while it is unshelved Nova names the image of its disk
 	if m.Volumes, err = h.disks(m.Volumes); err != nil {
 		return err
 	}

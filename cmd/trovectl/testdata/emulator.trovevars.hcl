@@ -1,6 +1,6 @@
 # The embedded OpenStack, as `trovectl dev up` makes it. A file like this one describes another cloud to `make acceptance`.
 
-image         = "mariadb-10.11"
+image         = "mariadb-10.11"  # carries the agent and MariaDB 10.11
 flavor        = "db.tiny"        # 256 MiB are enough for MariaDB with the tests' data
 network       = "private"        # where the databases listen; the tests must reach it
 volume_type   = "ssd"
