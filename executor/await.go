@@ -64,11 +64,12 @@ func (i *instanceAct) awaitFrom(ctx context.Context, member state.Member, at gue
 			told = now
 			i.progress("still waiting for the agent: %v", err)
 		}
-		if i.Clock.Sleep(waiting, i.Timeouts.Retry) == nil {
+		ended := i.Clock.Sleep(waiting, i.Timeouts.Retry)
+		if ended == nil {
 			continue
 		}
-		if ctx.Err() != nil {
-			return channel{}, ctx.Err()
+		if !errors.Is(ended, context.DeadlineExceeded) || ctx.Err() != nil {
+			return channel{}, ended
 		}
 		return channel{}, fmt.Errorf("%s within %s: %w%s", what, limit, err, i.console(ctx))
 	}
