@@ -158,7 +158,7 @@ func printable(r rune) rune {
 	switch {
 	case r == '\t':
 		return ' '
-	case unicode.IsPrint(r):
+	case unicode.IsPrint(r) && r != utf8.RuneError:
 		return r
 	}
 	return -1

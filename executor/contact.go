@@ -38,7 +38,7 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 }
 
 // greeting bounds the time until an agent has answered its first request.
-const greeting = 15 * time.Second
+const greeting = 45 * time.Second
 
 // channel is a client with the carrier it has to close.
 type channel struct {
