@@ -53,3 +53,15 @@ func TestImageWithoutAgent(t *testing.T) {
 	w.ask(shape{limit: "200", password: "one"}) // without packages, as if the server had come from another image
 	_ = w.fails(plan.ModeApply, "the image has no agent", "trovectl image build", "packages")
 }
+
+// TestFirstContact_reloadOfSSH: an SSH server that reads its new keys takes no connection for a moment.
+func TestFirstContact_reloadOfSSH(t *testing.T) {
+	w := fresh(t)
+	w.guests.refusing = 3
+	w.apply(plan.ModeApply)
+	w = fresh(t)
+	w.guests.refusing = 1 << 30
+	_ = w.fails(plan.ModeApply, "did not come back with its new keys within 1s", "connection refused")
+	w.guests.refusing, w.guests.deaf = 0, 0
+	w.done(plan.ModeApply, theRest...)
+}
