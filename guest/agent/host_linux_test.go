@@ -139,3 +139,17 @@ func TestMountedAt(t *testing.T) {
 		t.Errorf("at no mount point: %q, %v", device, err)
 	}
 }
+
+// TestRescan: a disk that needs no rescan has no file for it, in a file system that lets nobody make one.
+func TestRescan(t *testing.T) {
+	if err := rescan("/sys/class/block/no-disk-has-this-file"); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(t.TempDir(), "rescan")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), rescan(file)); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "1" {
+		t.Errorf("the kernel reads %q, %v", text, err)
+	}
+}
