@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -230,7 +231,13 @@ provider "openstack" {
 func TestGuestBlock(t *testing.T) {
 	c := mustLoad(t, map[string]string{"main.trove.hcl": `
 guest {
-  network = "mgmt"
+  network      = "mgmt"
+  config_drive = false
+  agent_file   = "dist/agent"
+  timeouts {
+    boot    = "20m"
+    install = "1h30m"
+  }
   transport "ssh" {
     private_key_file = "key"
     user             = "ci"
@@ -245,7 +252,7 @@ guest {
   }
 }
 `}, Input{})
-	want := Guest{Network: "mgmt", SSH: &SSH{
+	want := Guest{Network: "mgmt", AgentFile: "dist/agent", Timeouts: map[string]time.Duration{"boot": 20 * time.Minute, "install": 90 * time.Minute}, SSH: &SSH{
 		PrivateKeyFile: "key", User: "ci", Port: 2222, SourceCIDRs: []string{"10.0.0.1/32", "10.0.0.2/32"},
 		Bastion: &Bastion{Host: "b", Port: 2022, User: "jump", HostKey: "ssh-ed25519 AAAA"},
 	}}
@@ -253,7 +260,7 @@ guest {
 		t.Errorf("guest (-want +got):\n%s", diff)
 	}
 	empty := mustLoad(t, map[string]string{"main.trove.hcl": "locals {}\n"}, Input{})
-	if diff := cmp.Diff(Guest{SSH: &SSH{User: "trovectl", Port: 22}}, empty.Guest); diff != "" {
+	if diff := cmp.Diff(Guest{ConfigDrive: true, SSH: &SSH{User: "trovectl", Port: 22}}, empty.Guest); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 	if len(empty.Providers) != 1 || len(empty.Set.Resources) != 0 {

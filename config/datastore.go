@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -29,6 +30,9 @@ func (b *builder) datastore() resource.Body {
 	return d
 }
 
+// packageName is what apt and dnf take: a name, perhaps with an architecture or a version, and never an option.
+var packageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+.:=~_-]*$`)
+
 func (b *builder) datastoreVersion(engine *catalog.Engine, d *resource.Datastore, v *form) {
 	if _, ok := engine.Version(v.label); !ok {
 		b.failAt(v.at, "Unknown version", didYouMean(v.label, engine.VersionNames(), ""), "%s %s is not known; known are %s.",
@@ -43,6 +47,11 @@ func (b *builder) datastoreVersion(engine *catalog.Engine, d *resource.Datastore
 		b.failAt(v.place("image_tags"), "image and image_tags together", "Remove one of the two.", "The image is found by its name or by tags.")
 	case !v.has("image") && len(tags) == 0 && !v.failed:
 		b.failAt(v.at, "Missing argument", "", "Version %q needs image or image_tags.", v.label)
+	}
+	for _, name := range v.list("packages") {
+		if !packageName.MatchString(name) {
+			b.failAt(v.place("packages"), "Invalid name of a package", "Write it as the distribution's package manager takes it, such as \"mariadb-server\".", "%q names no package.", name)
+		}
 	}
 	d.Versions[v.label] = resource.DatastoreVersion{
 		Image: v.text("image"), ImageTags: tags, Packages: v.list("packages"), Inactive: !v.truth("active", true),

@@ -137,7 +137,7 @@ var bastionSpec = &spec{args: []argument{
 var timeoutsSpec = &spec{args: []argument{
 	{name: "build", typ: cty.String, doc: "Until a volume or machine is usable. Default \"30m\"."},
 	{name: "boot", typ: cty.String, doc: "From then on until something answers at the machine's address. Default \"15m\"."},
-	{name: "login", typ: cty.String, doc: "From then on until its SSH has the keys of its user-data. Default \"5m\"."},
+	{name: "login", typ: cty.String, doc: "From then on until its SSH has the keys of its user-data. Default \"10m\"."},
 	{name: "agent", typ: cty.String, doc: "From then on until the agent answers. Default \"5m\"."},
 	{name: "install", typ: cty.String, doc: "The same for an image that installs packages first. Default \"30m\"."},
 	{name: "prepare", typ: cty.String, doc: "Until the data volume and the engine are ready. Default \"15m\"."},

@@ -64,12 +64,12 @@ func (i *instanceAct) awaitFrom(ctx context.Context, member state.Member, at gue
 			told = now
 			i.progress("still waiting for the agent: %v", err)
 		}
-		slept := i.Clock.Sleep(waiting, i.Timeouts.Retry)
-		if slept == nil {
+		ended := i.Clock.Sleep(waiting, i.Timeouts.Retry)
+		if ended == nil {
 			continue
 		}
-		if !errors.Is(slept, context.DeadlineExceeded) {
-			return channel{}, slept
+		if !errors.Is(ended, context.DeadlineExceeded) || ctx.Err() != nil {
+			return channel{}, ended
 		}
 		return channel{}, fmt.Errorf("%s within %s: %w%s", what, limit, err, i.console(ctx))
 	}
@@ -158,7 +158,7 @@ func printable(r rune) rune {
 	switch {
 	case r == '\t':
 		return ' '
-	case unicode.IsPrint(r):
+	case unicode.IsPrint(r) && r != utf8.RuneError:
 		return r
 	}
 	return -1

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,7 +39,7 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 }
 
 // greeting bounds the time until an agent has answered its first request.
-const greeting = 15 * time.Second
+const greeting = 45 * time.Second
 
 // channel is a client with the carrier it has to close.
 type channel struct {
@@ -101,8 +102,24 @@ func (i *instanceAct) rotate(ctx context.Context, client channel, generation int
 	if err := i.hands.Call(ctx, request); err != nil {
 		return channel{}, err
 	}
-	again, _, err := i.dial(ctx, member, generation)
-	return again, err
+	return i.comeBack(ctx, member, generation)
+}
+
+// comeBack reaches the guest by its new keys. While an SSH server reads them it takes no connection.
+func (i *instanceAct) comeBack(ctx context.Context, member state.Member, generation int) (channel, error) {
+	within, cancel := context.WithTimeout(ctx, i.Timeouts.Login)
+	defer cancel()
+	for {
+		client, _, err := i.dial(within, member, generation)
+		if err == nil || !unreachable(err) {
+			return client, err
+		}
+		if ended := i.Clock.Sleep(within, i.Timeouts.Retry); errors.Is(ended, context.DeadlineExceeded) && ctx.Err() == nil {
+			return channel{}, fmt.Errorf("the guest did not come back with its new keys within %s: %w", i.Timeouts.Login, err)
+		} else if ended != nil {
+			return channel{}, ended
+		}
+	}
 }
 
 // rotateKeys replaces the keys of a guest in service by the next generation, or ends a replacement that was begun.

@@ -92,7 +92,7 @@ type Timeouts struct {
 
 // DefaultTimeouts suit a slow cloud.
 var DefaultTimeouts = Timeouts{
-	Build: 30 * time.Minute, Boot: 15 * time.Minute, Login: 5 * time.Minute, Agent: 5 * time.Minute, Install: 30 * time.Minute,
+	Build: 30 * time.Minute, Boot: 15 * time.Minute, Login: 10 * time.Minute, Agent: 5 * time.Minute, Install: 30 * time.Minute,
 	Prepare: 15 * time.Minute, Request: 5 * time.Minute, Remove: 10 * time.Minute, Retry: 500 * time.Millisecond,
 }
 

@@ -31,7 +31,9 @@ type guests struct {
 	byID map[string]*machine
 	// undeliverable is what every delivery of an agent ends with, if anything; delivered counts the others.
 	undeliverable error
-	delivered     int
+	// refusing is how many connections an SSH server refuses while it reads its new keys; deaf counts them down.
+	refusing, deaf int
+	delivered      int
 	// disks are the engines by volume id: what an engine holds is on its volume.
 	disks map[string]engine.Engine
 }
@@ -80,7 +82,7 @@ func (g *guests) boot(server providers.Server, userData []byte) {
 			panic(err)
 		}
 	}
-	a, err := agent.Open(agent.Config{Root: root, Version: "test", NewEngine: g.engineFor(server.VolumeIDs), ReloadSSH: noReload})
+	a, err := agent.Open(agent.Config{Root: root, Version: "test", NewEngine: g.engineFor(server.VolumeIDs), ReloadSSH: g.reload})
 	if err != nil {
 		panic(err)
 	}
@@ -90,8 +92,6 @@ func (g *guests) boot(server providers.Server, userData []byte) {
 }
 
 var now = time.Now
-
-func noReload(context.Context) error { return nil }
 
 func birth(root string, userData []byte) error {
 	var doc struct {
@@ -186,6 +186,10 @@ func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (gu
 	if there == nil {
 		return nil, guest.Errorf(guest.KindUnreachable, "nobody at %s", m.Address)
 	}
+	if g.deaf > 0 {
+		g.deaf--
+		return nil, guest.Errorf(guest.KindUnreachable, "%s: connection refused", m.Address)
+	}
 	has, err := os.ReadFile(filepath.Join(there.root, "etc/ssh/ssh_host_ed25519_key"))
 	if err != nil {
 		return nil, guest.Errorf(guest.KindUnreachable, "%v", err)
@@ -199,6 +203,13 @@ func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (gu
 		}
 	}
 	return nil, guest.Errorf(guest.KindUnreachable, "nobody with the right host key at %s", m.Address)
+}
+
+func (g *guests) reload(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.deaf = g.refusing
+	return nil
 }
 
 // waits tells whether the machine was born without an agent and has none yet.

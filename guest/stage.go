@@ -16,10 +16,13 @@ const (
 // StageOf is how far the way was gone when it ended with this error of a transport.
 func StageOf(err error) Stage {
 	var known *Error
-	if errors.As(err, &known) {
-		return known.Stage
+	switch {
+	case !errors.As(err, &known):
+		return StageConnect
+	case known.Kind == KindTimeout: // only what has a channel waits for an answer
+		return StageAgent
 	}
-	return StageConnect
+	return known.Stage
 }
 
 // ErrNoAgent marks an error of a transport: the guest took us in, and there is no agent in it.

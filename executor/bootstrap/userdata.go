@@ -48,7 +48,6 @@ type cloudConfig struct {
 type user struct {
 	Name           string   `yaml:"name"`
 	Gecos          string   `yaml:"gecos"`
-	System         bool     `yaml:"system"`
 	Shell          string   `yaml:"shell"`
 	HomeDir        string   `yaml:"homedir"`
 	LockPassword   bool     `yaml:"lock_passwd"`
@@ -75,7 +74,8 @@ func UserData(g Guest) ([]byte, error) {
 		// Nobody logs in with a password, and root not at all: the one way in is the forced command.
 		DisableRoot: true,
 		Users: []user{{
-			Name: guest.AgentUser, Gecos: "trovectl agent channel", System: true, Shell: "/bin/sh", HomeDir: "/home/" + guest.AgentUser,
+			// No system user: to one of those cloud-init gives neither keys nor a home.
+			Name: guest.AgentUser, Gecos: "trovectl agent channel", Shell: "/bin/sh", HomeDir: "/home/" + guest.AgentUser,
 			LockPassword: true, AuthorizedKeys: []string{g.AuthorizedKey},
 		}},
 		UpdateLists: len(g.Packages) > 0,

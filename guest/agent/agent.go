@@ -22,17 +22,17 @@ type Config struct {
 	NewEngine func(name string, host engine.Host) (engine.Engine, error)
 	Log       hclog.Logger     // nil: silent
 	Now       func() time.Time // nil: the system's clock
-	// ReloadSSH makes the SSH server read its new host key; best effort. nil: systemctl reload ssh.
+	// ReloadSSH makes the SSH server read its new host key; best effort. nil: systemctl reload.
 	ReloadSSH func(ctx context.Context) error
 	// Watch is how often the engine is looked at, and the first pause before a crashed one is started again. 0: 2 s.
 	Watch time.Duration
-	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 60 s.
+	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 3 min.
 	VolumeWait time.Duration
 }
 
 const (
 	defaultWatch      = 2 * time.Second
-	defaultVolumeWait = time.Minute
+	defaultVolumeWait = 3 * time.Minute
 )
 
 func (c *Config) setDefaults() {

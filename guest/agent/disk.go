@@ -33,16 +33,18 @@ func (a *Agent) findDisk(ctx context.Context, volumeID string, wait time.Duratio
 	if volumeID == "" {
 		return ownDisk{}, nil
 	}
-	device := a.paths.device(volumeID)
+	var device string
 	var info os.FileInfo
 	err := poll(ctx, wait, func() (bool, error) {
 		var err error
-		info, err = os.Stat(device)
+		if device, err = a.paths.findDevice(volumeID); err == nil {
+			info, err = os.Stat(device)
+		}
 		return err == nil || !errors.Is(err, fs.ErrNotExist), err
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, guest.Errorf(guest.KindConflict, "volume %s is not attached: no device %s after %s", volumeID, device, wait)
+		return nil, guest.Errorf(guest.KindConflict, "volume %s is not attached: after %s, %v", volumeID, wait, err)
 	case err != nil:
 		return nil, fmt.Errorf("looking for volume %s: %w", volumeID, err)
 	case info.IsDir():

@@ -151,9 +151,7 @@ func (b blockDisk) remember(at string) error {
 
 // grow makes the kernel look at the device again, where it needs to be told, and stretches the file system.
 func (b blockDisk) grow(ctx context.Context, at string) (int, error) {
-	// virtio-blk announces a new size by itself; SCSI disks have this file.
-	rescan := filepath.Join("/sys/class/block", filepath.Base(b.device), "device/rescan")
-	if err := os.WriteFile(rescan, []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := rescan(filepath.Join("/sys/class/block", filepath.Base(b.device), "device/rescan")); err != nil {
 		return 0, fmt.Errorf("asking the kernel to look at %s again: %w", b.device, err)
 	}
 	signature, err := b.probe(ctx)
@@ -172,6 +170,19 @@ func (b blockDisk) grow(ctx context.Context, at string) (int, error) {
 		return 0, err
 	}
 	return b.size()
+}
+
+// rescan writes to the file that SCSI disks have for it. virtio-blk has none and announces a new size by itself.
+func rescan(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) // nothing can be made there: asking for that is refused
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("1")
+	return errors.Join(err, file.Close())
 }
 
 func (b blockDisk) size() (int, error) {

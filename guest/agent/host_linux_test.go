@@ -34,7 +34,7 @@ func (b blockDisk) mustRun(t *testing.T, argv ...string) {
 
 func TestABlankDeviceIsFormattedAndKnownAgain(t *testing.T) {
 	b := newImage(t)
-	if err := os.Truncate(b.device, 512<<20); err != nil { // XFS takes nothing below 300 MB
+	if err := os.Truncate(b.device, 512<<20); err != nil { // XFS takes no less than 300 MB
 		t.Fatal(err)
 	}
 	signature, err := b.probe(t.Context())
@@ -137,5 +137,19 @@ func TestMountedAt(t *testing.T) {
 	}
 	if device, err := mountedAt(t.TempDir()); err != nil || device != "" {
 		t.Errorf("at no mount point: %q, %v", device, err)
+	}
+}
+
+// TestRescan: a disk that needs no rescan has no file for it, in a file system that lets nobody make one.
+func TestRescan(t *testing.T) {
+	if err := rescan("/sys/class/block/no-disk-has-this-file"); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(t.TempDir(), "rescan")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), rescan(file)); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "1" {
+		t.Errorf("the kernel reads %q, %v", text, err)
 	}
 }

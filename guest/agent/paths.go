@@ -22,6 +22,7 @@ type paths struct {
 	logs     string // the engine's logs
 	sockets  string // directory of the agent's own sockets
 	devices  string // where udev names disks
+	sys      string // where the kernel describes them
 }
 
 // The agent's sockets, in paths.sockets.
@@ -43,6 +44,7 @@ func newPaths(root string) paths {
 		logs:     at("var/log/trove-guestagent"),
 		sockets:  at("run/trove-guestagent"),
 		devices:  at("dev/disk/by-id"),
+		sys:      at("sys"),
 	}
 }
 
@@ -55,12 +57,6 @@ const (
 func (p paths) marker() string         { return filepath.Join(p.data, ownDir, "volume.json") }
 func (p paths) volumeOutcomes() string { return filepath.Join(p.data, ownDir, "outcomes.log") }
 func (p paths) engineData() string     { return filepath.Join(p.data, engineDir) }
-
-// device is where a virtio disk shows: Nova makes the first 20 characters of the volume's id its serial number.
-func (p paths) device(volumeID string) string {
-	const serial = 20
-	return filepath.Join(p.devices, "virtio-"+volumeID[:min(serial, len(volumeID))])
-}
 
 // make makes the directories that do not depend on the data volume. The engine's user must be able to pass through
 // those on the way to its own; secrets are files of mode 0600.

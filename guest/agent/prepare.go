@@ -35,6 +35,7 @@ func (a *Agent) prepare(ctx context.Context, in guest.Prepare) (guest.Prepared, 
 	if err := a.attach(ctx, in.VolumeID, a.config.VolumeWait); err != nil {
 		return guest.Prepared{}, err
 	}
+	a.standAlone(ctx)
 	server, _ := a.theEngine()
 	if err := server.Prepare(ctx, engine.Settings(in.Values)); err != nil {
 		return guest.Prepared{}, asGuestError(guest.KindEngine, "preparing the engine", err)

@@ -36,6 +36,9 @@ func (a *Agent) rotate(ctx context.Context, in guest.Rotate) (guest.Rotated, err
 	if err := a.writeAuthorizedKeys(in.AuthorizedKeys); err != nil {
 		return guest.Rotated{}, fmt.Errorf("replacing the authorized keys: %w", err)
 	}
+	if err := a.keepIdentity(); err != nil {
+		return guest.Rotated{}, err
+	}
 	hostKey := filepath.Join(a.paths.root, hostKeyPath)
 	if err := os.MkdirAll(filepath.Dir(hostKey), 0o755); err != nil {
 		return guest.Rotated{}, fmt.Errorf("replacing the host key: %w", err)
@@ -142,9 +145,4 @@ func (o owner) take(dir *os.Root, name string) error {
 		return nil
 	}
 	return dir.Lchown(name, o.uid, o.gid)
-}
-
-func reloadSSH(ctx context.Context) error {
-	_, _, err := runCommand(ctx, "systemctl", "reload", "ssh")
-	return err
 }

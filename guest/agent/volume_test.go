@@ -4,7 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 )
@@ -153,4 +155,85 @@ func TestAnUnknownEngine(t *testing.T) {
 	w.born(guest.AgentConfig{Member: "m-1", Engine: "oracle", VolumeID: volumeID, Generation: 1})
 	_, err := w.client(w.open()).Prepare(t.Context(), w.id(), guest.Prepare{VolumeID: volumeID})
 	wantKind(t, err, guest.KindUnsupported, "oracle")
+}
+
+// TestAVolumeIsFoundByItsID, whatever the bus calls it, whether udev runs or not.
+func TestAVolumeIsFoundByItsID(t *testing.T) {
+	byID := "dev/disk/by-id/"
+	for name, files := range map[string]struct{ device, serialFile, serial string }{
+		"virtio":             {device: byID + "virtio-" + volumeID[:20]},
+		"scsi":               {device: byID + "scsi-0QEMU_QEMU_HARDDISK_" + volumeID[:20]},
+		"scsi, all of it":    {device: byID + "scsi-SQEMU_QEMU_HARDDISK_" + volumeID},
+		"sata":               {device: byID + "ata-QEMU_HARDDISK_" + volumeID[:20]},
+		"virtio, no udev":    {"dev/vdq", "sys/block/vdq/serial", volumeID[:20] + "\n"},
+		"scsi, no udev":      {"dev/sdq", "sys/block/sdq/device/vpd_pg80", "\x00\x80\x00\x14" + volumeID[:20]},
+		"nvme, without udev": {"dev/nvme0n1", "sys/block/nvme0n1/device/serial", volumeID[:20] + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			udev := w.path(byID, "virtio-"+volumeID[:20])
+			stranger, part := w.path(byID, "virtio-11111111-aaaa-4bbb-8"), w.path(byID, "a-"+volumeID[:20]+"-part1")
+			if err := errors.Join(os.Remove(udev), os.Symlink("/nowhere", stranger), os.Symlink("/nowhere", part),
+				os.Symlink(w.disk, w.path(files.device))); err != nil {
+				t.Fatal(err)
+			}
+			if files.serialFile != "" {
+				w.write(w.path(files.serialFile), files.serial)
+				w.write(w.path("sys/block/vda/serial"), "another\n")
+			}
+			w.prepare(w.client(w.open()))
+			if _, err := os.Stat(filepath.Join(w.disk, "disk/db/tiny.json")); err != nil {
+				t.Errorf("the data is not on the volume: %v", err)
+			}
+		})
+	}
+}
+
+// TestAVolumeThatComesLate is waited for.
+func TestAVolumeThatComesLate(t *testing.T) {
+	w := newWorld(t)
+	w.config.VolumeWait = time.Minute
+	link := w.path("dev/disk/by-id", "virtio-"+volumeID[:20])
+	if err := os.Rename(link, link+".hidden-part1"); err != nil {
+		t.Fatal(err)
+	}
+	c := w.client(w.open())
+	prepared := make(chan error, 1)
+	go func() {
+		_, err := c.Prepare(t.Context(), "late", guest.Prepare{VolumeID: volumeID})
+		prepared <- err
+	}()
+	if err := os.Rename(link+".hidden-part1", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-prepared; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRotate_keepsCloudInitAway: a boot that looks to cloud-init like a new server's must not replace the host key again.
+func TestRotate_keepsCloudInitAway(t *testing.T) {
+	w := newWorld(t)
+	drop := w.path("etc/cloud/cloud.cfg.d")
+	private, public := hostKey(t, 5)
+	rotate := func(id string) {
+		t.Helper()
+		body := guest.Rotate{Generation: 2, HostKey: private, DigestKey: strings.Repeat("ef", 32), AuthorizedKeys: []string{public}}
+		if _, err := w.client(w.open()).Rotate(t.Context(), id, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotate("an image without cloud-init")
+	if _, err := os.Stat(drop); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a configuration was made for a cloud-init that is not there: %v", err)
+	}
+	w = newWorld(t)
+	drop = w.path("etc/cloud/cloud.cfg.d")
+	if err := os.MkdirAll(drop, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rotate("with it")
+	if text := w.read(filepath.Join(drop, "99-trove-guestagent.cfg")); !strings.Contains(text, "\nssh_deletekeys: false\n") {
+		t.Errorf("cloud-init reads %q", text)
+	}
 }

@@ -84,7 +84,9 @@ func (c *Carrier) redial(ctx context.Context, broken *link) (*link, error) {
 	}
 	fresh, err := c.dialer.connect(ctx, c.target)
 	if err != nil {
-		return nil, guest.Errorf(guest.KindUnreachable, "the connection was dropped, and then: %s", messageOf(err))
+		said := guest.Errorf(guest.KindUnreachable, "the connection was dropped, and then: %s", messageOf(err))
+		said.Stage = guest.StageOf(err)
+		return nil, said
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +105,9 @@ func (c *Carrier) named(err error) error {
 	if err == nil || !errors.As(err, &known) || known.Kind != guest.KindUnreachable {
 		return err
 	}
-	return &namedError{guest.Errorf(known.Kind, "the guest at %s: %s", c.target.Address, known.Message), err}
+	said := guest.Errorf(known.Kind, "the guest at %s: %s", c.target.Address, known.Message)
+	said.Stage = guest.StageAgent
+	return &namedError{said, err}
 }
 
 // namedError reads like its *guest.Error and keeps what caused it.

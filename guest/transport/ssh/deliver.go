@@ -28,7 +28,7 @@ const delivery = "deliver"
 // architecture, is KindUnsupported and nothing was sent; a connection that broke is KindUnreachable, and the delivery MAY
 // begin again with a new Parcel. ctx bounds the whole.
 func (d *Dialer) Deliver(ctx context.Context, target Target, parcel Parcel) error {
-	within, cancel := context.WithTimeout(ctx, d.timeout())
+	within, cancel := context.WithTimeout(ctx, d.handshakes())
 	defer cancel()
 	client, _, err := d.login(within, target)
 	if err != nil {
@@ -67,14 +67,13 @@ func hand(client *ssh.Client, parcel Parcel) error {
 	case digest != parcel.SHA256:
 		return guest.Errorf(guest.KindUnsupported, "the guest was made to wait for the agent with SHA-256 %s, and this one has %s", digest, parcel.SHA256)
 	}
-	if _, err := fmt.Fprintf(stream, "%d\n", parcel.Size); err != nil {
-		return err
-	}
-	if _, err := io.Copy(stream, parcel.Content); err != nil {
-		return fmt.Errorf("%w%s", err, stream.said)
-	}
+	_, sending := io.Copy(stream, io.MultiReader(strings.NewReader(fmt.Sprintf("%d\n", parcel.Size)), parcel.Content))
+	// A script that ended early knows better than the stream why.
 	if said, err = answers.ReadString('\n'); err != nil {
 		return err
+	}
+	if sending != nil {
+		return sending
 	}
 	if strings.TrimSpace(said) != "taken" {
 		return fmt.Errorf("the guest says %.100q after it got the agent", strings.TrimSpace(said))

@@ -34,7 +34,7 @@ type Keys struct {
 // A Dialer makes carriers. The zero Dialer is usable. It is safe for concurrent use; its fields MUST NOT change after
 // the first Dial. Close ends the connection to the bastion, which all carriers share.
 type Dialer struct {
-	Timeout   time.Duration // for one connection with its handshakes; 0: 10 s
+	Timeout   time.Duration // until an address answers, and three times as long for the handshakes; 0: 10 s
 	KeepAlive time.Duration // between signs of life, and how long one may take; 0: 15 s, negative: none
 	Bastion   *Bastion
 	// DialNet makes the first TCP connection; nil: net.Dialer.
@@ -71,6 +71,9 @@ func (d *Dialer) timeout() time.Duration {
 	return d.Timeout
 }
 
+// handshakes is how long a connection may take as a whole: a machine that boots computes its part of them slowly.
+func (d *Dialer) handshakes() time.Duration { return 3 * d.timeout() }
+
 func (d *Dialer) keepAlive() time.Duration {
 	if d.KeepAlive == 0 {
 		return defaultKeepAlive
@@ -80,7 +83,7 @@ func (d *Dialer) keepAlive() time.Duration {
 
 // connect makes one connection with the channel's command running.
 func (d *Dialer) connect(ctx context.Context, target Target) (*link, error) {
-	within, cancel := context.WithTimeout(ctx, d.timeout())
+	within, cancel := context.WithTimeout(ctx, d.handshakes())
 	defer cancel()
 	client, seen, err := d.login(within, target)
 	if err != nil {
@@ -107,13 +110,15 @@ func (d *Dialer) login(within context.Context, target Target) (client *ssh.Clien
 	if d.Bastion != nil {
 		dial = d.dialOver
 	}
-	conn, err := dial(within, target.Address)
+	knocking, cancel := context.WithTimeout(within, d.timeout())
+	defer cancel()
+	conn, err := dial(knocking, target.Address)
 	var away *bastionError
 	if errors.As(err, &away) {
 		route = fmt.Sprintf("the bastion %s, which is on the way to the guest at %s", d.Bastion.Address, target.Address)
 	}
 	if err != nil {
-		return nil, 0, d.unreachable(within, guest.StageConnect, route, err)
+		return nil, 0, d.unreachable(knocking, guest.StageConnect, route, err)
 	}
 	keys := target.Keys()
 	if len(keys.Host) == 0 {
@@ -139,7 +144,11 @@ func (d *Dialer) unreachable(ctx context.Context, stage guest.Stage, route strin
 	why := err.Error()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		why = fmt.Sprintf("no answer in time (the limit is %s): %s", d.timeout(), why)
+		limit := d.handshakes()
+		if stage == guest.StageConnect {
+			limit = d.timeout()
+		}
+		why = fmt.Sprintf("no answer in time (the limit is %s): %s", limit, why)
 	case errors.Is(ctx.Err(), context.Canceled):
 		why = "given up by the caller: " + why
 	case strings.Contains(why, "unable to authenticate"):

@@ -118,7 +118,7 @@ func TestUnreachable(t *testing.T) {
 		"nobody listens":       {func(g *ssh.Target, _ *ssh.Keys) { g.Address = gone.Address }, []string{gone.Address, "refused"}},
 		"no greeting": {
 			func(g *ssh.Target, _ *ssh.Keys) { g.Address = silent.Addr().String() },
-			[]string{silent.Addr().String(), "no answer in time", "300ms"},
+			[]string{silent.Addr().String(), "no answer in time", "900ms"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -216,6 +216,10 @@ func (i *cloudInit) users() {
 		if u.Name == "default" || len(u.Keys) == 0 {
 			continue
 		}
+		if u.System { // as the real one refuses it, with every user after it
+			i.failed("users", fmt.Errorf("not creating user %s: ssh_authorized_keys cannot be provided with system", u.Name))
+			break
+		}
 		if err := i.authorize(u.Name, u.Keys); err != nil {
 			i.failed("user "+u.Name, err)
 		}

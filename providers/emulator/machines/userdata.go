@@ -47,8 +47,9 @@ type file struct {
 }
 
 type user struct {
-	Name string `yaml:"name"`
-	Keys words  `yaml:"ssh_authorized_keys"`
+	Name   string `yaml:"name"`
+	Keys   words  `yaml:"ssh_authorized_keys"`
+	System bool   `yaml:"system"`
 }
 
 // words is a list that may be written as one string.

@@ -15,13 +15,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// hand is somebody who works in the script's cloud with its API, behind trovectl's back.
-type hand struct {
+// neutron is somebody who works on the networks of the script's cloud with their API, behind trovectl's back.
+type neutron struct {
 	ts             *testscript.TestScript
 	network, token string
 }
 
-func newHand(ts *testscript.TestScript) *hand {
+func newNeutron(ts *testscript.TestScript) *neutron {
 	data, err := os.ReadFile(filepath.Join(ts.Getenv("CLOUD"), "clouds.yaml"))
 	ts.Check(err)
 	var file struct {
@@ -36,7 +36,7 @@ func newHand(ts *testscript.TestScript) *hand {
 	}
 	ts.Check(yaml.Unmarshal(data, &file))
 	auth, domain := file.Clouds["dev"].Auth, map[string]any{"id": "default"}
-	h := &hand{ts: ts, network: "http://" + ts.Getenv("LISTEN") + "/network/v2.0/"}
+	h := &neutron{ts: ts, network: "http://" + ts.Getenv("LISTEN") + "/network/v2.0/"}
 	reply := h.do(http.MethodPost, auth.AuthURL+"/auth/tokens", map[string]any{"auth": map[string]any{
 		"identity": map[string]any{"methods": []string{"password"}, "password": map[string]any{
 			"user": map[string]any{"name": auth.Username, "password": auth.Password, "domain": domain},
@@ -47,7 +47,7 @@ func newHand(ts *testscript.TestScript) *hand {
 	return h
 }
 
-func (h *hand) do(method, url string, body, into any) http.Header {
+func (h *neutron) do(method, url string, body, into any) http.Header {
 	text, err := json.Marshal(body)
 	h.ts.Check(err)
 	request, err := http.NewRequest(method, url, bytes.NewReader(text))
@@ -74,7 +74,7 @@ func networkUp(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: network NAME")
 	}
 	var made struct{ Network struct{ ID string } }
-	h := newHand(ts)
+	h := newNeutron(ts)
 	h.do(http.MethodPost, h.network+"networks", map[string]any{"network": map[string]any{"name": args[0]}}, &made)
 	h.do(http.MethodPost, h.network+"subnets", map[string]any{"subnet": map[string]any{
 		"network_id": made.Network.ID, "ip_version": 4, "gateway_ip": nil, "cidr": fmt.Sprintf("127.%d.%d.0/24", 1+rand.IntN(9), rand.IntN(256)),
@@ -92,7 +92,7 @@ func opens(ts *testscript.TestScript, neg bool, args []string) {
 			Groups []string `json:"security_groups"`
 		}
 	}
-	h := newHand(ts)
+	h := newNeutron(ts)
 	h.do(http.MethodGet, h.network+"ports", nil, &ports)
 	for _, port := range ports.Ports {
 		if port.Name != args[0] {
@@ -119,7 +119,7 @@ func unplug(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: unplug PORTNAME")
 	}
 	var ports struct{ Ports []struct{ ID, Name string } }
-	h := newHand(ts)
+	h := newNeutron(ts)
 	h.do(http.MethodGet, h.network+"ports", nil, &ports)
 	for _, port := range ports.Ports {
 		if port.Name == args[0] {
