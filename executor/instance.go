@@ -44,6 +44,7 @@ type instanceAct struct {
 	hands      *journaled.Hands
 	enginePort int
 	sshPort    int
+	image      string // id, once it is known
 }
 
 // create is one straight line: each part returns what an earlier life made of it.
@@ -104,6 +105,9 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	}
 	volume, err := i.volume(ctx)
 	if err != nil {
+		return none, err
+	}
+	if i.image, err = i.imageID(ctx); err != nil {
 		return none, err
 	}
 	if err := i.server(ctx, port, volume); err != nil {
@@ -294,7 +298,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, port,
 		return "", err
 	}
 	spec := providers.ServerSpec{
-		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
+		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.image,
 		Zone: i.body.AvailabilityZone, PortIDs: []string{port}, Metadata: i.metadata(), UserData: data,
 	}
 	if volume != "" {
@@ -351,8 +355,8 @@ func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
 		"server_id": m.Objects[state.SlotServer].ID, "port_id": m.Objects[state.SlotPort].ID,
 		"volume_id": m.Objects[state.SlotVolume].ID, "running_version": prepared.RunningVersion, "status": "ready",
 	}
-	if id := i.step.Resolved["image"]; id != "" {
-		out["image_id"] = id
+	if i.image != "" {
+		out["image_id"] = i.image
 	} else if id := i.record.Computed["image_id"]; id != "" {
 		out["image_id"] = id
 	}

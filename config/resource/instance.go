@@ -15,6 +15,7 @@ type Instance struct {
 	Version          string            `json:"version"`
 	Image            string            `json:"image,omitempty"` // of the datastore's version, resolved by the reader; counts at creation
 	ImageTags        []string          `json:"image_tags,omitempty"`
+	ImageSHA256      string            `json:"image_sha256,omitempty"` // of the datastore's image_file
 	Flavor           string            `json:"flavor"`
 	Network          string            `json:"network"`
 	Subnet           string            `json:"subnet,omitempty"`
@@ -74,6 +75,7 @@ func (i *Instance) Attributes() Attributes {
 	putText(out, "provider", i.Provider)
 	putText(out, "image", i.Image)
 	putList(out, "image_tags", i.ImageTags)
+	putText(out, "image_sha256", i.ImageSHA256)
 	if v := i.Volume; v != nil {
 		out["volume.size"] = v.Size
 		putText(out, "volume.type", v.Type)
@@ -114,7 +116,7 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 		return i.judgeSetting(strings.TrimPrefix(path, "config_group.values."), to)
 	case path == "volume.size":
 		return i.judgeSize(to)
-	case path == "image", path == "image_tags":
+	case path == "image", path == "image_tags", path == "image_sha256":
 		return ignored
 	default:
 		return i.judgePlacement(path, to)

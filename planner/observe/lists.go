@@ -194,7 +194,7 @@ func (l *look) choices(ctx context.Context) []func() error {
 	if c.Images != nil {
 		jobs = append(jobs, func() (err error) {
 			out.Images, err = convert(ctx, l.activeImages, func(i providers.Image) planner.Image {
-				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
+				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, SHA256: i.Properties[providers.ImageDigest], CreatedAt: instant(i.CreatedAt)}
 			})
 			return err
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/diag"
+	"github.com/trovectl/trovectl/executor"
 	"github.com/trovectl/trovectl/guest/image"
 	"github.com/trovectl/trovectl/providers"
 )
@@ -46,7 +47,7 @@ func runImageUpload(m *Meta, f *flags) int {
 	if err != nil {
 		return m.failErr("The image cannot be uploaded", err)
 	}
-	defer func() { _ = file.data.Close() }() // only read
+	defer func() { _ = file.Data.Close() }() // only read
 	ctx, _, stop := interruptible(m.warn)
 	defer stop()
 	cloud, err := m.connect(ctx, config.Provider{Cloud: f.image.cloud})
@@ -57,33 +58,33 @@ func runImageUpload(m *Meta, f *flags) int {
 	if cloud.Images == nil {
 		return m.fail("the cloud has no image service")
 	}
-	file.spec.Mark = providers.Mark{Lineage: byHand, Member: "image", Intent: string(newIDs().Intent())}
-	file.spec.Tags = f.image.tags
-	file.spec.Name = cmp.Or(f.image.name, file.spec.Name)
+	file.Spec.Mark = providers.Mark{Lineage: byHand, Member: "image", Intent: string(newIDs().Intent())}
+	file.Spec.Tags = f.image.tags
+	file.Spec.Name = cmp.Or(f.image.name, file.Spec.Name)
 	switch {
 	case f.image.public:
-		file.spec.Visibility = "public"
+		file.Spec.Visibility = "public"
 	case f.image.private:
-		file.spec.Visibility = "private"
+		file.Spec.Visibility = "private"
 	}
 	return m.uploadImage(ctx, f, cloud, file)
 }
 
-func (m *Meta) uploadImage(ctx context.Context, f *flags, cloud *providers.Cloud, file imageFile) int {
+func (m *Meta) uploadImage(ctx context.Context, f *flags, cloud *providers.Cloud, file executor.ImageFile) int {
 	began := time.Now()
-	data := io.ReadSeeker(file.data)
+	data := io.ReadSeeker(file.Data)
 	if !f.json {
-		data = &shown{ReadSeeker: file.data, size: file.size, every: 5 * time.Second, now: time.Now, say: func(text string) {
+		data = &shown{ReadSeeker: file.Data, size: file.Size, every: 5 * time.Second, now: time.Now, say: func(text string) {
 			_, _ = fmt.Fprintln(m.streams.Out, text)
 		}}
 	}
-	made, existing, err := providers.PutImage(ctx, cloud.Images, file.spec, data, file.size)
+	made, existing, err := providers.PutImage(ctx, cloud.Images, file.Spec, data, file.Size)
 	if err != nil {
 		return m.failErr("The image was not uploaded", fmt.Errorf("%w. Run the command again: it goes on with what is there", err))
 	}
 	if f.json {
 		return m.printJSON(json.Marshal(map[string]any{
-			"id": made.ID, "name": made.Name, "existing": existing, "sha256": file.spec.Properties[providers.ImageDigest], "size": file.size,
+			"id": made.ID, "name": made.Name, "existing": existing, "sha256": file.Spec.Properties[providers.ImageDigest], "size": file.Size,
 		}))
 	}
 	if existing {
@@ -91,34 +92,27 @@ func (m *Meta) uploadImage(ctx context.Context, f *flags, cloud *providers.Cloud
 		return exitOK
 	}
 	_, _ = fmt.Fprintf(m.streams.Out, "Image %s (%s): %s in %s, checksum compared.\n",
-		made.Name, made.ID, mebibytes(file.size), time.Since(began).Round(time.Second))
+		made.Name, made.ID, mebibytes(file.Size), time.Since(began).Round(time.Second))
 	return exitOK
 }
 
-// imageFile is an image on this machine, with what is asked for in the cloud: all but the mark.
-type imageFile struct {
-	spec providers.ImageSpec
-	data io.ReadSeekCloser
-	size int64
-}
-
 // openImage reads what a file says of itself. The caller closes its data.
-func openImage(name string) (imageFile, error) {
+func openImage(name string) (executor.ImageFile, error) {
 	m, err := image.Describe(name)
 	if err != nil {
-		return imageFile{}, err
+		return executor.ImageFile{}, err
 	}
 	data, err := os.Open(name)
 	if err != nil {
-		return imageFile{}, err
+		return executor.ImageFile{}, err
 	}
 	called := strings.TrimSuffix(filepath.Base(name), ".qcow2")
 	if m.Engine != "" {
 		called = m.Engine + "-" + m.Version
 	}
-	return imageFile{
-		spec: providers.ImageSpec{Name: called, MinDiskGiB: m.MinDisk, MinRAMMiB: m.MinRAM, Properties: m.Properties()},
-		data: data, size: m.Size,
+	return executor.ImageFile{
+		Spec: providers.ImageSpec{Name: called, MinDiskGiB: m.MinDisk, MinRAMMiB: m.MinRAM, Properties: m.Properties()},
+		Data: data, Size: m.Size,
 	}, nil
 }
 
