@@ -1,6 +1,14 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 
@@ -39,14 +47,20 @@ func (b *builder) datastoreVersion(engine *catalog.Engine, d *resource.Datastore
 			engine.Name, v.label, strings.Join(engine.VersionNames(), ", "))
 		return
 	}
-	b.r.notEmpty(v, "image")
+	b.r.notEmpty(v, "image", "image_file")
 	b.f.failed = b.f.failed || v.failed
 	tags := v.list("image_tags")
+	var given []string
+	for _, name := range []string{"image", "image_tags", "image_file"} {
+		if v.has(name) && (name != "image_tags" || len(tags) > 0) {
+			given = append(given, name)
+		}
+	}
 	switch {
-	case v.has("image") && v.has("image_tags"):
-		b.failAt(v.place("image_tags"), "image and image_tags together", "Remove one of the two.", "The image is found by its name or by tags.")
-	case !v.has("image") && len(tags) == 0 && !v.failed:
-		b.failAt(v.at, "Missing argument", "", "Version %q needs image or image_tags.", v.label)
+	case len(given) > 1:
+		b.failAt(v.place(given[1]), strings.Join(given, " and ")+" together", "Keep one of them.", "The image is found by its name, by tags, or is a file.")
+	case len(given) == 0 && !v.failed:
+		b.failAt(v.at, "Missing argument", "", "Version %q needs image, image_tags or image_file.", v.label)
 	}
 	for _, name := range v.list("packages") {
 		if !packageName.MatchString(name) {
@@ -54,8 +68,61 @@ func (b *builder) datastoreVersion(engine *catalog.Engine, d *resource.Datastore
 		}
 	}
 	d.Versions[v.label] = resource.DatastoreVersion{
-		Image: v.text("image"), ImageTags: tags, Packages: v.list("packages"), Inactive: !v.truth("active", true),
+		Image: v.text("image"), ImageTags: tags, ImageFile: v.text("image_file"), ImageSHA256: b.imageDigest(v),
+		Packages: v.list("packages"), Inactive: !v.truth("active", true),
 	}
+}
+
+// imageDigest is the SHA-256 of a version's image file: what its manifest says, or else what the file is. The manifest
+// alone will do, so that a checkout plans without the file, which is too large for it.
+func (b *builder) imageDigest(v *form) string {
+	file := v.text("image_file")
+	if file == "" {
+		return ""
+	}
+	digest, err := b.r.manifestDigest(file + ".json")
+	if errors.Is(err, fs.ErrNotExist) {
+		digest, err = b.r.fileDigest(file)
+	}
+	if err != nil {
+		b.failAt(v.place("image_file"), "The image file cannot be read", "`trovectl image build -o FILE` makes it, and FILE.json beside it.", "%s: %s.", file, reason(err))
+	}
+	return digest
+}
+
+// manifestDigest reads the digest that a manifest names.
+func (r *reader) manifestDigest(path string) (string, error) {
+	text, err := readBounded(r.local(path))
+	if err != nil {
+		return "", err
+	}
+	r.inputs[path] = text
+	var manifest struct {
+		SHA256 string `json:"sha256"`
+	}
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		return "", fmt.Errorf("its manifest is not JSON: %w", err)
+	}
+	if sum, err := hex.DecodeString(manifest.SHA256); err != nil || len(sum) != sha256.Size {
+		return "", errors.New("its manifest names no sha256")
+	}
+	return manifest.SHA256, nil
+}
+
+// fileDigest reads a whole file.
+func (r *reader) fileDigest(path string) (string, error) {
+	file, err := os.Open(r.local(path))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }() // only read
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	digest := hex.EncodeToString(hash.Sum(nil))
+	r.inputs["sha256 "+path] = []byte(digest)
+	return digest, nil
 }
 
 func (b *builder) configGroup() resource.Body {

@@ -107,7 +107,7 @@ func (b *builder) instanceEngine(i *resource.Instance) {
 		i.Manager = d.Manager
 		if b.f.has("version") && b.declaredVersion(d, addr, i.Version) {
 			v := d.Versions[i.Version]
-			i.Image, i.ImageTags, i.Packages = v.Image, slices.Clone(v.ImageTags), slices.Clone(v.Packages)
+			i.Image, i.ImageTags, i.ImageSHA256, i.Packages = v.Image, slices.Clone(v.ImageTags), v.ImageSHA256, slices.Clone(v.Packages)
 			if v.Inactive {
 				b.r.warn("inactive-version", b.f.place("version"), "Inactive version", "Choose an active version for a new instance.",
 					"Version %s of %s is not active: instances that exist keep it, new ones are refused.", i.Version, addr)

@@ -49,9 +49,10 @@ var kindSpecs = map[resource.Kind]*spec{
 			{name: "manager", typ: cty.String, effect: effectRefused, doc: "The engine. Default: the block's name."},
 		},
 		blocks: []nested{{name: "version", label: "VERSION", many: true, required: true, doc: "A version that is offered.", spec: &spec{args: []argument{
-			{name: "image", typ: cty.String, effect: effectCreate, doc: "Name or id of the image in Glance; or image_tags."},
-			{name: "image_tags", typ: texts, effect: effectCreate, doc: "The newest image with all of these tags; or image."},
 			{name: "packages", typ: texts, effect: effectCreate, doc: "Packages to install at the first boot, for an image that has neither the engine nor the agent: trovectl delivers the agent then."},
+			{name: "image", typ: cty.String, effect: effectCreate, doc: "Name or id of the image in Glance; or image_tags, or image_file."},
+			{name: "image_tags", typ: texts, effect: effectCreate, doc: "The newest image with all of these tags; or image, or image_file."},
+			{name: "image_file", typ: cty.String, effect: effectCreate, doc: "A file of `trovectl image build`, relative to the configuration: apply uploads it, unless the cloud has an image with its sha256. Where its manifest (FILE.json) is there, the file is needed for the upload alone. destroy leaves the image in the cloud: other configurations may use it."},
 			{name: "active", typ: cty.Bool, effect: effectRecord, doc: "Whether new instances may have this version. Default true."},
 		}}}},
 	},

@@ -49,6 +49,8 @@ type Executor struct {
 	Session    state.Session
 	IDs        IDs
 	Clock      Clock
+	// Images opens a file that the configuration names as an image; may be nil where there is none. The caller closes its data.
+	Images func(file string) (ImageFile, error)
 	// Verifiers holds what the engine is to store for a user's password, by the user's address. It never leaves memory.
 	Verifiers map[resource.Address]resource.Secret
 	// Parallel is how many steps work beside each other; those that wait for the cloud or for an agent do not count. 1: one

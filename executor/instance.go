@@ -44,6 +44,7 @@ type instanceAct struct {
 	hands      *journaled.Hands
 	enginePort int
 	sshPort    int
+	image      string // id, once it is known
 }
 
 // create is one straight line: each part returns what an earlier life made of it.
@@ -100,6 +101,9 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	}
 	volume, err := i.volume(ctx)
 	if err != nil {
+		return none, err
+	}
+	if i.image, err = i.imageID(ctx); err != nil {
 		return none, err
 	}
 	if err := i.server(ctx, ports, volume); err != nil {
@@ -258,7 +262,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports
 		return "", err
 	}
 	spec := providers.ServerSpec{
-		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.step.Resolved["image"],
+		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.image,
 		Zone: i.body.AvailabilityZone, PortIDs: ports, Metadata: i.metadata(), UserData: data, ConfigDrive: !i.body.Guest.NoConfigDrive,
 	}
 	if volume != "" {
@@ -322,8 +326,8 @@ func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
 	if port, managed := m.Objects[state.SlotManagementPort]; managed {
 		out["management_port_id"], out["management_address"] = port.ID, m.AgentAddress
 	}
-	if id := i.step.Resolved["image"]; id != "" {
-		out["image_id"] = id
+	if i.image != "" {
+		out["image_id"] = i.image
 	} else if id := i.record.Computed["image_id"]; id != "" {
 		out["image_id"] = id
 	}

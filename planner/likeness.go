@@ -73,7 +73,9 @@ func essence(body resource.Body) string {
 	}
 	attributes := body.Attributes()
 	if body.Kind() == resource.KindInstance {
-		maps.DeleteFunc(attributes, func(path string, _ any) bool { return path == "name" || path == "image" || path == "image_tags" })
+		maps.DeleteFunc(attributes, func(path string, _ any) bool {
+			return path == "name" || slices.Contains([]string{"image", "image_tags", "image_sha256"}, path)
+		})
 	}
 	return fmt.Sprint(map[string]any(attributes)) // printed by sorted path
 }

@@ -157,6 +157,7 @@ type Flavor struct {
 type Image struct {
 	Choice
 	Tags      []string
+	SHA256    string // of the file that it was uploaded from; empty: not known
 	CreatedAt time.Time
 }
 

@@ -78,41 +78,65 @@ func (p *planning) resolveFlavor(s *plan.Step, r *resource.Resource, body *resou
 	}
 }
 
-// resolveImage finds the image by name or id, or the newest that bears all tags. A machine that is made again gets the
-// image that it had, as long as that exists; one that replaces another is a new one.
+// resolveImage finds the image by name or id, by its file's digest, or the newest that bears all tags. A machine that is
+// made again gets the image that it had, as long as that exists; one that replaces another is a new one.
 func (p *planning) resolveImage(s *plan.Step, r *resource.Resource, body *resource.Instance, images []Image) {
 	if images == nil {
 		p.unlisted(r, "image", "images")
 		return
 	}
-	choices := make([]Choice, len(images))
-	for i, image := range images {
-		choices[i] = image.Choice
-	}
 	had := p.prior.Records[r.Address].Computed["image_id"]
 	if p.gone[r.Address] != nil {
 		had = ""
 	}
-	switch {
-	case had != "" && slices.ContainsFunc(images, func(i Image) bool { return i.ID == had }):
+	if had != "" && slices.ContainsFunc(images, func(i Image) bool { return i.ID == had }) {
 		s.Resolved["image"] = had
-	case body.Image != "" || len(body.ImageTags) == 0:
-		if id, ok := p.pick(r, "image", body.Image, "image", choices); ok {
+		return
+	}
+	if body.ImageSHA256 == "" && len(body.ImageTags) == 0 {
+		if id, ok := p.pick(r, "image", body.Image, "image", imageChoices(images)); ok {
 			s.Resolved["image"] = id
 		}
-	default:
-		if newest, ok := newestWith(images, body.ImageTags); ok {
-			s.Resolved["image"] = newest.ID
-			return
-		}
-		p.noSuch(r, "image_tags", fmt.Sprintf("No image bears the tags %s", strings.Join(body.ImageTags, ", ")), "images", "", names(choices))
+		return
+	}
+	found, ok := selected(images, body)
+	switch {
+	case ok:
+		s.Resolved["image"] = found.ID
+	case body.ImageSHA256 == "":
+		p.noSuch(r, "image_tags", fmt.Sprintf("No image bears the tags %s", strings.Join(body.ImageTags, ", ")), "images", "", names(imageChoices(images)))
+	case body.Provider == "":
+		s.Resolved["image"] = plan.UploadedImage + body.ImageSHA256
+	default: // the datastore's step uploads to the default cloud alone
+		p.noSuch(r, "provider", fmt.Sprintf("The provider %q has no image with the sha256 %.12s...", body.Provider, body.ImageSHA256), "images", "", names(imageChoices(images)))
 	}
 }
 
-func newestWith(images []Image, tags []string) (Image, bool) {
+func imageChoices(images []Image) []Choice {
+	choices := make([]Choice, len(images))
+	for i, image := range images {
+		choices[i] = image.Choice
+	}
+	return choices
+}
+
+// selected is the newest image with the digest or with all tags that a body asks for.
+func selected(images []Image, body *resource.Instance) (Image, bool) {
+	if body.ImageSHA256 != "" {
+		return newest(images, func(i Image) bool { return i.SHA256 == body.ImageSHA256 })
+	}
+	if len(body.ImageTags) == 0 {
+		return Image{}, false
+	}
+	return newest(images, func(i Image) bool {
+		return !slices.ContainsFunc(body.ImageTags, func(tag string) bool { return !slices.Contains(i.Tags, tag) })
+	})
+}
+
+func newest(images []Image, fits func(Image) bool) (Image, bool) {
 	var fit []Image
 	for _, image := range images {
-		if !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(image.Tags, tag) }) {
+		if fits(image) {
 			fit = append(fit, image)
 		}
 	}

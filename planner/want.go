@@ -53,6 +53,12 @@ func (p *planning) want(r *resource.Resource) {
 	default:
 		panic(fmt.Sprintf("unknown status %q of %s", record.Status, r.Address))
 	}
+	switch body := r.Body.(type) {
+	case *resource.Datastore:
+		p.uploads(r, body)
+	case *resource.Instance:
+		p.newerImage(r, body, record)
+	}
 }
 
 // finishDelete ends a deletion whose block has come back, and makes it anew.

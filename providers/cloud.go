@@ -3,6 +3,7 @@ package providers
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 )
@@ -151,9 +152,17 @@ type Volumes interface {
 	Types(ctx context.Context) ([]string, error) // names of the volume types, sorted
 }
 
-// Images are Glance images.
+// Images are Glance images: those of the project and those that others show it.
 type Images interface {
-	List(ctx context.Context) ([]Image, error) // active ones that the project can see
+	// Create makes an image without data, "queued". It is of no use to anybody before Upload.
+	Create(ctx context.Context, spec ImageSpec) (Image, error)
+	// Upload gives a queued image its data, in qcow2, and returns it "active" and with the digest of what was sent: an image
+	// of which the service holds something else is deleted. One that has data is KindConflict. After an error the image
+	// may be queued, where Upload can be called again.
+	Upload(ctx context.Context, id string, data io.ReadSeeker, size int64) (Image, error)
+	Get(ctx context.Context, id string) (Image, error)
+	List(ctx context.Context) ([]Image, error)
+	Delete(ctx context.Context, id string) error
 }
 
 // Networks are Neutron networks with their subnets, and the compute zones.
@@ -281,12 +290,30 @@ type VolumeSpec struct {
 	Zone     string
 }
 
-// Image is a Glance image.
+// Image is a Glance image. Status is Glance's word: queued, saving, active, ...
 type Image struct {
-	ID, Name  string
-	Tags      []string
-	Checksum  string
-	CreatedAt string
+	ID, Name   string
+	Status     string
+	Tags       []string
+	Checksum   string
+	Properties map[string]string // of ours alone: those that begin with "trovectl_"
+	Mark       Mark              // zero: not ours
+	CreatedAt  string
+}
+
+// ImageActive is the status of an image that servers can be made from.
+const ImageActive = "active"
+
+// ImageSpec asks for an image in qcow2.
+type ImageSpec struct {
+	Mark       Mark
+	Provider   string // alias of the cloud; empty: the default one
+	Name       string
+	Tags       []string
+	Visibility string // Glance's word; empty: the cloud's default
+	MinDiskGiB int
+	MinRAMMiB  int
+	Properties map[string]string // such as hw_disk_bus; the mark is one more
 }
 
 // Network is a Neutron network with its subnets.
@@ -392,3 +419,7 @@ type Object struct {
 	Data []byte
 	Age  time.Duration
 }
+
+// ImageDigest is the property of an image with the SHA-256 of its file, in hex: Glance's own digest is of another kind, and
+// known only after an upload.
+const ImageDigest = "trovectl_sha256"

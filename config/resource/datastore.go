@@ -15,8 +15,12 @@ type Datastore struct {
 type DatastoreVersion struct {
 	Image     string   `json:"image,omitempty"`      // Glance name or id
 	ImageTags []string `json:"image_tags,omitempty"` // or the newest image that bears all of them
-	Packages  []string `json:"packages,omitempty"`
-	Inactive  bool     `json:"inactive,omitempty"` // no new instances
+	// ImageFile is a file that becomes the image, relative to the configuration; ImageSHA256 is its digest, in hex, and all
+	// that an image in the cloud is compared with.
+	ImageFile   string   `json:"image_file,omitempty"`
+	ImageSHA256 string   `json:"image_sha256,omitempty"`
+	Packages    []string `json:"packages,omitempty"`
+	Inactive    bool     `json:"inactive,omitempty"` // no new instances
 }
 
 // Kind is KindDatastore.
@@ -32,6 +36,8 @@ func (d *Datastore) Attributes() Attributes {
 		v, at := d.Versions[name], index("version", name)
 		putText(out, at+".image", v.Image)
 		putList(out, at+".image_tags", v.ImageTags)
+		putText(out, at+".image_file", v.ImageFile)
+		putText(out, at+".image_sha256", v.ImageSHA256)
 		putList(out, at+".packages", v.Packages)
 		out[at+".active"] = !v.Inactive
 	}

@@ -15,7 +15,8 @@ type Instance struct {
 	Version          string            `json:"version"`
 	Image            string            `json:"image,omitempty"` // of the datastore's version, resolved by the reader; counts at creation
 	ImageTags        []string          `json:"image_tags,omitempty"`
-	Packages         []string          `json:"packages,omitempty"` // of the datastore's version, as the image
+	Packages         []string          `json:"packages,omitempty"`     // of the datastore's version, as the image
+	ImageSHA256      string            `json:"image_sha256,omitempty"` // of the datastore's image_file
 	Flavor           string            `json:"flavor"`
 	Network          string            `json:"network"`
 	Subnet           string            `json:"subnet,omitempty"`
@@ -78,6 +79,7 @@ func (i *Instance) Attributes() Attributes {
 	putText(out, "image", i.Image)
 	putList(out, "image_tags", i.ImageTags)
 	putList(out, "packages", i.Packages)
+	putText(out, "image_sha256", i.ImageSHA256)
 	if v := i.Volume; v != nil {
 		out["volume.size"] = v.Size
 		putText(out, "volume.type", v.Type)
@@ -121,7 +123,7 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 		return i.judgeSetting(strings.TrimPrefix(path, "config_group.values."), to)
 	case path == "volume.size":
 		return i.judgeSize(to)
-	case path == "image", path == "image_tags", path == "packages", path == "guest.config_drive":
+	case path == "image", path == "image_tags", path == "image_sha256", path == "packages", path == "guest.config_drive":
 		return ignored
 	default:
 		return i.judgePlacement(path, to)

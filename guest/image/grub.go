@@ -18,7 +18,7 @@ const bootImage = "/usr/lib/grub/i386-pc/boot.img"
 // and follow the newest kernel.
 const grubConfig = `serial --unit=0 --speed=115200
 terminal_output console serial
-linux /vmlinuz root=LABEL=` + rootLabel + ` rw console=tty0 console=ttyS0,115200 loglevel=4 panic=10
+linux /vmlinuz root=LABEL=` + rootLabel + ` rw console=tty0 console=ttyS0,115200 loglevel=4 panic=10 systemd.show_status=error TERM=dumb
 initrd /initrd.img
 boot
 `

@@ -199,8 +199,8 @@ func (l *look) choices(ctx context.Context) []func() error {
 	}
 	if c.Images != nil {
 		jobs = append(jobs, func() (err error) {
-			out.Images, err = convert(ctx, c.Images.List, func(i providers.Image) planner.Image {
-				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, CreatedAt: instant(i.CreatedAt)}
+			out.Images, err = convert(ctx, l.activeImages, func(i providers.Image) planner.Image {
+				return planner.Image{Choice: at(i.ID, i.Name), Tags: i.Tags, SHA256: i.Properties[providers.ImageDigest], CreatedAt: instant(i.CreatedAt)}
 			})
 			return err
 		})
@@ -227,6 +227,12 @@ func (l *look) choices(ctx context.Context) []func() error {
 		})
 	}
 	return jobs
+}
+
+// activeImages are those that a server can be made from.
+func (l *look) activeImages(ctx context.Context) ([]providers.Image, error) {
+	all, err := l.sources.Cloud.Images.List(ctx)
+	return slices.DeleteFunc(all, func(i providers.Image) bool { return i.Status != providers.ImageActive }), err
 }
 
 // away notes the clouds that did not answer, of several.

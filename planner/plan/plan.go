@@ -109,7 +109,8 @@ type Step struct {
 	With resource.Address `json:"with,omitzero"`
 	// Destroys lists the resources whose data the step destroys, sorted: the instance and what is known to live in it.
 	Destroys []resource.Address `json:"destroys,omitempty"`
-	// Resolved maps names that the configuration uses to the cloud's ids: "flavor", "image", "network", "subnet".
+	// Resolved maps names that the configuration uses to the cloud's ids: "flavor", "image", "network", "subnet". An image
+	// that the plan uploads has no id yet: it is UploadedImage and the digest of its file.
 	Resolved map[string]string `json:"resolved,omitempty"`
 	// Rebuild lists the slots of the instance that were found missing and are to be filled again ("server", "port", ...).
 	Rebuild []string `json:"rebuild,omitempty"`
@@ -190,6 +191,9 @@ type Drift struct {
 	Missing []string         `json:"missing,omitempty"` // slots of an instance that are gone
 	Changes []Change         `json:"changes,omitempty"` // Before: as recorded; After: as found
 }
+
+// UploadedImage begins what stands for an image that is not in the cloud yet.
+const UploadedImage = "sha256:"
 
 // Unmanaged is a database or user that nobody declared. It is left alone.
 type Unmanaged struct {

@@ -52,6 +52,7 @@ type Cloud struct {
 	volumes table[volume]
 	ports   table[port]
 	groups  table[group]
+	images  table[image]
 	pools   map[string]*addresses      // by subnet
 	boxes   map[string]map[string]blob // containers with their objects
 	world   fixed
@@ -80,6 +81,7 @@ func New(options Options) *Cloud {
 		boxes:   map[string]map[string]blob{},
 		world:   newFixed(),
 	}
+	c.operatorImages()
 	c.groups.add(defaultGroup, &group{SecurityGroup: providers.SecurityGroup{ID: defaultGroup, Name: "default", CreatedAt: c.timestamp()}})
 	return c
 }

@@ -10,27 +10,18 @@ import (
 // fixed is what the operator of the cloud made and the project only reads.
 type fixed struct {
 	flavors  []providers.Flavor
-	images   []providers.Image
 	networks []providers.Network
 	types    []string
 	zones    []string
 }
 
 func newFixed() fixed {
-	image := func(id, name string) providers.Image {
-		return providers.Image{ID: id, Name: name, Checksum: "d41d8cd98f00b204e9800998ecf8427e", CreatedAt: "2026-01-01T00:00:00Z"}
-	}
 	return fixed{
 		flavors: []providers.Flavor{
 			{ID: "flavor-tiny", Name: "db.tiny", RAMMiB: 256, VCPUs: 1, DiskGiB: 5},
 			{ID: "flavor-small", Name: "db.small", RAMMiB: 512, VCPUs: 1, DiskGiB: 5},
 			{ID: "flavor-medium", Name: "db.medium", RAMMiB: 1024, VCPUs: 2, DiskGiB: 5},
 			{ID: "flavor-large", Name: "db.large", RAMMiB: 2048, VCPUs: 2, DiskGiB: 5},
-		},
-		images: []providers.Image{
-			image("1a000000-0000-4000-8000-000000000001", "mariadb-10.11"),
-			image("1a000000-0000-4000-8000-000000000002", "postgresql-15"),
-			image("1a000000-0000-4000-8000-000000000003", "redis-7.0"),
 		},
 		networks: []providers.Network{
 			{ID: "4e000000-0000-4000-8000-000000000001", Name: "private", Subnets: []providers.Subnet{
@@ -63,17 +54,6 @@ func (s *flavorService) List(ctx context.Context) ([]providers.Flavor, error) {
 	var all []providers.Flavor
 	err := s.c.do(ctx, "list flavors", "", func(*Fault) error {
 		all = slices.Clone(s.c.world.flavors)
-		return nil
-	})
-	return all, err
-}
-
-type imageService struct{ c *Cloud }
-
-func (s *imageService) List(ctx context.Context) ([]providers.Image, error) {
-	var all []providers.Image
-	err := s.c.do(ctx, "list images", "", func(*Fault) error {
-		all = slices.Clone(s.c.world.images)
 		return nil
 	})
 	return all, err

@@ -75,7 +75,7 @@ func (s *serverService) Create(ctx context.Context, spec providers.ServerSpec) (
 
 // newServer checks everything before it changes anything.
 func (c *Cloud) newServer(call string, spec providers.ServerSpec) (*server, error) {
-	flavor, err := c.world.check(call, spec)
+	flavor, err := c.checkServer(call, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -127,21 +127,21 @@ func (c *Cloud) serverRoom(call string, flavor providers.Flavor) error {
 	)
 }
 
-func (w *fixed) check(call string, spec providers.ServerSpec) (providers.Flavor, error) {
+func (c *Cloud) checkServer(call string, spec providers.ServerSpec) (providers.Flavor, error) {
 	if base64.StdEncoding.EncodedLen(len(spec.UserData)) > maxUserData {
 		return providers.Flavor{}, refuse(providers.KindInvalid, call, "User data too large. User data must be no larger than 64KB once base64 encoded.")
 	}
-	i := slices.IndexFunc(w.flavors, func(f providers.Flavor) bool { return f.ID == spec.FlavorID })
+	i := slices.IndexFunc(c.world.flavors, func(f providers.Flavor) bool { return f.ID == spec.FlavorID })
 	if i < 0 {
 		return providers.Flavor{}, refuse(providers.KindInvalid, call, "Invalid flavorRef provided: %q", spec.FlavorID)
 	}
-	if !slices.ContainsFunc(w.images, func(image providers.Image) bool { return image.ID == spec.ImageID }) {
+	if row := c.images.get(spec.ImageID); row == nil || row.Status != providers.ImageActive {
 		return providers.Flavor{}, refuse(providers.KindInvalid, call, "Invalid imageRef provided: %q", spec.ImageID)
 	}
-	if spec.Zone != "" && !slices.Contains(w.zones, spec.Zone) {
+	if spec.Zone != "" && !slices.Contains(c.world.zones, spec.Zone) {
 		return providers.Flavor{}, refuse(providers.KindInvalid, call, "The requested availability zone is not available: %q", spec.Zone)
 	}
-	return w.flavors[i], nil
+	return c.world.flavors[i], nil
 }
 
 // freePorts tells the addresses of ports that no server has yet.

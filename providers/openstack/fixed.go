@@ -3,7 +3,6 @@ package openstack
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -32,30 +31,6 @@ func (s *flavorService) List(ctx context.Context) ([]providers.Flavor, error) {
 	all, err := list[flavor](ctx, s.client, s.nova, "list flavors", "flavors/detail", "flavors", nil)
 	return views(all, func(f flavor) providers.Flavor {
 		return providers.Flavor{ID: f.ID, Name: f.Name, RAMMiB: f.RAM, VCPUs: f.VCPUs, DiskGiB: f.Disk}
-	}), err
-}
-
-type imageService struct {
-	*client
-	glance *gophercloud.ServiceClient
-}
-
-type image struct {
-	ID        string   `json:"id"`
-	Name      string   `json:"name"`
-	Status    string   `json:"status"`
-	Tags      []string `json:"tags"`
-	Checksum  string   `json:"checksum"`
-	CreatedAt string   `json:"created_at"`
-}
-
-func (i image) identifier() string { return i.ID }
-
-func (s *imageService) List(ctx context.Context) ([]providers.Image, error) {
-	all, err := list[image](ctx, s.client, s.glance, "list images", "images", "images", url.Values{"status": {"active"}})
-	all = slices.DeleteFunc(all, func(i image) bool { return i.Status != "active" })
-	return views(all, func(i image) providers.Image {
-		return providers.Image{ID: i.ID, Name: i.Name, Tags: i.Tags, Checksum: i.Checksum, CreatedAt: instant(i.CreatedAt)}
 	}), err
 }
 

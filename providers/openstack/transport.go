@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -21,9 +22,25 @@ type bounded struct {
 	timeout time.Duration
 }
 
+// lengthHeader says how long a body is that is a stream: services refuse, or spool, one of unknown length.
+const lengthHeader = "Content-Length"
+
+// slowest is the least speed of an upload that is waited for, in bytes per second.
+const slowest = 64 << 10
+
 func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), b.timeout)
-	resp, err := b.next.RoundTrip(req.WithContext(ctx))
+	timeout := b.timeout
+	length, err := strconv.ParseInt(req.Header.Get(lengthHeader), 10, 64)
+	streamed := err == nil && req.ContentLength <= 0
+	if streamed {
+		timeout += time.Duration(length/slowest) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), timeout)
+	req = req.WithContext(ctx)
+	if streamed {
+		req.ContentLength = length
+	}
+	resp, err := b.next.RoundTrip(req)
 	if err != nil {
 		cancel()
 		return nil, err

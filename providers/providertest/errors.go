@@ -68,5 +68,7 @@ var errorClauses = []clause{
 		k.wantKind(err, "get port", providers.KindNotFound)
 		_, err = k.Cloud.SecurityGroups.Get(k.ctx, none)
 		k.wantKind(err, "get security group", providers.KindNotFound)
+		_, err = k.Cloud.Images.Get(k.ctx, none)
+		k.wantKind(err, "get image", providers.KindNotFound)
 	}},
 }

@@ -1,6 +1,8 @@
 package providertest
 
 import (
+	"context"
+
 	"github.com/trovectl/trovectl/providers"
 )
 
@@ -82,6 +84,25 @@ var carriers = []carrier{
 			return marksOf(all, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark }), err
 		},
 		remove: func(k *kit, id string) error { return k.Cloud.SecurityGroups.Delete(k.ctx, id) },
+	},
+	{
+		call: "create image",
+		create: func(k *kit, mark providers.Mark) (string, providers.Mark, error) {
+			made, err := k.Cloud.Images.Create(k.ctx, providers.ImageSpec{Mark: mark, Name: "marked"})
+			if err == nil {
+				k.Cleanup(func() { _ = k.Cloud.Images.Delete(context.WithoutCancel(k.ctx), made.ID) }) // a clause has said what it thinks of it
+			}
+			return made.ID, made.Mark, err
+		},
+		get: func(k *kit, id string) (providers.Mark, error) {
+			got, err := k.Cloud.Images.Get(k.ctx, id)
+			return got.Mark, err
+		},
+		list: func(k *kit) (map[string]providers.Mark, error) {
+			all, err := k.Cloud.Images.List(k.ctx)
+			return marksOf(all, func(i providers.Image) (string, providers.Mark) { return i.ID, i.Mark }), err
+		},
+		remove: func(k *kit, id string) error { return k.Cloud.Images.Delete(k.ctx, id) },
 	},
 }
 

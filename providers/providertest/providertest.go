@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
+		{"images", imageClauses},
 		{"containers", containerClauses},
 		{"limits", limitClauses},
 		{"errors", errorClauses},
@@ -99,7 +100,9 @@ func begin(t *testing.T, f Fixture) *kit {
 	networks := must(f.Cloud.Networks.List(k.ctx))(k)
 	zones := must(f.Cloud.Networks.Zones(k.ctx))(k)
 	k.flavor = pick(k, flavors, func(x providers.Flavor) bool { return f.FlavorName == "" || x.Name == f.FlavorName })
-	k.image = pick(k, images, func(x providers.Image) bool { return f.ImageName == "" || x.Name == f.ImageName })
+	k.image = pick(k, images, func(x providers.Image) bool {
+		return x.Status == providers.ImageActive && (f.ImageName == "" || x.Name == f.ImageName)
+	})
 	k.network = pick(k, networks, func(x providers.Network) bool {
 		return len(x.Subnets) > 0 && (f.Network == "" && !x.External || x.Name == f.Network)
 	})

@@ -210,12 +210,3 @@ func (r flavors) List(ctx context.Context) ([]providers.Flavor, error) {
 			return f
 		})
 }
-
-type images struct{ *router }
-
-// List implements providers.Images.
-func (r images) List(ctx context.Context) ([]providers.Image, error) {
-	return gather(ctx, r.router, func(c *providers.Cloud) providers.Images { return c.Images },
-		func(ctx context.Context, i providers.Images) ([]providers.Image, error) { return i.List(ctx) },
-		func(alias string, i providers.Image) providers.Image { i.ID = providers.Qualify(alias, i.ID); return i })
-}

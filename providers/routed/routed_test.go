@@ -47,11 +47,11 @@ func TestContractOfAnother(t *testing.T) {
 	providertest.Run(t, func(*testing.T) providertest.Fixture {
 		cloud := memory.New(memory.Options{})
 		base := memory.New(memory.Options{}).Cloud()
-		base.Flavors, base.Images, base.Networks = nil, nil, nil
+		base.Flavors, base.Networks = nil, nil
 		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()}, nil)
 		whole.Servers, whole.Volumes, whole.Ports = westServers{whole.Servers}, westVolumes{whole.Volumes}, westPorts{whole.Ports}
 		whole.SecurityGroups, whole.Networks = westGroups{whole.SecurityGroups}, westNetworks{whole.Networks}
-		whole.Limits = westLimits{whole.Limits}
+		whole.Limits, whole.Images = westLimits{whole.Limits}, westImages{whole.Images}
 		return fixture(cloud, whole)
 	})
 }
@@ -63,6 +63,7 @@ type (
 	westPorts    struct{ providers.Ports }
 	westGroups   struct{ providers.SecurityGroups }
 	westNetworks struct{ providers.Networks }
+	westImages   struct{ providers.Images }
 )
 
 func (w westServers) Create(ctx context.Context, spec providers.ServerSpec) (providers.Server, error) {
@@ -85,6 +86,16 @@ func (w westPorts) Create(ctx context.Context, spec providers.PortSpec) (provide
 func (w westGroups) Create(ctx context.Context, spec providers.SecurityGroupSpec) (providers.SecurityGroup, error) {
 	spec.Provider = "west"
 	return w.SecurityGroups.Create(ctx, spec)
+}
+
+func (w westImages) Create(ctx context.Context, spec providers.ImageSpec) (providers.Image, error) {
+	spec.Provider = "west"
+	return w.Images.Create(ctx, spec)
+}
+
+func (w westImages) List(ctx context.Context) ([]providers.Image, error) {
+	all, err := w.Images.List(ctx)
+	return slices.DeleteFunc(all, func(i providers.Image) bool { return !strings.HasPrefix(i.ID, "west/") }), err
 }
 
 func (w westNetworks) Zones(ctx context.Context) ([]string, error) {

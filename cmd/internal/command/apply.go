@@ -171,6 +171,7 @@ func (op *operation) executor(session state.Session, f *flags, first state.Batch
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
 		Timeouts: timeouts(op.config.Guest.Timeouts), First: first,
+		Images: func(file string) (executor.ImageFile, error) { return openImage(op.path(file)) },
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 type imageFlags struct {
 	datastore, version, output, agent, release, mirror string
 	size                                               int
+
+	cloud, name     string
+	tags            []string
+	public, private bool
 }
 
 var imageBuildSpec = spec{

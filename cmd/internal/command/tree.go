@@ -50,6 +50,7 @@ func commandTree() map[string]spec {
 		"dev status":    devStatusSpec,
 		"dev serve":     devServeSpec,
 		"image build":   imageBuildSpec,
+		"image upload":  imageUploadSpec,
 
 		"providers schema": providersSchemaSpec,
 	}
