@@ -195,8 +195,8 @@ func (c *credentials) explain(err error) error {
 	case e.Status == 404:
 		e.Message = fmt.Sprintf("there is no Keystone v3 at %s (from %s); check the auth_url, which often ends in /v3", url, c.source)
 		e.Kind = providers.KindInvalid
-	case strings.Contains(e.Message, "certificate") || strings.Contains(e.Message, "x509"):
-		e.Message = fmt.Sprintf("the certificate of %s (from %s) is not trusted: %s; name the authority's file with cacert or OS_CACERT", url, c.source, e.Message)
+	case untrusted(e):
+		e.Message = fmt.Sprintf("the certificate of %s (from %s) is not trusted: %s", url, c.source, e.Message)
 	case e.Status == 0:
 		e.Message = fmt.Sprintf("%s (from %s) cannot be reached: %s; check the auth_url, the network and any proxy", url, c.source, e.Message)
 	default:

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -74,6 +75,12 @@ func (c *client) wrapAnswer(call string, answer gophercloud.ErrUnexpectedRespons
 	case answer.Actual == http.StatusNotAcceptable:
 		e.Message = "the service is older than what is needed (compute " + computeVersion + ", volume " + volumeVersion + "): " + e.Message
 	}
+	switch location := answer.ResponseHeader.Get("Location"); {
+	case answer.Actual >= 300 && answer.Actual < 400 && location != "":
+		e.Message = "the service redirects to " + clean(location, maxMessage) + ", which is not followed: is its address right, http or https?"
+	case answer.Actual == http.StatusUnauthorized && call != authenticate:
+		e.Message = "a token that is new was refused; an application credential with access rules may not make this call: " + e.Message
+	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(answer.Actual))
 	}
@@ -117,9 +124,9 @@ func wrapSilence(call string, err error) error {
 	return e
 }
 
-// neverSent tells whether a request certainly stayed here: nobody to connect to.
+// neverSent tells whether a request certainly stayed here: nobody to connect to, or nobody to be trusted.
 func neverSent(err error) bool {
-	if errors.Is(err, errNotBegun) || errors.Is(err, syscall.ECONNREFUSED) {
+	if untrusted(err) || errors.Is(err, errNotBegun) || errors.Is(err, syscall.ECONNREFUSED) {
 		return true
 	}
 	var dns *net.DNSError
@@ -130,11 +137,18 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
+func untrusted(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate)
+}
+
 // silence says in one line why there is no answer, without the noise of nested errors.
 func silence(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
+	case untrusted(err):
+		return clean(err.Error(), maxMessage) + "; name the file of the authority with cacert in clouds.yaml or with OS_CACERT"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, context.Canceled):
