@@ -188,7 +188,7 @@ func (c *credentials) explain(err error) error {
 	}
 	url := c.auth.IdentityEndpoint
 	switch {
-	case e.Status == 401 || e.Kind == providers.KindDenied:
+	case e.Status == 401 || e.Kind == providers.KindDenied || e.Status == 404 && strings.HasPrefix(e.Message, "Could not find"):
 		e.Kind = providers.KindDenied
 		e.Message = fmt.Sprintf("%s does not accept %s (from %s): %s; check the password or secret, the domains, and that the user has a role in the project",
 			url, c.who(), c.source, e.Message)

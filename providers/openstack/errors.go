@@ -38,8 +38,12 @@ func (c *client) wrap(call string, err error) error {
 // wrapReauth tells that the token ran out and that no new one could be had. Keystone refused the request itself before.
 func (c *client) wrapReauth(call string, reauth *gophercloud.ErrUnableToReauthenticate) error {
 	var e *providers.Error
-	if inner := c.wrap(call, reauth.ErrReauth); !errors.As(inner, &e) {
+	if inner := c.wrap(authenticate, reauth.ErrReauth); !errors.As(inner, &e) {
 		return inner
+	}
+	e.Call = call
+	if e.Kind != providers.KindTransient { // Keystone's 404 of a revoked application credential says nothing of the call's object
+		e.Kind = providers.KindDenied
 	}
 	e.Message = "the token was refused, and asking for a new one failed: " + e.Message
 	e.Sent = false // a service that refuses the token has not looked at the request
