@@ -82,6 +82,10 @@ func (c *client) wrapAnswer(call string, answer gophercloud.ErrUnexpectedRespons
 	switch location := answer.ResponseHeader.Get("Location"); {
 	case answer.Actual >= 300 && answer.Actual < 400 && location != "":
 		e.Message = "the service redirects to " + clean(location, maxMessage) + ", which is not followed: is its address right, http or https?"
+	case e.Kind == providers.KindNotFound && e.RequestID == "" && !message.json:
+		// A proxy without a service behind it. What it does not find may be there.
+		e.Kind = providers.KindTransient
+		e.Message = strings.TrimSuffix("not the service but something in front of it says 404: "+e.Message, ": ")
 	case answer.Actual == http.StatusUnauthorized && call != authenticate:
 		e.Message = "a token that is new was refused; an application credential with access rules may not make this call: " + e.Message
 	}
@@ -179,7 +183,7 @@ func (c *client) retryAfter(header http.Header) time.Duration {
 }
 
 func requestID(header http.Header) string {
-	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id"} {
+	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Trans-Id"} {
 		if id := header.Get(name); id != "" {
 			return clean(id, 80)
 		}
