@@ -22,6 +22,13 @@ const (
 	taskRebootHard = "rebooting_hard"
 	taskResize     = "resize_prep"
 	taskReverting  = "resize_reverting"
+	taskPausing    = "pausing"
+	taskUnpausing  = "unpausing"
+	taskSuspending = "suspending"
+	taskResuming   = "resuming"
+	taskShelving   = "shelving"
+	taskUnshelving = "spawning"
+	taskRebuild    = "rebuilding"
 )
 
 // step is how long a change of a running server takes: a tenth of a build.
