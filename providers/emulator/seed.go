@@ -65,7 +65,7 @@ func (s *Server) projects() map[string]string {
 	}
 }
 
-// adminProject owns what all projects share; the user has no role in it.
+// adminProject owns the public images; the user has no role in it.
 func (s *Server) adminProject() string { return s.remember("admin_project", s.hexID) }
 
 // seed makes what a new cloud starts with and adds images that the machines have learned to boot since.
@@ -76,7 +76,7 @@ func (s *Server) seed() {
 	for _, id := range []string{projects[projectName], projects[spareProject]} {
 		s.defaultGroup(id)
 	}
-	s.seedNetworks(s.adminProject())
+	s.seedNetworks(projects[projectName])
 	s.seedImages()
 	s.purgeTokens()
 	for _, p := range s.ports.all() {
@@ -88,7 +88,6 @@ func (s *Server) seed() {
 	s.indexObjects()
 }
 
-// seedNetworks makes the networks that all projects share; none of the user's owns them.
 func (s *Server) seedNetworks(project string) {
 	if s.networks.len() > 0 {
 		return
