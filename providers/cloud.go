@@ -12,6 +12,7 @@ type Cloud struct {
 	Identity       Identity
 	Servers        Servers
 	ServerActions  ServerActions
+	Resizes        Resizes
 	Flavors        Flavors
 	Volumes        Volumes
 	Images         Images
@@ -93,6 +94,16 @@ type ServerActions interface {
 	Stop(ctx context.Context, id string) error
 	Reboot(ctx context.Context, id string, hard bool) error
 	Console(ctx context.Context, id string, lines int) (string, error)
+}
+
+// Resizes give a server another flavor, in two steps: Resize leads to VERIFY_RESIZE, where the old machine is kept until
+// Confirm or Revert. All return before it is done: the server is ACTIVE (or SHUTOFF, as it was) when it is. In any other
+// state than they need it is KindConflict; until the service has found a place for a new server it MAY be KindNotFound.
+type Resizes interface {
+	// Resize needs a server that is ACTIVE or SHUTOFF. The flavor that it has is KindInvalid.
+	Resize(ctx context.Context, id, flavorID string) error
+	Confirm(ctx context.Context, id string) error
+	Revert(ctx context.Context, id string) error
 }
 
 // Flavors are Nova flavors.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -163,7 +164,10 @@ func (s *Server) issueToken(c *call) error {
 			t.Expires, t.AppCred, t.Restrict, t.Project, t.Roles = old.Expires, old.AppCred, old.Restrict, old.Project, old.Roles
 		case "application_credential":
 			ac, ok := s.findAppCredential(id.AppCred.ID, id.AppCred.Name, id.AppCred.User)
-			if !ok || !sameSecret(ac.SecretDigest, digest(id.AppCred.Secret)) || ac.expired(s.now()) {
+			if !ok {
+				return notFound("Could not find Application Credential: %s.", cmp.Or(id.AppCred.ID, id.AppCred.Name))
+			}
+			if !sameSecret(ac.SecretDigest, digest(id.AppCred.Secret)) || ac.expired(s.now()) {
 				return unauthorized()
 			}
 			t.AppCred, t.Project, t.Restrict, t.Roles = ac.ID, ac.Project, !ac.Unrestricted, ac.Roles

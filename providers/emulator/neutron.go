@@ -12,6 +12,7 @@ import (
 type network struct {
 	ID, Name, Description, Project string
 	External, Shared, AdminUp      bool
+	Unsecured                      bool // ports have no security groups
 	Created, Updated               time.Time
 }
 
@@ -204,7 +205,7 @@ func (s *Server) networkView(n *network) map[string]any {
 	return map[string]any{
 		"id": n.ID, "name": n.Name, "description": n.Description, "tenant_id": n.Project, "project_id": n.Project,
 		"router:external": n.External, "shared": n.Shared, "admin_state_up": n.AdminUp, "status": "ACTIVE", "subnets": subs,
-		"mtu": 1500, "port_security_enabled": true, "availability_zones": zones, "availability_zone_hints": []string{},
+		"mtu": 1500, "port_security_enabled": !n.Unsecured, "availability_zones": zones, "availability_zone_hints": []string{},
 		"tags": []string{}, "is_default": false, "ipv4_address_scope": nil, "ipv6_address_scope": nil, "qos_policy_id": nil,
 		"revision_number": 1, "created_at": zulu(n.Created), "updated_at": zulu(n.Updated),
 	}
@@ -244,6 +245,7 @@ func (s *Server) createNetwork(c *call) error {
 			AdminUp     *flexBool `json:"admin_state_up"`
 			External    flexBool  `json:"router:external"`
 			Shared      flexBool  `json:"shared"`
+			Security    *flexBool `json:"port_security_enabled"`
 		} `json:"network"`
 	}
 	if err := c.decode(&req); err != nil {
@@ -260,7 +262,8 @@ func (s *Server) createNetwork(c *call) error {
 	now := s.now()
 	n := &network{
 		ID: s.uuid(), Name: req.Network.Name, Description: req.Network.Description, Project: c.project,
-		AdminUp: req.Network.AdminUp == nil || bool(*req.Network.AdminUp), Created: now, Updated: now,
+		AdminUp:   req.Network.AdminUp == nil || bool(*req.Network.AdminUp),
+		Unsecured: req.Network.Security != nil && !bool(*req.Network.Security), Created: now, Updated: now,
 	}
 	s.networks.put(n.ID, n)
 	return c.reply(http.StatusCreated, map[string]any{"network": s.networkView(n)})

@@ -120,15 +120,19 @@ func (s *Server) newPort(c *call, in portSpec) (*port, error) {
 	if err := s.neutronRoom(c, "port", 1); err != nil {
 		return nil, err
 	}
+	if in.FixedIPs != nil && n.Project != c.project && slices.ContainsFunc(*in.FixedIPs, func(ip fixedIP) bool { return ip.Address != "" }) {
+		return nil, neutronError(http.StatusForbidden, "PolicyNotAuthorized",
+			"(rule:create_port and (rule:create_port:fixed_ips and (rule:create_port:fixed_ips:ip_address))) is disallowed by policy")
+	}
 	now := s.now()
-	p := &port{ID: s.uuid(), Network: n.ID, Project: c.project, AdminUp: true, Security: true, Created: now, Updated: now}
+	p := &port{ID: s.uuid(), Network: n.ID, Project: c.project, AdminUp: true, Security: !n.Unsecured, Created: now, Updated: now}
 	if p.MAC = in.MAC; in.MAC == "" {
 		b := s.random(3)
 		p.MAC = fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", b[0], b[1], b[2])
 	} else if !macPattern.MatchString(in.MAC) {
 		return nil, neutronError(http.StatusBadRequest, "HTTPBadRequest", "Invalid input for mac_address. Reason: '%s' is not a valid MAC address.", in.MAC)
 	}
-	if in.Groups == nil {
+	if in.Groups == nil && p.Security {
 		p.Groups = []string{s.defaultGroup(c.project).ID}
 	}
 	if in.FixedIPs == nil {
@@ -153,6 +157,14 @@ func (s *Server) applyPort(c *call, p *port, in portSpec) error {
 				return neutronError(http.StatusNotFound, "SecurityGroupNotFound", "Security group %s does not exist", g)
 			}
 		}
+	}
+	secured := p.Security
+	if in.Security != nil {
+		secured = bool(*in.Security)
+	}
+	if !secured && in.Groups != nil && len(*in.Groups) > 0 {
+		return neutronError(http.StatusBadRequest, "PortSecurityAndIPRequiredForSecurityGroups",
+			"Port security must be enabled and port must have an IP address in order to use security groups.")
 	}
 	for _, t := range []*string{in.Name, in.Description} {
 		if t != nil && len([]rune(*t)) > 255 {
@@ -185,9 +197,7 @@ func (s *Server) applyPort(c *call, p *port, in portSpec) error {
 	if in.AdminUp != nil {
 		p.AdminUp = bool(*in.AdminUp)
 	}
-	if in.Security != nil {
-		p.Security = bool(*in.Security)
-	}
+	p.Security = secured
 	return nil
 }
 

@@ -178,7 +178,7 @@ func (s *Server) addresses(sv *server) map[string][]any {
 	}
 	for _, sp := range sv.Ports {
 		p, ok := s.ports.get(sp.ID)
-		if !ok {
+		if !ok || p.Device != sv.ID { // a build that has not reached its host, or somebody took the port away
 			continue
 		}
 		n, ok := s.networks.get(p.Network)

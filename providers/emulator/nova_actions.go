@@ -36,6 +36,9 @@ func (s *Server) serverAction(c *call) error {
 	if len(req) != 1 {
 		return badRequest("There is no such action: %d members in the body", len(req))
 	}
+	if sv.Task == taskScheduling { // Nova has not placed it in a cell yet
+		return notFound("Instance %s could not be found.", sv.ID)
+	}
 	for name, body := range req {
 		if m, ok := moves[name]; ok {
 			return s.move(c, sv, m)
@@ -99,7 +102,7 @@ func (s *Server) resize(c *call, sv *server, body json.RawMessage) error {
 		return err
 	}
 	if _, ok := flavorByID(req.Flavor); !ok {
-		return badRequest("Unable to locate requested flavor.")
+		return badRequest("Flavor %s could not be found.", req.Flavor)
 	}
 	if req.Flavor == sv.Flavor {
 		return badRequest("When resizing, instances must change flavor!")

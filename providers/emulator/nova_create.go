@@ -361,11 +361,10 @@ func (s *Server) makeVolumes(c *call, devices []blockDevice) error {
 	return nil
 }
 
-// wire binds ports and volumes to the server before its creation is answered, so that a twin conflicts.
+// wire keeps ports and volumes for the server. Volumes are reserved before the creation is answered, so that a twin
+// conflicts; ports are bound when the build reaches a host.
 func (s *Server) wire(sv *server, given, made []*port, devices []blockDevice) {
 	for _, p := range append(slices.Clone(given), made...) {
-		p.Device, p.DeviceOwner, p.Updated, p.Revision = sv.ID, "compute:"+sv.AZ, s.now(), p.Revision+1
-		s.ports.put(p.ID, p)
 		sv.Ports = append(sv.Ports, serverPort{ID: p.ID, Own: slices.Contains(made, p)})
 	}
 	for _, d := range devices {

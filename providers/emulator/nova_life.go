@@ -117,8 +117,15 @@ func (s *Server) startBuild(sv *server) {
 
 // build takes a server from BUILD to ACTIVE or ERROR.
 func (s *Server) build(ctx context.Context, id string) {
-	s.change(id, func(sv *server) { sv.Task = taskSpawning })
-	if !s.wait(ctx, s.opt.BuildDelay) || !s.volumesReady(ctx, id) {
+	if !s.wait(ctx, s.step()) {
+		return
+	}
+	bound := false
+	s.change(id, func(sv *server) {
+		sv.Task = taskSpawning
+		bound = s.bindPorts(sv)
+	})
+	if !bound || !s.wait(ctx, s.opt.BuildDelay) || !s.volumesReady(ctx, id) {
 		return
 	}
 	var trouble FaultKind
@@ -299,7 +306,7 @@ func (s *Server) finishDelete(ctx context.Context, id string) {
 			}
 		}
 		for _, sp := range sv.Ports {
-			if p, ok := s.ports.get(sp.ID); ok {
+			if p, ok := s.ports.get(sp.ID); ok && (sp.Own || p.Device == id) {
 				s.unplug(p, sp.Own)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -170,7 +171,10 @@ func (s *Server) setMetadata(sv *server, next map[string]string) error {
 		return err
 	}
 	if sv.Task == taskDeleting {
-		return conflict("Cannot 'update_instance_metadata' instance %s while it is in task_state deleting", sv.ID)
+		return conflict("Cannot 'update metadata' instance %s while it is in task_state deleting", sv.ID)
+	}
+	if state := sv.vmState(); !slices.Contains([]string{"active", "stopped", "paused", "suspended"}, state) {
+		return conflict("Cannot 'update metadata' instance %s while it is in vm_state %s", sv.ID, state)
 	}
 	if err := checkMetadata(next); err != nil {
 		return err

@@ -87,17 +87,20 @@ func (c *Cloud) moveServers(only string) {
 func (c *Cloud) moveServer(row *server) {
 	c.mu.Lock()
 	to, view, wasUp := row.to, row.view(), row.up
-	row.up = false
+	booted := to == toActive || (to == toResized || to == toReverted) && row.before == "ACTIVE"
+	if to != toConfirmed {
+		row.up = false
+	}
 	c.mu.Unlock()
 	defer func() { // also when a hook panics
 		c.mu.Lock()
 		row.moving = false
 		c.mu.Unlock()
 	}()
-	if wasUp && c.OnServerDown != nil {
+	if wasUp && to != toConfirmed && c.OnServerDown != nil {
 		c.OnServerDown(view)
 	}
-	if to == toActive && c.OnServerActive != nil {
+	if booted && c.OnServerActive != nil {
 		view.Status, view.TaskState = "ACTIVE", ""
 		c.OnServerActive(view, row.userData)
 	}
@@ -116,6 +119,8 @@ func (c *Cloud) moveServer(row *server) {
 		if row.Fault == "" {
 			row.Fault = "No valid host was found."
 		}
+	case toResized, toConfirmed, toReverted:
+		c.resized(row, to)
 	case toStopped:
 		row.Status = "SHUTOFF"
 	case toGone:

@@ -91,6 +91,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Identity:       c.options.Identity,
 		Servers:        servers,
 		ServerActions:  &actionService{c},
+		Resizes:        &resizeService{c},
 		Flavors:        &flavorService{c},
 		Volumes:        volumes,
 		Images:         &imageService{c},

@@ -12,7 +12,7 @@ func TestContract(t *testing.T) {
 	providertest.Run(t, func(t *testing.T) providertest.Fixture {
 		cloud := memory.New(memory.Options{})
 		return providertest.Fixture{
-			Cloud: cloud.Cloud(),
+			Cloud: cloud.Cloud(), External: true,
 			FailBuild: func(_ *testing.T, message string) {
 				cloud.Fail(memory.Fault{Call: "create server", Build: "ERROR", Message: message})
 			},

@@ -29,6 +29,9 @@ type server struct {
 	userData []byte
 	fault    string // what a failing build will say
 	up       bool   // it was booted and not brought down since
+
+	before      string           // what it was before a resize: ACTIVE or SHUTOFF
+	otherFlavor providers.Flavor // of a resize: the new one, and once it has that, the old one
 }
 
 func (s *server) view() providers.Server {

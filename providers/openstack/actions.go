@@ -37,6 +37,21 @@ func (a *actionService) Reboot(ctx context.Context, id string, hard bool) error 
 	return a.act(ctx, "reboot server", id, map[string]any{"reboot": map[string]any{"type": kind}}, nil)
 }
 
+// Resize implements providers.Resizes.
+func (a *actionService) Resize(ctx context.Context, id, flavorID string) error {
+	return a.act(ctx, "resize server", id, map[string]any{"resize": map[string]any{"flavorRef": flavorID}}, nil)
+}
+
+// Confirm implements providers.Resizes.
+func (a *actionService) Confirm(ctx context.Context, id string) error {
+	return a.act(ctx, "confirm server resize", id, map[string]any{"confirmResize": nil}, nil)
+}
+
+// Revert implements providers.Resizes.
+func (a *actionService) Revert(ctx context.Context, id string) error {
+	return a.act(ctx, "revert server resize", id, map[string]any{"revertResize": nil}, nil)
+}
+
 // Console gives the last lines of the console's log, as the guest wrote them: not fit for a terminal as it is.
 func (a *actionService) Console(ctx context.Context, id string, lines int) (string, error) {
 	var reply struct{ Output string }

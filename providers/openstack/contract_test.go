@@ -25,12 +25,16 @@ type world struct {
 // newWorld opens the embedded OpenStack with its own quotas, small pages and quick builds.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, emulator.Options{})
+}
+
+func newWorldOf(t *testing.T, o emulator.Options) *world {
+	t.Helper()
 	dir := t.TempDir()
 	front := httptest.NewUnstartedServer(nil)
 	address := "http://" + front.Listener.Addr().String()
-	server, err := emulator.Open(emulator.Options{
-		Dir: filepath.Join(dir, "cloud"), Endpoint: address, BuildDelay: 20 * time.Millisecond, Quotas: "default",
-	})
+	o.Dir, o.Endpoint, o.BuildDelay, o.Quotas = filepath.Join(dir, "cloud"), address, 20*time.Millisecond, "default"
+	server, err := emulator.Open(o)
 	if err != nil {
 		t.Fatalf("opening the embedded cloud: %v", err)
 	}
@@ -73,7 +77,7 @@ func TestContract(t *testing.T) {
 			}
 		}
 		return providertest.Fixture{
-			Cloud: w.stack.Assemble(cloud), PageSize: 3, FlavorName: "db.tiny", Patience: 10 * time.Second,
+			Cloud: w.stack.Assemble(cloud), PageSize: 3, FlavorName: "db.tiny", External: true, Patience: 10 * time.Second,
 			FailBuild: func(t *testing.T, message string) {
 				inject(t, emulator.Fault{Service: "compute", Method: "POST", PathRegexp: "/servers$", Kind: emulator.FaultErrorBuild, Body: message})
 			},

@@ -117,14 +117,13 @@ func (o *Options) httpClient(settings *tls.Config) http.Client {
 	transport := o.Transport
 	if transport == nil {
 		transport = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       settings,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 60 * time.Second,
-			MaxIdleConnsPerHost:   64, // what the middleware lets be under way at most
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:     settings,
+			TLSHandshakeTimeout: 10 * time.Second,
+			MaxIdleConnsPerHost: 64, // what the middleware lets be under way at most
+			IdleConnTimeout:     90 * time.Second,
+			ForceAttemptHTTP2:   true,
 		}
 	}
 	transport = &bounded{next: transport, limit: maxBody, timeout: o.Timeout}
@@ -191,7 +190,8 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 	if compute := c.service("compute", "", computeVersion); compute != nil {
 		limits.nova = compute
 		cloud.Servers = &serverService{c, compute}
-		cloud.ServerActions = &actionService{c, compute}
+		actions := &actionService{c, compute}
+		cloud.ServerActions, cloud.Resizes = actions, actions
 		cloud.Flavors = &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {

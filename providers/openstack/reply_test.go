@@ -34,12 +34,23 @@ func TestAnswersBecomeKinds(t *testing.T) {
 			providers.Error{Kind: providers.KindDenied, Message: "Policy doesn't allow os_compute_api:servers:create to be performed.", Sent: true}},
 		{"nova port in use", 409, nil, `{"conflictingRequest": {"code": 409, "message": "Port y is still in use."}}`,
 			providers.Error{Kind: providers.KindConflict, Message: "Port y is still in use.", Sent: true}},
+		{"nova task", 409, nil, `{"conflictingRequest": {"code": 409, "message": "Cannot 'stop' instance x while it is in task_state resize_prep"}}`,
+			providers.Error{Kind: providers.KindConflict, Message: "Cannot 'stop' instance x while it is in task_state resize_prep", Sent: true}},
+		{"nova locked", 409, nil, `{"conflictingRequest": {"code": 409, "message": "Instance x is locked"}}`,
+			providers.Error{Kind: providers.KindConflict, Message: "Instance x is locked", Sent: true}},
+		{"nova of cinder", 400, nil, `{"badRequest": {"code": 400, "message": "Invalid volume: Invalid input received: Invalid volume: Volume v status must be available or downloading to reserve, but the current status is attaching. (HTTP 400) (Request-ID: req-9)"}}`,
+			providers.Error{Kind: providers.KindConflict, Sent: true,
+				Message: "Invalid volume: Invalid input received: Invalid volume: Volume v status must be available or downloading to reserve, but the current status is attaching. (HTTP 400) (Request-ID: req-9)"}},
 		{"nova bad request", 400, nil, `{"badRequest": {"code": 400, "message": "Invalid flavorRef provided."}}`,
 			providers.Error{Kind: providers.KindInvalid, Message: "Invalid flavorRef provided.", Sent: true}},
 		{"nova too old", 406, nil, `{"computeFault": {"code": 406, "message": "Version 2.69 is not supported by the API."}}`,
 			providers.Error{Kind: providers.KindInvalid, Message: "the service is older than what is needed (compute 2.69, volume 3.42): Version 2.69 is not supported by the API.", Sent: true}},
 		{"cinder quota", 413, map[string]string{"Retry-After": "0"}, `{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'."}}`,
 			providers.Error{Kind: providers.KindQuota, Message: "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'.", Sent: true}},
+		{"cinder size", 413, map[string]string{"Retry-After": "0"}, `{"overLimit": {"code": 413, "message": "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota.", "retryAfter": "0"}}`,
+			providers.Error{Kind: providers.KindQuota, Message: "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota.", Sent: true}},
+		{"cinder shrink", 400, nil, `{"badRequest": {"code": 400, "message": "Invalid input received: New size for extend must be greater than current size. (current: 1, extended: 1)."}}`,
+			providers.Error{Kind: providers.KindInvalid, Message: "Invalid input received: New size for extend must be greater than current size. (current: 1, extended: 1).", Sent: true}},
 		{"cinder status", 400, nil, `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error."}}`,
 			providers.Error{Kind: providers.KindConflict, Message: "Invalid volume: Volume status must be available or error.", Sent: true}},
 		{"neutron quota", 409, nil, `{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['port'].", "detail": ""}}`,
@@ -48,8 +59,11 @@ func TestAnswersBecomeKinds(t *testing.T) {
 			providers.Error{Kind: providers.KindConflict, Message: "Security Group g in use.", Sent: true}},
 		{"neutron old form", 500, nil, `{"NeutronError": "Request Failed: internal server error"}`,
 			providers.Error{Kind: providers.KindTransient, Message: "Request Failed: internal server error", Sent: true}},
-		{"glance page", 404, nil, "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  No image found<br /><br />\n </body>\n</html>",
-			providers.Error{Kind: providers.KindNotFound, Message: "404 Not Found No image found", Sent: true}},
+		{"a page of what stands in front", 404, nil, "<html><head><title>404</title></head><body>default backend</body></html>",
+			providers.Error{Kind: providers.KindTransient, Sent: true,
+				Message: "not the service but something in front of it says 404: default backend"}},
+		{"glance page", 404, map[string]string{"X-Openstack-Request-Id": "req-3"}, "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  No image found<br /><br />\n </body>\n</html>",
+			providers.Error{Kind: providers.KindNotFound, Message: "404 Not Found No image found", RequestID: "req-3", Sent: true}},
 		{"rate limit", 429, map[string]string{"Retry-After": "7"}, `{"overLimit": {"message": "slow down"}}`,
 			providers.Error{Kind: providers.KindTransient, Message: "slow down", RetryAfter: 7 * time.Second}},
 		{"maintenance with a date", 503, map[string]string{"Retry-After": now.Add(90 * time.Second).Format(http.TimeFormat)}, "",
@@ -57,7 +71,8 @@ func TestAnswersBecomeKinds(t *testing.T) {
 		{"proxy without a word", 503, nil, "", providers.Error{Kind: providers.KindTransient, Message: "service unavailable", Sent: true}},
 		{"bad gateway", 502, nil, "<html><body>\x1b[31mBad\x00 Gateway</body></html>",
 			providers.Error{Kind: providers.KindTransient, Message: "[31mBad Gateway", Sent: true}},
-		{"a redirect elsewhere", 302, map[string]string{"Location": "http://192.0.2.1/"}, "", providers.Error{Kind: providers.KindTransient, Message: "found", Sent: true}},
+		{"a redirect elsewhere", 302, map[string]string{"Location": "http://192.0.2.1/"}, "", providers.Error{Kind: providers.KindTransient, Sent: true,
+			Message: "the service redirects to http://192.0.2.1/, which is not followed: is its address right, http or https?"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,7 +100,7 @@ func TestAnswersBecomeKinds(t *testing.T) {
 // calls that need nothing of a reply's body, or for which not found is a success.
 var bodiless = map[string]bool{
 	"rename server": true, "set server metadata": true, "delete server": true, "start server": true, "stop server": true,
-	"reboot server": true, "extend volume": true, "delete volume": true, "set port security groups": true, "delete port": true,
+	"reboot server": true, "resize server": true, "confirm server resize": true, "revert server resize": true, "extend volume": true, "delete volume": true, "set port security groups": true, "delete port": true,
 	"delete security group rule": true, "delete security group": true,
 }
 

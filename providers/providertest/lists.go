@@ -52,8 +52,8 @@ var listClauses = []clause{
 				}
 			}
 		}
-		if external == 0 {
-			k.Error("no network is external")
+		if (external > 0) != k.External {
+			k.Errorf("%d networks are external", external)
 		}
 	}},
 	{"types and zones are sorted", func(k *kit) {

@@ -35,7 +35,7 @@ var carriers = []carrier{
 	{
 		call: "create volume",
 		create: func(k *kit, mark providers.Mark) (string, providers.Mark, error) {
-			made, err := k.Cloud.Volumes.Create(k.ctx, providers.VolumeSpec{Mark: mark, Name: "marked", SizeGiB: 1})
+			made, err := k.Cloud.Volumes.Create(k.ctx, providers.VolumeSpec{Mark: mark, Name: "marked", SizeGiB: 1, Type: k.VolumeType})
 			return made.ID, made.Mark, err
 		},
 		get: func(k *kit, id string) (providers.Mark, error) {

@@ -34,6 +34,10 @@ var portClauses = []clause{
 		first := k.port()
 		spec := providers.PortSpec{Mark: k.mark(), Name: "twin", NetworkID: k.network.ID, SubnetID: first.SubnetIDs[0], Address: first.Addresses[0]}
 		_, err := k.Cloud.Ports.Create(k.ctx, spec)
+		if k.Foreign {
+			k.wantKind(err, "create port", providers.KindDenied)
+			return
+		}
 		k.wantKind(err, "create port", providers.KindConflict)
 		k.ok(k.Cloud.Ports.Delete(k.ctx, first.ID))
 		got := must(k.Cloud.Ports.Create(k.ctx, spec))(k)
@@ -62,7 +66,11 @@ var portClauses = []clause{
 		k.wantKind(err, "create port", providers.KindNotFound, providers.KindInvalid)
 		_, err = k.Cloud.Ports.Create(k.ctx, providers.PortSpec{Mark: k.mark(), Name: "x", NetworkID: k.network.ID,
 			SubnetID: k.network.Subnets[0].ID, Address: "192.0.2.77"})
-		k.wantKind(err, "create port", providers.KindInvalid)
+		if k.Foreign {
+			k.wantKind(err, "create port", providers.KindDenied)
+		} else {
+			k.wantKind(err, "create port", providers.KindInvalid)
+		}
 		k.wantKind(k.Cloud.Ports.SetSecurityGroups(k.ctx, none, nil), "set port security groups", providers.KindNotFound)
 	}},
 }

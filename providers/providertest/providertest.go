@@ -3,6 +3,7 @@
 package providertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,13 @@ type Fixture struct {
 	Patience   time.Duration // for one wait; default one minute
 	ImageName  string        // of an image that boots; default: any
 	FlavorName string        // default: any
+	Network    string        // name of a network with a subnet; default: any that is not external
+	Foreign    bool          // the network is another project's, who alone chooses addresses
+	Zone       string        // of servers and volumes; default: the last one
+	VolumeType string        // of volumes; default: the cloud's choice
+	External   bool          // there is an external network
 
-	// FailBuild makes the next server that is created end in ERROR with this fault text.
+	// FailBuild makes the next server that is created end in ERROR with a fault text that begins with this.
 	FailBuild func(t *testing.T, message string)
 	// LimitServers sees to it that few servers fit into the project's quota, and tells how many: at least one, at most ten.
 	LimitServers func(t *testing.T) int
@@ -45,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"lists", listClauses},
 		{"servers", serverClauses},
 		{"actions", actionClauses},
+		{"resizes", resizeClauses},
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
@@ -92,8 +99,10 @@ func begin(t *testing.T, f Fixture) *kit {
 	zones := must(f.Cloud.Networks.Zones(k.ctx))(k)
 	k.flavor = pick(k, flavors, func(x providers.Flavor) bool { return f.FlavorName == "" || x.Name == f.FlavorName })
 	k.image = pick(k, images, func(x providers.Image) bool { return f.ImageName == "" || x.Name == f.ImageName })
-	k.network = pick(k, networks, func(x providers.Network) bool { return !x.External && len(x.Subnets) > 0 })
-	k.zone = zones[len(zones)-1]
+	k.network = pick(k, networks, func(x providers.Network) bool {
+		return len(x.Subnets) > 0 && (f.Network == "" && !x.External || x.Name == f.Network)
+	})
+	k.zone = cmp.Or(f.Zone, zones[len(zones)-1])
 	return k
 }
 
@@ -124,15 +133,18 @@ func (k *kit) ok(err error) {
 	}
 }
 
+// Lineage is the lineage of all marks that the contract makes.
+const Lineage = "abcd0123"
+
 // mark gives a mark that nothing bears yet.
 func (k *kit) mark() providers.Mark {
 	k.intents++
-	return providers.Mark{Lineage: "abcd0123", Member: fmt.Sprintf("m%d", k.intents), Intent: fmt.Sprintf("i%019d", k.intents)}
+	return providers.Mark{Lineage: Lineage, Member: fmt.Sprintf("m%d", k.intents), Intent: fmt.Sprintf("i%019d", k.intents)}
 }
 
 func (k *kit) volume(gib int) providers.Volume {
 	k.Helper()
-	spec := providers.VolumeSpec{Mark: k.mark(), Name: "contract-volume", SizeGiB: gib, Zone: k.zone}
+	spec := providers.VolumeSpec{Mark: k.mark(), Name: "contract-volume", SizeGiB: gib, Type: k.VolumeType, Zone: k.zone}
 	made := must(k.Cloud.Volumes.Create(k.ctx, spec))(k)
 	return k.waitVolume(made.ID, "available")
 }

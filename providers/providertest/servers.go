@@ -3,6 +3,7 @@ package providertest
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,16 +40,18 @@ var serverClauses = []clause{
 			k.Errorf("the port is bound to %q, want %s", p.DeviceID, made.ID)
 		}
 	}},
-	{"two servers cannot have one port", func(k *kit) {
+	{"a port that a server has is not given to another", func(k *kit) {
+		// Only once the first one is there: Nova binds a port when the build reaches its host, and looks no earlier.
 		port := k.port()
 		first := must(k.Cloud.Servers.Create(k.ctx, k.spec(port.ID)))(k)
-		_, err := k.Cloud.Servers.Create(k.ctx, k.spec(port.ID))
-		k.wantKind(err, "create server", providers.KindConflict)
 		k.waitServer(first.ID, "ACTIVE")
-		_, err = k.Cloud.Servers.Create(k.ctx, k.spec(port.ID))
+		_, err := k.Cloud.Servers.Create(k.ctx, k.spec(port.ID))
 		k.wantKind(err, "create server", providers.KindConflict)
 		if all := must(k.Cloud.Servers.List(k.ctx))(k); len(all) != 1 {
 			k.Errorf("there are %d servers, want one", len(all))
+		}
+		if p := must(k.Cloud.Ports.Get(k.ctx, port.ID))(k); p.DeviceID != first.ID {
+			k.Errorf("the port is bound to %q, want %s", p.DeviceID, first.ID)
 		}
 	}},
 	{"a deleted server leaves its port and volume", func(k *kit) {
@@ -96,11 +99,12 @@ var serverClauses = []clause{
 		if k.FailBuild == nil {
 			return
 		}
-		k.FailBuild(k.T, "No valid host was found. There are not enough hosts available.")
+		const fault = "No valid host was found."
+		k.FailBuild(k.T, fault)
 		spec := k.spec(k.port().ID)
 		made := must(k.Cloud.Servers.Create(k.ctx, spec))(k)
 		got := k.waitServer(made.ID, "ERROR")
-		if got.Fault != "No valid host was found. There are not enough hosts available." || got.Mark != spec.Mark {
+		if !strings.HasPrefix(got.Fault, fault) || got.Mark != spec.Mark {
 			k.Errorf("got fault %q and mark %q", got.Fault, got.Mark)
 		}
 		k.ok(k.Cloud.Servers.Delete(k.ctx, made.ID))

@@ -136,6 +136,39 @@ func (r actions) Console(ctx context.Context, id string, lines int) (text string
 	return text, err
 }
 
+type resizes struct{ *router }
+
+func (r resizes) do(call, id string, act func(s providers.Resizes, alias, bare string) error) error {
+	alias, bare := r.split(id)
+	s, err := service(r.router, call, alias, func(c *providers.Cloud) providers.Resizes { return c.Resizes })
+	if err != nil {
+		return err
+	}
+	return act(s, alias, bare)
+}
+
+// Resize implements providers.Resizes.
+func (r resizes) Resize(ctx context.Context, id, flavorID string) error {
+	const call = "resize server"
+	return r.do(call, id, func(s providers.Resizes, alias, bare string) error {
+		flavor, err := r.bare(call, alias, flavorID)
+		if err != nil {
+			return err
+		}
+		return s.Resize(ctx, bare, flavor[0])
+	})
+}
+
+// Confirm implements providers.Resizes.
+func (r resizes) Confirm(ctx context.Context, id string) error {
+	return r.do("confirm server resize", id, func(s providers.Resizes, _, bare string) error { return s.Confirm(ctx, bare) })
+}
+
+// Revert implements providers.Resizes.
+func (r resizes) Revert(ctx context.Context, id string) error {
+	return r.do("revert server resize", id, func(s providers.Resizes, _, bare string) error { return s.Revert(ctx, bare) })
+}
+
 type flavors struct{ *router }
 
 // List implements providers.Flavors.

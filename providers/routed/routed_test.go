@@ -18,7 +18,7 @@ import (
 // fixture is the contract's view of one cloud behind a routed one.
 func fixture(cloud *memory.Cloud, whole *providers.Cloud) providertest.Fixture {
 	return providertest.Fixture{
-		Cloud: whole,
+		Cloud: whole, External: true,
 		FailBuild: func(_ *testing.T, message string) {
 			cloud.Fail(memory.Fault{Call: "create server", Build: "ERROR", Message: message})
 		},
