@@ -17,7 +17,7 @@ type volume struct {
 	Status                         string
 	Size, NewSize                  int
 	Type, AZ                       string
-	Image                          string
+	Image, Snapshot, Source        string // what it was made of
 	Bootable                       bool
 	Metadata                       map[string]string
 	Server, Device, Attachment     string // the server it is attached to, or reserved for
@@ -71,7 +71,14 @@ func (s *Server) cinderRoutes() []route {
 		r("GET /snapshots/detail", s.listSnapshots),
 		r("POST /snapshots", s.createSnapshot),
 		r("GET /snapshots/{id}", s.showSnapshot),
-		r("DELETE /snapshots/{id}", s.showSnapshot),
+		r("PUT /snapshots/{id}", s.updateSnapshot),
+		r("DELETE /snapshots/{id}", s.deleteSnapshot),
+		r("GET /snapshots/{id}/metadata", s.snapshotMetadata),
+		r("POST /snapshots/{id}/metadata", s.snapshotMetadata),
+		r("PUT /snapshots/{id}/metadata", s.snapshotMetadata),
+		r("POST /types", func(*call) error {
+			return forbidden("Policy doesn't allow volume_extension:type_create to be performed.")
+		}),
 	}
 }
 
@@ -95,9 +102,15 @@ func (s *Server) volumeView(c *call, v *volume) map[string]any {
 		"id": v.ID, "name": v.Name, "description": orNil(v.Description), "status": v.Status, "size": v.Size,
 		"volume_type": v.Type, "availability_zone": v.AZ, "attachments": attachments, "metadata": clone(v.Metadata),
 		"bootable": strconv.FormatBool(v.Bootable), "encrypted": false, "multiattach": false, "replication_status": nil,
-		"snapshot_id": nil, "source_volid": nil, "consistencygroup_id": nil,
+		"snapshot_id": orNil(v.Snapshot), "source_volid": orNil(v.Source), "consistencygroup_id": nil,
 		"user_id": s.userID(), "os-vol-tenant-attr:tenant_id": v.Project,
-		"created_at": micro(v.Created), "updated_at": micro(v.Updated), "links": s.volumeLinks(c, v.ID),
+		"created_at": micro(v.Created), "updated_at": changedAt(v.Created, v.Updated), "links": s.volumeLinks(c, v.ID),
+	}
+	if c.micro >= 13 {
+		out["group_id"] = nil
+	}
+	if c.micro >= 48 {
+		out["shared_targets"], out["service_uuid"] = false, nil
 	}
 	if v.Image != "" {
 		if img, ok := s.images.get(v.Image); ok {
@@ -172,16 +185,18 @@ func (s *Server) createVolume(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusAccepted, map[string]any{"volume": s.volumeView(c, v)})
+	view := s.volumeView(c, v)
+	delete(view, "os-vol-tenant-attr:tenant_id") // which only what is there tells
+	return c.reply(http.StatusAccepted, map[string]any{"volume": view})
 }
 
 // newVolume checks a specification and begins to make the volume.
 func (s *Server) newVolume(project string, in volumeSpec) (*volume, error) {
-	if err := s.checkSource(in); err != nil {
+	if err := s.checkSource(project, &in); err != nil {
 		return nil, err
 	}
 	if in.Size <= 0 || in.Size > 1<<20 {
-		return nil, badRequest("Invalid input received: Volume size '%d' must be an integer and greater than 0", in.Size)
+		return nil, badRequest("Invalid input for field/attribute size. Value: %d. %d is less than the minimum of 1", in.Size, in.Size)
 	}
 	if in.Type == "" || in.Type == "__DEFAULT__" {
 		in.Type = volumeTypes[0]
@@ -209,21 +224,48 @@ func (s *Server) newVolume(project string, in volumeSpec) (*volume, error) {
 	now := s.now()
 	v := &volume{
 		ID: s.uuid(), Project: project, Name: in.Name, Description: in.Description, Status: volCreating, Size: int(in.Size),
-		Type: in.Type, AZ: in.AZ, Image: in.Image, Bootable: in.Image != "",
+		Type: in.Type, AZ: in.AZ, Image: in.Image, Snapshot: in.Snapshot, Source: in.Source, Bootable: in.Image != "",
 		Metadata: clone(in.Metadata), Created: now, Updated: now,
 	}
 	s.volumes.put(v.ID, v)
-	s.enqueue(v.ID, false, func(ctx context.Context) { s.finishCreate(ctx, v.ID) })
+	s.startCreate(v)
 	return v, nil
 }
 
-// checkSource refuses volumes made of what does not exist. There are no snapshots, and live directories are not cloned.
-func (s *Server) checkSource(in volumeSpec) error {
-	if in.Snapshot != "" {
-		return notFound("Snapshot %s could not be found.", in.Snapshot)
+// checkSource refuses volumes made of what does not exist or is in use, and settles the size and the type of the others.
+func (s *Server) checkSource(project string, in *volumeSpec) error {
+	least, kind := 0, ""
+	switch {
+	case in.Snapshot != "":
+		sn, ok := s.snapshots.get(in.Snapshot)
+		if !ok || sn.Project != project {
+			return notFound("Snapshot %s could not be found.", in.Snapshot)
+		}
+		if sn.Status != volAvailable {
+			return badRequest("Invalid snapshot: Originating snapshot status must be one of 'available' values")
+		}
+		least, kind = sn.Size, "snapshot"
+		if v, ok := s.volumes.get(sn.Volume); ok && in.Type == "" {
+			in.Type = v.Type
+		}
+	case in.Source != "":
+		v, ok := s.volumes.get(in.Source)
+		if !ok || v.Project != project {
+			return notFound("Volume %s could not be found.", in.Source)
+		}
+		if v.Status != volAvailable {
+			return badRequest("Invalid volume: Originating volume status must be one of 'available' values")
+		}
+		if least, kind = v.Size, "volume"; in.Type == "" {
+			in.Type = v.Type
+		}
 	}
-	if in.Source != "" {
-		return badRequest("Invalid volume: the volume's backend does not support clones.")
+	if in.Size == 0 {
+		in.Size = flexInt(least)
+	}
+	if in.Size > 0 && int(in.Size) < least {
+		return badRequest("Invalid input received: Volume size '%d'GB cannot be smaller than the %s size %dGB. They must be >= original %s size.",
+			in.Size, kind, least, kind)
 	}
 	if in.Image != "" {
 		if _, ok := s.images.get(in.Image); !ok {
@@ -247,16 +289,35 @@ func (s *Server) writeSize(id string, size int) error {
 	return writeFile(filepath.Join(s.volumeDir(id), "size"), []byte(strconv.Itoa(size)+"\n"))
 }
 
-func (s *Server) finishCreate(ctx context.Context, id string) {
+// startCreate makes the volume in the queue of what it is made of, which therefore stays until it is copied.
+func (s *Server) startCreate(v *volume) {
+	id, source := v.ID, v.Snapshot+v.Source
+	queue := source
+	if queue == "" {
+		queue = id
+	}
+	s.enqueue(queue, false, func(ctx context.Context) { s.finishCreate(ctx, id, source) })
+}
+
+func (s *Server) finishCreate(ctx context.Context, id, source string) {
 	if !s.wait(ctx, s.opt.VolumeDelay) {
 		return
+	}
+	var err error
+	if source != "" {
+		if err = copyDisk(ctx, s.volumeDir(source), s.volumeDir(id)); ctx.Err() != nil {
+			return
+		}
 	}
 	s.locked(func() {
 		v, ok := s.volumes.get(id)
 		if !ok || v.Status != volCreating {
 			return
 		}
-		if err := s.writeSize(id, v.Size); err != nil {
+		if err == nil {
+			err = s.writeSize(id, v.Size)
+		}
+		if err != nil {
 			s.opt.Log.Error("creating a volume", "volume", id, "error", err)
 			s.setVolume(v, volError)
 			return

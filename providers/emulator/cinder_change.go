@@ -2,11 +2,27 @@ package emulator
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 )
+
+// names are what volumes and snapshots are called, also by the members' old names, which clients still send.
+type names struct {
+	Name           *string `json:"name"`
+	Description    *string `json:"description"`
+	OldName        *string `json:"display_name"`
+	OldDescription *string `json:"display_description"`
+}
+
+func (n names) apply(name, description *string) {
+	set(name, n.OldName)
+	set(name, n.Name)
+	set(description, n.OldDescription)
+	set(description, n.Description)
+}
 
 func (s *Server) updateVolume(c *call) error {
 	v, err := s.volumeOf(c, c.path("id"))
@@ -15,9 +31,8 @@ func (s *Server) updateVolume(c *call) error {
 	}
 	var req struct {
 		Volume struct {
-			Name        *string           `json:"name"`
-			Description *string           `json:"description"`
-			Metadata    map[string]string `json:"metadata"`
+			names
+			Metadata map[string]string `json:"metadata"`
 		} `json:"volume"`
 	}
 	if err := c.decode(&req); err != nil {
@@ -26,12 +41,7 @@ func (s *Server) updateVolume(c *call) error {
 	if err := checkMetadata(req.Volume.Metadata); err != nil {
 		return err
 	}
-	if req.Volume.Name != nil {
-		v.Name = *req.Volume.Name
-	}
-	if req.Volume.Description != nil {
-		v.Description = *req.Volume.Description
-	}
+	req.Volume.apply(&v.Name, &v.Description)
 	if req.Volume.Metadata != nil {
 		v.Metadata = req.Volume.Metadata
 	}
@@ -44,7 +54,8 @@ func (s *Server) deleteVolume(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains([]string{volAvailable, volError, "error_restoring", "error_extending"}, v.Status) {
+	hasSnapshots := slices.ContainsFunc(s.snapshots.all(), func(sn *snapshot) bool { return sn.Volume == v.ID })
+	if hasSnapshots || !slices.Contains([]string{volAvailable, volError, "error_restoring", "error_extending"}, v.Status) {
 		return badRequest("Invalid volume: Volume status must be available or error or error_restoring or error_extending " +
 			"or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, " +
 			"or be disassociated from snapshots after volume transfer.")
@@ -84,6 +95,9 @@ func (s *Server) volumeAction(c *call) error {
 		Bootable *struct {
 			Bootable flexBool `json:"bootable"`
 		} `json:"os-set_bootable"`
+		ReadOnly *struct {
+			ReadOnly flexBool `json:"readonly"`
+		} `json:"os-update_readonly_flag"`
 		Reset *struct {
 			Status string `json:"status"`
 		} `json:"os-reset_status"`
@@ -100,6 +114,11 @@ func (s *Server) volumeAction(c *call) error {
 		v.Bootable = bool(req.Bootable.Bootable)
 		s.setVolume(v, v.Status)
 		return c.reply(http.StatusOK, nil)
+	case req.ReadOnly != nil:
+		v.Metadata = clone(v.Metadata)
+		v.Metadata["readonly"] = map[bool]string{true: "True", false: "False"}[bool(req.ReadOnly.ReadOnly)]
+		s.setVolume(v, v.Status)
+		return c.reply(http.StatusAccepted, nil)
 	case req.Reset != nil:
 		return forbidden("Policy doesn't allow volume_extension:volume_admin_actions:reset_status to be performed.")
 	}
@@ -165,33 +184,40 @@ func (s *Server) retypeVolume(c *call, v *volume, name string) error {
 	return notFound("Volume type with name %s could not be found.", name)
 }
 
+// metadata is what a request leaves of some metadata: it shows (GET), adds to (POST) or replaces (PUT) them.
+func (c *call) metadata(have map[string]string) (map[string]string, error) {
+	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
+		return have, nil
+	}
+	var req struct {
+		Metadata map[string]string `json:"metadata"`
+	}
+	if err := c.decode(&req); err != nil {
+		return nil, err
+	}
+	next := map[string]string{}
+	if c.r.Method == http.MethodPost {
+		next = clone(have)
+	}
+	maps.Copy(next, req.Metadata)
+	return next, checkMetadata(next)
+}
+
 // volumeMetadata shows (GET), adds to (POST) or replaces (PUT) the metadata.
 func (s *Server) volumeMetadata(c *call) error {
 	v, err := s.volumeOf(c, c.path("id"))
 	if err != nil {
 		return err
 	}
-	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
-		var req struct {
-			Metadata map[string]string `json:"metadata"`
-		}
-		if err := c.decode(&req); err != nil {
-			return err
-		}
-		next := clone(req.Metadata)
-		if c.r.Method == http.MethodPost {
-			next = clone(v.Metadata)
-			for k, val := range req.Metadata {
-				next[k] = val
-			}
-		}
-		if err := checkMetadata(next); err != nil {
-			return err
-		}
+	next, err := c.metadata(v.Metadata)
+	if err != nil {
+		return err
+	}
+	if c.r.Method != http.MethodGet {
 		v.Metadata = next
 		s.setVolume(v, v.Status)
 	}
-	return c.reply(http.StatusOK, map[string]any{"metadata": clone(v.Metadata)})
+	return c.reply(http.StatusOK, map[string]any{"metadata": clone(next)})
 }
 
 func (s *Server) deleteVolumeMetadata(c *call) error {

@@ -54,12 +54,12 @@ func (s *Server) cinderRoom(project string, more, gigabytes int) error {
 }
 
 func (s *Server) cinderLimits(c *call) error {
-	count, gb := s.cinderUse(c.project)
+	have, gb := s.cinderUse(c.project)
 	limit := s.opt.quotas.limit
 	return c.reply(http.StatusOK, map[string]any{"limits": map[string]any{"rate": []any{}, "absolute": map[string]any{
-		"maxTotalVolumes": limit("volumes"), "totalVolumesUsed": count,
+		"maxTotalVolumes": limit("volumes"), "totalVolumesUsed": have,
 		"maxTotalVolumeGigabytes": limit("gigabytes"), "totalGigabytesUsed": gb,
-		"maxTotalSnapshots": limit("snapshots"), "totalSnapshotsUsed": 0,
+		"maxTotalSnapshots": limit("snapshots"), "totalSnapshotsUsed": count(s.snapshots.all(), func(sn *snapshot) bool { return sn.Project == c.project }),
 		"maxTotalBackups": limit("backups"), "totalBackupsUsed": 0,
 		"maxTotalBackupGigabytes": limit("backup_gigabytes"), "totalBackupGigabytesUsed": 0,
 	}}})
@@ -79,8 +79,9 @@ func (s *Server) cinderQuotas(c *call) error {
 		}
 	}
 	for _, t := range volumeTypes {
-		used["volumes_"+t] += 0
-		used["gigabytes_"+t] += 0
+		for _, what := range []string{"volumes_", "gigabytes_", "snapshots_"} {
+			used[what+t] += 0
+		}
 	}
 	q := map[string]any{"id": c.project}
 	for name, n := range used {
@@ -99,18 +100,4 @@ func (s *Server) cinderZones(c *call) error {
 		out = append(out, map[string]any{"zoneName": z, "zoneState": map[string]any{"available": true}})
 	}
 	return c.reply(http.StatusOK, map[string]any{"availabilityZoneInfo": out})
-}
-
-// listSnapshots is always empty: this cloud's volumes are directories in use by live engines, of which it takes no copies.
-func (s *Server) listSnapshots(c *call) error {
-	return c.reply(http.StatusOK, map[string]any{"snapshots": []any{}})
-}
-
-func (s *Server) showSnapshot(c *call) error {
-	return notFound("Snapshot %s could not be found.", c.path("id"))
-}
-
-// createSnapshot refuses as Cinder does when no backend can take the snapshot.
-func (s *Server) createSnapshot(c *call) error {
-	return badRequest("Invalid volume: the volume's backend does not support snapshots.")
 }

@@ -52,6 +52,7 @@ type tables struct {
 	keypairs       *table[keypair]
 	serverGroups   *table[serverGroup]
 	volumes        *table[volume]
+	snapshots      *table[snapshot]
 	networks       *table[network]
 	subnets        *table[subnet]
 	ports          *table[port]
@@ -59,6 +60,7 @@ type tables struct {
 	secRules       *table[securityRule]
 	floatingIPs    *table[floatingIP]
 	images         *table[image]
+	accounts       *table[map[string]string] // their metadata
 	containers     *table[container]
 	objectRows     *table[object]
 }
@@ -107,11 +109,11 @@ func (s *Server) openTables() error {
 	for _, open := range []func() error{
 		into(&s.meta, st, "meta"), into(&s.tokens, st, "tokens"), into(&s.appCredentials, st, "app_credentials"),
 		into(&s.servers, st, "servers"), into(&s.keypairs, st, "keypairs"), into(&s.serverGroups, st, "server_groups"),
-		into(&s.volumes, st, "volumes"),
+		into(&s.volumes, st, "volumes"), into(&s.snapshots, st, "snapshots"),
 		into(&s.networks, st, "networks"), into(&s.subnets, st, "subnets"), into(&s.ports, st, "ports"),
 		into(&s.secGroups, st, "security_groups"), into(&s.secRules, st, "security_group_rules"),
 		into(&s.floatingIPs, st, "floating_ips"), into(&s.images, st, "images"),
-		into(&s.containers, st, "containers"), into(&s.objectRows, st, "objects"),
+		into(&s.accounts, st, "accounts"), into(&s.containers, st, "containers"), into(&s.objectRows, st, "objects"),
 	} {
 		if err := open(); err != nil {
 			return errors.Join(err, st.db.Close())

@@ -117,6 +117,11 @@ func writePage(c *call, e *apiError) {
 		writeAnswer(c)
 		return
 	}
+	if accept, given := c.r.Header["Accept"]; c.service == images && given && strings.Join(accept, "") == "" {
+		c.answer = plainText(fmt.Sprintf("%d %s\n\n%s\n\n\n", e.status, title, e.message)) // nothing is accepted, so nothing is marked up
+		writeAnswer(c)
+		return
+	}
 	page := fmt.Sprintf("<html><h1>%s</h1><p>%s</p></html>", title, html.EscapeString(e.message))
 	if c.service == images {
 		page = fmt.Sprintf("<html>\n <head>\n  <title>%d %s</title>\n </head>\n <body>\n  <h1>%d %s</h1>\n"+

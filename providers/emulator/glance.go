@@ -17,13 +17,15 @@ type image struct {
 	Protected, Hidden                   bool
 	Tags                                []string
 	Props                               map[string]string
+	Members                             map[string]imageMember // by project
 	Created, Updated                    time.Time
 }
 
 const (
-	imageActive = "active"
-	imageQueued = "queued"
-	imageSaving = "saving"
+	imageActive      = "active"
+	imageQueued      = "queued"
+	imageSaving      = "saving"
+	imageDeactivated = "deactivated"
 )
 
 func glance(pattern string, stream bool, h func(*call) error) route {
@@ -40,6 +42,12 @@ func (s *Server) glanceRoutes() []route {
 		glance("DELETE /images/{id}", false, s.deleteImage),
 		glance("PUT /images/{id}/tags/{tag}", false, s.tagImage),
 		glance("DELETE /images/{id}/tags/{tag}", false, s.tagImage),
+		glance("GET /images/{id}/members", false, s.listMembers),
+		glance("POST /images/{id}/members", false, s.addMember),
+		glance("GET /images/{id}/members/{member}", false, s.showMember),
+		glance("PUT /images/{id}/members/{member}", false, s.updateMember),
+		glance("DELETE /images/{id}/members/{member}", false, s.deleteMember),
+		glance("POST /images/{id}/actions/{action}", false, s.activateImage),
 		glance("PUT /images/{id}/file", true, s.uploadImage),
 		glance("GET /images/{id}/file", true, s.downloadImage),
 	}
@@ -63,15 +71,22 @@ func imageView(img *image) map[string]any {
 	if img.Tags == nil {
 		v["tags"] = []string{}
 	}
-	if img.Status == imageActive {
+	if img.Status == imageActive || img.Status == imageDeactivated {
 		v["size"], v["os_hash_algo"] = img.Size, "sha512"
+		if img.DiskFormat == "raw" {
+			v["virtual_size"] = img.Size
+		}
 	}
 	return v
 }
 
 func (s *Server) imageOf(c *call) (*image, error) {
 	img, ok := s.images.get(c.path("id"))
-	if !ok || img.Owner != c.project && img.Visibility != "public" && img.Visibility != "community" {
+	member := false
+	if ok && img.Visibility == "shared" {
+		_, member = img.Members[c.project]
+	}
+	if !ok || img.Owner != c.project && img.Visibility != "public" && img.Visibility != "community" && !member {
 		return nil, notFound("No image found with ID %s", c.path("id"))
 	}
 	return img, nil
@@ -81,7 +96,7 @@ func (s *Server) imageOf(c *call) (*image, error) {
 func (s *Server) ownImage(c *call) (*image, error) {
 	img, err := s.imageOf(c)
 	if err == nil && img.Owner != c.project {
-		err = forbidden("You are not permitted to modify this image.")
+		err = forbidden("You do not own this image")
 	}
 	return img, err
 }
@@ -91,7 +106,8 @@ func (s *Server) listImages(c *call) error {
 	q := c.r.URL.Query()
 	match := []*image{}
 	for _, img := range s.images.newest() {
-		seen := img.Owner == c.project || img.Visibility == "public"
+		shared := img.Visibility == "shared" && img.Members[c.project].Status == "accepted"
+		seen := img.Owner == c.project || img.Visibility == "public" || shared
 		if seen && matchesImage(img, q) {
 			match = append(match, img)
 		}

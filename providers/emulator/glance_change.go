@@ -111,6 +111,9 @@ func (img *image) set(key string, v any) error {
 		if !slices.Contains(imageVisibilities, str) {
 			return invalid
 		}
+		if str == "public" {
+			return forbidden("You are not authorized to complete publicize_image action.")
+		}
 		img.Visibility = str
 	default:
 		if len(key) > 255 || key == "" {
@@ -244,7 +247,11 @@ func (s *Server) downloadImage(c *call) error {
 		img *image
 		err error
 	)
-	s.locked(func() { img, err = s.imageOf(c) })
+	s.locked(func() {
+		if img, err = s.imageOf(c); err == nil && img.Status == imageDeactivated {
+			err = forbidden("The requested image has been deactivated. Image data download is forbidden.")
+		}
+	})
 	if err != nil {
 		return err
 	}

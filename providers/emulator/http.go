@@ -214,7 +214,7 @@ func (s *Server) headers(c *call) {
 	if c.service == objectStore {
 		h.Set("X-Trans-Id", "tx"+strings.ReplaceAll(s.uuid(), "-", "")[:21]+"-0000000000")
 	}
-	if c.service == compute {
+	if c.service == compute || c.service == volumes {
 		h.Set("X-Compute-Request-Id", id)
 	}
 }

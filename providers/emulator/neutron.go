@@ -2,9 +2,7 @@ package emulator
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +20,7 @@ type subnet struct {
 	ID, Name, Description, Network, Project string
 	CIDR, Gateway, Start, End               string
 	DHCP                                    bool
+	DNS                                     []string
 	Created, Updated                        time.Time
 }
 
@@ -33,16 +32,20 @@ func (s *Server) neutronRoutes() []route {
 		neutron("GET /networks", s.listNetworks),
 		neutron("POST /networks", s.createNetwork),
 		neutron("GET /networks/{id}", s.showNetwork),
+		neutron("PUT /networks/{id}", s.updateNetwork),
 		neutron("DELETE /networks/{id}", s.deleteNetwork),
 		neutron("GET /subnets", s.listSubnets),
 		neutron("POST /subnets", s.createSubnet),
 		neutron("GET /subnets/{id}", s.showSubnet),
+		neutron("PUT /subnets/{id}", s.updateSubnet),
 		neutron("DELETE /subnets/{id}", s.deleteSubnet),
 		neutron("GET /ports", s.listPorts),
 		neutron("POST /ports", s.createPort),
 		neutron("GET /ports/{id}", s.showPort),
 		neutron("PUT /ports/{id}", s.updatePort),
 		neutron("DELETE /ports/{id}", s.deletePort),
+		neutron("PUT /ports/{id}/tags", s.tagPort),
+		neutron("GET /routers", func(c *call) error { return s.list(c, "routers", []map[string]any{}) }), // there are none
 		neutron("GET /extensions", s.listExtensions),
 		neutron("GET /extensions/{alias}", s.showExtension),
 		neutron("GET /quotas/{of}", s.neutronQuotas),
@@ -204,7 +207,7 @@ func (s *Server) networkView(n *network) map[string]any {
 		"router:external": n.External, "shared": n.Shared, "admin_state_up": n.AdminUp, "status": "ACTIVE", "subnets": subs,
 		"mtu": 1500, "port_security_enabled": !n.Unsecured, "availability_zones": zones, "availability_zone_hints": []string{},
 		"tags": []string{}, "is_default": false, "ipv4_address_scope": nil, "ipv6_address_scope": nil, "qos_policy_id": nil,
-		"dns_domain": "", "revision_number": 1, "created_at": zulu(n.Created), "updated_at": zulu(n.Updated),
+		"revision_number": 1, "created_at": zulu(n.Created), "updated_at": zulu(n.Updated),
 	}
 }
 
@@ -240,11 +243,18 @@ func (s *Server) createNetwork(c *call) error {
 			Name        string    `json:"name"`
 			Description string    `json:"description"`
 			AdminUp     *flexBool `json:"admin_state_up"`
+			External    flexBool  `json:"router:external"`
+			Shared      flexBool  `json:"shared"`
 			Security    *flexBool `json:"port_security_enabled"`
 		} `json:"network"`
 	}
 	if err := c.decode(&req); err != nil {
 		return err
+	}
+	for rule, asked := range map[string]flexBool{"router:external": req.Network.External, "shared": req.Network.Shared} {
+		if asked {
+			return disallowed("(rule:create_network and rule:create_network:" + rule + ")")
+		}
 	}
 	if err := s.neutronRoom(c, "network", 1); err != nil {
 		return err
@@ -259,18 +269,51 @@ func (s *Server) createNetwork(c *call) error {
 	return c.reply(http.StatusCreated, map[string]any{"network": s.networkView(n)})
 }
 
+// disallowed refuses by a rule of Neutron's policy.
+func disallowed(rule string) error {
+	return neutronError(http.StatusForbidden, "PolicyNotAuthorized", "%s is disallowed by policy", rule)
+}
+
+func (s *Server) updateNetwork(c *call) error {
+	n, err := s.networkOf(c, c.path("id"))
+	if err != nil {
+		return err
+	}
+	var req struct {
+		Network struct {
+			Name        *string   `json:"name"`
+			Description *string   `json:"description"`
+			AdminUp     *flexBool `json:"admin_state_up"`
+		} `json:"network"`
+	}
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	if n.Project != c.project {
+		return disallowed("rule:update_network")
+	}
+	set(&n.Name, req.Network.Name)
+	set(&n.Description, req.Network.Description)
+	if req.Network.AdminUp != nil {
+		n.AdminUp = bool(*req.Network.AdminUp)
+	}
+	n.Updated = s.now()
+	s.networks.put(n.ID, n)
+	return c.reply(http.StatusOK, map[string]any{"network": s.networkView(n)})
+}
+
 func (s *Server) deleteNetwork(c *call) error {
 	n, err := s.networkOf(c, c.path("id"))
 	if err != nil {
 		return err
 	}
 	if n.Project != c.project {
-		return neutronError(http.StatusForbidden, "PolicyNotAuthorized", "rule:delete_network is disallowed by policy")
+		return disallowed("rule:delete_network")
 	}
 	for _, p := range s.ports.all() {
 		if p.Network == n.ID {
 			return neutronError(http.StatusConflict, "NetworkInUse", "Unable to complete operation on network %s. "+
-				"There are one or more ports still in use on the network.", n.ID)
+				"There are one or more ports still in use on the network, id for these ports is: %s.", n.ID, p.ID)
 		}
 	}
 	for _, sub := range s.subnets.all() {
@@ -279,101 +322,5 @@ func (s *Server) deleteNetwork(c *call) error {
 		}
 	}
 	s.networks.del(n.ID)
-	return c.reply(http.StatusNoContent, nil)
-}
-
-func subnetView(sub *subnet) map[string]any {
-	return map[string]any{
-		"id": sub.ID, "name": sub.Name, "description": sub.Description, "network_id": sub.Network,
-		"tenant_id": sub.Project, "project_id": sub.Project, "cidr": sub.CIDR, "gateway_ip": orNil(sub.Gateway), "ip_version": 4,
-		"enable_dhcp": sub.DHCP, "dns_nameservers": []string{}, "host_routes": []any{}, "ipv6_address_mode": nil,
-		"ipv6_ra_mode": nil, "subnetpool_id": nil, "service_types": []string{}, "tags": []string{}, "segment_id": nil,
-		"allocation_pools": []any{map[string]any{"start": sub.Start, "end": sub.End}},
-		"revision_number":  0, "created_at": zulu(sub.Created), "updated_at": zulu(sub.Updated),
-	}
-}
-
-func (s *Server) subnetOf(c *call, id string) (*subnet, error) {
-	sub, ok := s.subnets.get(id)
-	if ok {
-		if n, err := s.networkOf(c, sub.Network); err == nil && (n.Shared || sub.Project == c.project) {
-			return sub, nil
-		}
-	}
-	return nil, neutronError(http.StatusNotFound, "SubnetNotFound", "Subnet %s could not be found.", id)
-}
-
-func (s *Server) listSubnets(c *call) error {
-	views := []map[string]any{}
-	for _, sub := range s.subnets.all() {
-		if _, err := s.subnetOf(c, sub.ID); err == nil {
-			views = append(views, subnetView(sub))
-		}
-	}
-	return s.list(c, "subnets", views)
-}
-
-func (s *Server) showSubnet(c *call) error {
-	sub, err := s.subnetOf(c, c.path("id"))
-	if err != nil {
-		return err
-	}
-	return c.reply(http.StatusOK, map[string]any{"subnet": subnetView(sub)})
-}
-
-func (s *Server) createSubnet(c *call) error {
-	var req struct {
-		Subnet struct {
-			Name        string    `json:"name"`
-			Description string    `json:"description"`
-			Network     string    `json:"network_id"`
-			CIDR        string    `json:"cidr"`
-			DHCP        *flexBool `json:"enable_dhcp"`
-			// Gateway null means none, which an absent one does not.
-			Gateway json.RawMessage `json:"gateway_ip"`
-		} `json:"subnet"`
-	}
-	if err := c.decode(&req); err != nil {
-		return err
-	}
-	n, err := s.networkOf(c, req.Subnet.Network)
-	if err != nil {
-		return err
-	}
-	cidr, perr := netip.ParsePrefix(req.Subnet.CIDR)
-	if perr != nil || !cidr.Addr().Is4() || cidr.Bits() > 30 || cidr.Bits() < 8 {
-		return neutronError(http.StatusBadRequest, "InvalidInput", "Invalid input for cidr. Reason: '%s' is not a valid IP subnet.", req.Subnet.CIDR)
-	}
-	cidr = cidr.Masked()
-	for _, other := range s.subnets.all() {
-		if other.Network == n.ID && netip.MustParsePrefix(other.CIDR).Overlaps(cidr) {
-			return neutronError(http.StatusBadRequest, "InvalidInput", "Invalid input for operation: Requested subnet with cidr: %s "+
-				"for network: %s overlaps with another subnet.", cidr, n.ID)
-		}
-	}
-	now := s.now()
-	sub := &subnet{
-		ID: s.uuid(), Name: req.Subnet.Name, Description: req.Subnet.Description, Network: n.ID, Project: c.project,
-		CIDR: cidr.String(), Gateway: cidr.Addr().Next().String(), DHCP: req.Subnet.DHCP == nil || bool(*req.Subnet.DHCP),
-		Created: now, Updated: now,
-	}
-	if string(req.Subnet.Gateway) == "null" {
-		sub.Gateway = ""
-	}
-	sub.Start, sub.End = poolOf(cidr)
-	s.subnets.put(sub.ID, sub)
-	return c.reply(http.StatusCreated, map[string]any{"subnet": subnetView(sub)})
-}
-
-func (s *Server) deleteSubnet(c *call) error {
-	sub, err := s.subnetOf(c, c.path("id"))
-	if err != nil {
-		return err
-	}
-	if len(s.used[sub.ID]) > 0 {
-		return neutronError(http.StatusConflict, "SubnetInUse", "Unable to complete operation on subnet %s: "+
-			"One or more ports have an IP allocation from this subnet.", sub.ID)
-	}
-	s.subnets.del(sub.ID)
 	return c.reply(http.StatusNoContent, nil)
 }

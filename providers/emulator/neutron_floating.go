@@ -88,7 +88,7 @@ func (s *Server) createFloatingIP(c *call) error {
 		return err
 	}
 	if !n.External {
-		return badRequest("Network %s is not a valid external network", n.ID)
+		return badRequest("Bad floatingip request: Network %s is not a valid external network.", n.ID)
 	}
 	if err := s.neutronRoom(c, "floatingip", 1); err != nil {
 		return err

@@ -81,7 +81,7 @@ func ruleView(r *securityRule) map[string]any {
 		"id": r.ID, "security_group_id": r.Group, "project_id": r.Project, "tenant_id": r.Project, "description": r.Description,
 		"direction": r.Direction, "ethertype": r.Ethertype, "protocol": orNil(r.Protocol), "port_range_min": number(r.PortMin),
 		"port_range_max": number(r.PortMax), "remote_ip_prefix": orNil(r.RemotePrefix), "remote_group_id": orNil(r.RemoteGroup),
-		"remote_address_group_id": nil, "revision_number": 0, "created_at": zulu(r.Created), "updated_at": zulu(r.Updated),
+		"remote_address_group_id": nil, "normalized_cidr": orNil(r.RemotePrefix), "tags": []string{}, "revision_number": 0, "created_at": zulu(r.Created), "updated_at": zulu(r.Updated),
 	}
 }
 

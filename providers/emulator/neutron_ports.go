@@ -13,10 +13,17 @@ type port struct {
 	ID, Name, Description, Network, Project string
 	MAC, Device, DeviceOwner, HostAZ        string
 	FixedIPs                                []fixedIP
-	Groups                                  []string
+	Groups, Tags                            []string
+	Pairs                                   []addressPair
 	AdminUp, Security                       bool
 	Created, Updated                        time.Time
 	Revision                                int
+}
+
+// addressPair is an address that a port may use besides its own.
+type addressPair struct {
+	MAC     string `json:"mac_address"`
+	Address string `json:"ip_address"`
 }
 
 type fixedIP struct {
@@ -39,8 +46,9 @@ func (s *Server) portView(p *port) map[string]any {
 		"id": p.ID, "name": p.Name, "description": p.Description, "network_id": p.Network, "tenant_id": p.Project,
 		"project_id": p.Project, "mac_address": p.MAC, "admin_state_up": p.AdminUp, "status": status, "device_id": p.Device,
 		"device_owner": p.DeviceOwner, "fixed_ips": ips, "security_groups": slices.Clone(p.Groups), "binding:vnic_type": "normal",
-		"port_security_enabled": p.Security, "allowed_address_pairs": []any{}, "extra_dhcp_opts": []any{}, "tags": []string{},
-		"qos_policy_id": nil, "dns_name": "", "dns_assignment": []any{}, "propagate_uplink_status": false,
+		"port_security_enabled": p.Security, "allowed_address_pairs": append([]addressPair{}, p.Pairs...), "extra_dhcp_opts": []any{},
+		"tags":            append([]string{}, p.Tags...),
+		"qos_policy_id":   nil,
 		"revision_number": p.Revision, "created_at": zulu(p.Created), "updated_at": zulu(p.Updated),
 	}
 }
@@ -73,16 +81,17 @@ func (s *Server) showPort(c *call) error {
 
 // portSpec is the body of a creation or of an update: nil members were not given.
 type portSpec struct {
-	Name        *string    `json:"name"`
-	Description *string    `json:"description"`
-	Network     string     `json:"network_id"`
-	MAC         string     `json:"mac_address"`
-	FixedIPs    *[]fixedIP `json:"fixed_ips"`
-	Groups      *[]string  `json:"security_groups"`
-	Device      *string    `json:"device_id"`
-	DeviceOwner *string    `json:"device_owner"`
-	AdminUp     *flexBool  `json:"admin_state_up"`
-	Security    *flexBool  `json:"port_security_enabled"`
+	Name        *string        `json:"name"`
+	Description *string        `json:"description"`
+	Network     string         `json:"network_id"`
+	MAC         string         `json:"mac_address"`
+	FixedIPs    *[]fixedIP     `json:"fixed_ips"`
+	Groups      *[]string      `json:"security_groups"`
+	Device      *string        `json:"device_id"`
+	DeviceOwner *string        `json:"device_owner"`
+	AdminUp     *flexBool      `json:"admin_state_up"`
+	Security    *flexBool      `json:"port_security_enabled"`
+	Pairs       *[]addressPair `json:"allowed_address_pairs"`
 }
 
 func (s *Server) createPort(c *call) error {
@@ -173,6 +182,14 @@ func (s *Server) applyPort(c *call, p *port, in portSpec) error {
 	if in.Groups != nil {
 		p.Groups = slices.Clone(*in.Groups)
 	}
+	if in.Pairs != nil {
+		p.Pairs = slices.Clone(*in.Pairs)
+		for i := range p.Pairs {
+			if p.Pairs[i].MAC == "" {
+				p.Pairs[i].MAC = p.MAC
+			}
+		}
+	}
 	set(&p.Name, in.Name)
 	set(&p.Description, in.Description)
 	set(&p.Device, in.Device)
@@ -208,6 +225,24 @@ func (s *Server) updatePort(c *call) error {
 	p.Updated, p.Revision = s.now(), p.Revision+1
 	s.ports.put(p.ID, p)
 	return c.reply(http.StatusOK, map[string]any{"port": s.portView(p)})
+}
+
+// tagPort replaces all tags of a port.
+func (s *Server) tagPort(c *call) error {
+	p, err := s.portOf(c, c.path("id"))
+	if err != nil {
+		return err
+	}
+	var req struct {
+		Tags []string `json:"tags"`
+	}
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	slices.Sort(req.Tags)
+	p.Tags, p.Updated, p.Revision = slices.Compact(req.Tags), s.now(), p.Revision+1
+	s.ports.put(p.ID, p)
+	return c.reply(http.StatusOK, map[string]any{"tags": append([]string{}, p.Tags...)})
 }
 
 // deletePort also unplugs a server that still uses the port, as Neutron allows.

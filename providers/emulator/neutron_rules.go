@@ -124,7 +124,10 @@ func sameRule(a, b *securityRule) bool {
 	return x == y
 }
 
-var protocols = []string{"", "any", "tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "sctp", "ah", "esp", "gre", "ospf", "vrrp", "igmp"}
+var protocols = []string{
+	"ah", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "igmp", "ip", "ipip", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt",
+	"ipv6-opts", "ipv6-route", "ospf", "pgm", "rsvp", "sctp", "tcp", "udp", "udplite", "vrrp",
+}
 
 // rule checks a specification and makes a rule of it.
 func (in ruleSpec) rule() (*securityRule, error) {
@@ -147,8 +150,9 @@ func (in ruleSpec) rule() (*securityRule, error) {
 	case float64:
 		r.Protocol = strconv.Itoa(int(p))
 	}
-	if n, err := strconv.Atoi(r.Protocol); (err != nil || n < 0 || n > 255) && !slices.Contains(protocols, r.Protocol) {
-		return nil, neutronError(http.StatusBadRequest, "SecurityGroupRuleInvalidProtocol", "Security group rule protocol %s not supported.", r.Protocol)
+	if n, err := strconv.Atoi(r.Protocol); (err != nil || n < 0 || n > 255) && !slices.Contains(append([]string{"", "any"}, protocols...), r.Protocol) {
+		return nil, neutronError(http.StatusBadRequest, "SecurityGroupRuleInvalidProtocol", "Security group rule protocol %s not supported. "+
+			"Only protocol values [None, '%s'] and integer representations [0 to 255] are supported.", r.Protocol, strings.Join(protocols, "', '"))
 	}
 	if r.Protocol == "any" {
 		r.Protocol = ""
@@ -181,6 +185,11 @@ func (r *securityRule) checkPorts() error {
 	}
 	switch r.Protocol {
 	case "tcp", "udp", "sctp", "6", "17", "132":
+		for _, n := range []int{r.PortMin, r.PortMax} {
+			if n > 65535 {
+				return neutronError(http.StatusBadRequest, "SecurityGroupInvalidPortValue", "Invalid value for port %d", n)
+			}
+		}
 		if r.PortMin < 1 || r.PortMax > 65535 || r.PortMin > r.PortMax {
 			return neutronError(http.StatusBadRequest, "SecurityGroupInvalidPortRange",
 				"For TCP/UDP protocols, port_range_min must be <= port_range_max")

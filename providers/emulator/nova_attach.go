@@ -47,7 +47,7 @@ func (s *Server) attachmentOf(c *call) (*server, attachment, error) {
 	}
 	i := slices.IndexFunc(sv.Volumes, func(a attachment) bool { return a.Volume == c.path("volume") })
 	if i < 0 {
-		return nil, attachment{}, notFound("volume_id not found: %s", c.path("volume"))
+		return nil, attachment{}, notFound("Instance %s is not attached to volume %s", sv.ID, c.path("volume"))
 	}
 	return sv, sv.Volumes[i], nil
 }
@@ -82,6 +82,9 @@ func (s *Server) attachVolume(c *call) error {
 	}
 	if err := s.allowed(sv, "attach_volume", attachable); err != nil {
 		return err
+	}
+	if v.Server != "" && v.Status == volInUse {
+		return badRequest("Invalid volume: volume %s is already attached to instances: %s", v.ID, v.Server)
 	}
 	if v.Status != volAvailable {
 		return badRequest("Invalid volume: volume %s status must be available, but current status is: %s.", v.ID, v.Status)

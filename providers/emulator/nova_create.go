@@ -1,12 +1,10 @@
 package emulator
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,9 +51,6 @@ type blockDevice struct {
 	Delete      flexBool `json:"delete_on_termination"`
 	Tag         string   `json:"tag"`
 }
-
-// maxUserData bounds user_data, as base64 (nova/api/validation/parameter_types.py).
-const maxUserData = 65535
 
 func (s *Server) createServer(c *call) error {
 	var req struct {
@@ -155,17 +150,6 @@ func (s *Server) checkServer(c *call, in serverSpec) (*server, []byte, error) {
 		sv.Groups = append(sv.Groups, g.Name)
 	}
 	return sv, userData, nil
-}
-
-func decodeUserData(text string) ([]byte, error) {
-	if len(text) > maxUserData {
-		return nil, badRequest("Invalid input for field/attribute user_data. Value is too long (maximum %d)", maxUserData)
-	}
-	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, badRequest("Invalid input for field/attribute user_data. Value is not a 'base64'")
-	}
-	return data, nil
 }
 
 func (s *Server) groupByName(project, nameOrID string) (*securityGroup, bool) {
@@ -396,14 +380,4 @@ func (s *Server) reserve(sv *server, v *volume, device string, del bool, tag str
 		s.volumes.put(v.ID, v) // still being made: the build waits for it
 	}
 	return a
-}
-
-func (s *Server) serverDir(id string) string { return filepath.Join(s.opt.Dir, "servers", id) }
-
-// saveUserData keeps the user-data, which holds secrets, in a file that only this process's user can read.
-func (s *Server) saveUserData(id string, data []byte) error {
-	if err := os.MkdirAll(s.serverDir(id), 0o700); err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(s.serverDir(id), "user_data"), data)
 }

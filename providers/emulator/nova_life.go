@@ -42,10 +42,18 @@ func (s *Server) resume() {
 			s.saveImage(img)
 		}
 	}
+	for _, sn := range s.snapshots.all() {
+		switch sn.Status {
+		case volCreating:
+			s.startSnapshot(sn)
+		case volDeleting:
+			s.startSnapshotDelete(sn)
+		}
+	}
 	for _, v := range s.volumes.all() {
 		switch v.Status {
 		case volCreating:
-			s.enqueue(v.ID, false, func(ctx context.Context) { s.finishCreate(ctx, v.ID) })
+			s.startCreate(v)
 		case volExtending:
 			s.enqueue(v.ID, false, func(ctx context.Context) { s.finishExtend(ctx, v.ID) })
 		case volDeleting:

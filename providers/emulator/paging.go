@@ -26,6 +26,12 @@ func pageOf[T any](c *call, items []T, id func(T) string, byDefault int) (page [
 	if marker := c.query("marker"); marker != "" {
 		i := slices.IndexFunc(items, func(t T) bool { return id(t) == marker })
 		if i < 0 || c.lostMarker {
+			switch c.service {
+			case volumes:
+				return nil, false, notFound("Volume %s could not be found.", marker)
+			case images:
+				return nil, false, badRequest("No image found with ID %s", marker)
+			}
 			return nil, false, badRequest("marker [%s] not found", marker)
 		}
 		items = items[i+1:]

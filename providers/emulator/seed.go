@@ -65,6 +65,9 @@ func (s *Server) projects() map[string]string {
 	}
 }
 
+// adminProject owns the public images; the user has no role in it.
+func (s *Server) adminProject() string { return s.remember("admin_project", s.hexID) }
+
 // seed makes what a new cloud starts with and adds images that the machines have learned to boot since.
 func (s *Server) seed() {
 	s.password = s.remember("password", s.secret)
@@ -131,7 +134,7 @@ func (s *Server) seedImages() {
 		engine, version, _ := strings.Cut(name, "-")
 		md, sha := md5.Sum([]byte(name)), sha512.Sum512([]byte(name))
 		img := &image{
-			ID: s.uuid(), Name: name, Owner: s.projects()[projectName], Status: imageActive, Visibility: "public",
+			ID: s.uuid(), Name: name, Owner: s.adminProject(), Status: imageActive, Visibility: "public",
 			DiskFormat: "qcow2", ContainerFormat: "bare", Size: 1 << 28, MinDisk: 2, MinRAM: 128,
 			Tags: []string{engine, "trove"}, Checksum: hex.EncodeToString(md[:]), Hash: hex.EncodeToString(sha[:]),
 			Props:   map[string]string{"os_type": "linux", "os_distro": "debian", "datastore": engine, "datastore_version": version},

@@ -42,6 +42,7 @@ func (s *Server) swiftHandler() http.Handler {
 		add(method, cont, false, s.listObjects)
 		add(method, obj, true, s.getObject)
 	}
+	add(http.MethodPost, account, false, s.postAccount)
 	add(http.MethodPut, cont, false, s.putContainer)
 	add(http.MethodPost, cont, false, s.postContainer)
 	add(http.MethodDelete, cont, false, s.deleteContainer)
@@ -137,6 +138,11 @@ func (s *Server) showAccount(c *call) error {
 		}
 	}
 	slices.SortFunc(list, func(a, b *container) int { return strings.Compare(a.Name, b.Name) })
+	if acc, ok := s.accounts.get(c.path("account")); ok {
+		for k, v := range *acc {
+			h.Set(k, v)
+		}
+	}
 	h.Set("X-Account-Container-Count", strconv.Itoa(len(list)))
 	h.Set("X-Account-Object-Count", strconv.Itoa(objects))
 	h.Set("X-Account-Bytes-Used", strconv.FormatInt(bytes, 10))
@@ -219,26 +225,50 @@ func (s *Server) postContainer(c *call) error {
 	return c.reply(http.StatusNoContent, nil)
 }
 
-// mergeMeta adds, changes and (by an empty value or X-Remove-) removes items of a container's metadata.
+// postAccount changes the metadata of the account.
+func (s *Server) postAccount(c *call) error {
+	name := c.path("account")
+	var have map[string]string
+	if acc, ok := s.accounts.get(name); ok {
+		have = *acc
+	}
+	next, err := mergedMeta(have, "Account", c.r.Header)
+	if err != nil {
+		return err
+	}
+	s.accounts.put(name, &next)
+	return c.reply(http.StatusNoContent, nil)
+}
+
+// mergeMeta changes a container's metadata as the headers say.
 func mergeMeta(ct *container, h http.Header) error {
-	next := clone(ct.Meta)
+	next, err := mergedMeta(ct.Meta, "Container", h)
+	if err == nil {
+		ct.Meta = next
+	}
+	return err
+}
+
+// mergedMeta adds, changes and (by an empty value or X-Remove-) removes items of the metadata of a container or an account.
+func mergedMeta(have map[string]string, kind string, h http.Header) (map[string]string, error) {
+	prefix, remove := "X-"+kind+"-Meta-", "X-Remove-"+kind+"-Meta-"
+	next := clone(have)
 	for name := range h {
 		switch {
-		case strings.HasPrefix(name, "X-Container-Meta-") && h.Get(name) != "":
+		case strings.HasPrefix(name, prefix) && h.Get(name) != "":
 			next[name] = h.Get(name)
-		case strings.HasPrefix(name, "X-Container-Meta-"):
+		case strings.HasPrefix(name, prefix):
 			delete(next, name)
-		case strings.HasPrefix(name, "X-Remove-Container-Meta-"):
-			delete(next, "X-Container-Meta-"+strings.TrimPrefix(name, "X-Remove-Container-Meta-"))
+		case strings.HasPrefix(name, remove):
+			delete(next, prefix+strings.TrimPrefix(name, remove))
 		}
 	}
 	for name, v := range next {
-		if len(v) > 256 || len(name) > 128+len("X-Container-Meta-") || len(next) > 90 {
-			return badRequest("Metadata too long or too many items: %s", name)
+		if len(v) > 256 || len(name) > 128+len(prefix) || len(next) > 90 {
+			return nil, badRequest("Metadata too long or too many items: %s", name)
 		}
 	}
-	ct.Meta = next
-	return nil
+	return next, nil
 }
 
 func (s *Server) deleteContainer(c *call) error {

@@ -3,8 +3,10 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -67,6 +69,9 @@ func (s *Server) putObject(c *call) error {
 	}
 	o := &object{Container: k, Name: name, File: file, ETag: md, Size: size, Headers: kept, Modified: s.now(),
 		Type: c.r.Header.Get("Content-Type")}
+	if o.Type == "" { // Swift guesses by the name
+		o.Type, _, _ = strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
+	}
 	if o.Type == "" {
 		o.Type = "application/octet-stream"
 	}
