@@ -65,6 +65,8 @@ type Identity struct {
 	Cloud       string `json:"-"` // the clouds.yaml entry, when there is one; informative
 	// Roles are the names of the token's roles; informative, for policies decide.
 	Roles []string `json:"-"`
+	// ClockAhead is how far this machine's clock is ahead of the identity service's, to a second or two; 0: it did not tell.
+	ClockAhead time.Duration `json:"-"`
 }
 
 // The contract of every service below, which providertest checks:

@@ -91,11 +91,25 @@ func Open(ctx context.Context, o Options) (*providers.Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
+	identity.ClockAhead = c.ahead()
 	o.Log.Debug("authenticated", "auth_url", identity.AuthURL, "project", identity.ProjectName, "region", identity.Region, "source", creds.source)
 	return c.services(identity), nil
 }
 
 const authenticate = "authenticate"
+
+// ahead compares our clock with the date of Keystone's answer.
+func (c *client) ahead() time.Duration {
+	result, ok := c.provider.GetAuthResult().(tokens.CreateResult)
+	if !ok {
+		return 0
+	}
+	date, err := http.ParseTime(result.Header.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return c.now().Sub(date)
+}
 
 func (o *Options) fill() {
 	if o.Log == nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/config/resource"
-	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/state"
 )
 
@@ -34,6 +33,8 @@ type doctor struct {
 	f        *flags
 	config   *config.Config
 	findings []view.Finding
+	premises premises
+	fresh    bool // there is no state yet
 }
 
 // runDoctor: 0 nothing failed, 1 something did.
@@ -68,6 +69,7 @@ func (d *doctor) examine(ctx context.Context) {
 	reach := d.key(prior, address)
 	if cloud != nil {
 		d.services(ctx, cloud)
+		d.names(ctx, cloud, prior, address)
 	}
 	if prior != nil && reach != nil {
 		d.guests(ctx, prior, reach)
@@ -103,6 +105,7 @@ func (d *doctor) state(ctx context.Context) (*state.Snapshot, string) {
 	prior, err := store.Read(ctx)
 	switch {
 	case errors.Is(err, state.ErrMissing):
+		d.fresh = true
 		d.tell("state", "", view.Fair, address+": there is none yet", "The first apply makes it. If there was one, restore it, or say where it is: TROVE_STATE.")
 		return nil, address
 	case err != nil:
@@ -179,45 +182,20 @@ func (d *doctor) guests(ctx context.Context, prior *state.Snapshot, reach *guest
 			d.tell("guest", text, view.Bad, "is not an instance in the state", "`trovectl state list` lists what is.")
 		}
 	}
+	if len(asked) == 0 || !d.bastion(ctx, reach) {
+		return
+	}
 	found := make([]view.Finding, len(asked))
 	var group errgroup.Group
 	group.SetLimit(doctorParallel)
 	for i, r := range asked {
 		group.Go(func() error {
-			found[i] = greet(ctx, r, prior.Members[r.Member], reach)
+			found[i] = d.greet(ctx, visit{r, prior.Members[r.Member], reach})
 			return nil
 		})
 	}
 	_ = group.Wait() // each says by itself how it went
 	d.findings = append(d.findings, found...)
-}
-
-func greet(ctx context.Context, r state.Record, member state.Member, reach *guests) view.Finding {
-	out := view.Finding{Check: "guest", Subject: r.Address.String(), Verdict: view.Bad}
-	if r.Status != state.Ready {
-		out.Verdict, out.Text, out.Hint = view.Fair, fmt.Sprintf("is not ready (%s)", r.Status), "`trovectl apply` goes on with it."
-		return out
-	}
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
-	defer cancel()
-	begun := time.Now()
-	carrier, err := reach.Dial(ctx, member, member.Generations()...)
-	if err != nil {
-		out.Text, out.Hint = fmt.Sprintf("%s: %v", member.ReachedAt(), err), "Look at the server (`openstack server show`), its security group, and the way there from this machine."
-		return out
-	}
-	defer func() { _ = carrier.Close() }()
-	pong, err := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) }).Ping(ctx)
-	switch {
-	case err != nil:
-		out.Text, out.Hint = fmt.Sprintf("%s answers, and its agent does not: %v", member.ReachedAt(), err), "Look at the agent's log in the guest (`trove-guestagent`)."
-	case pong.Member != string(member.ID):
-		out.Text = fmt.Sprintf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
-	default:
-		out.Verdict = view.Good
-		out.Text = fmt.Sprintf("%s: agent %s for %s, in %d ms", member.ReachedAt(), pong.AgentVersion, pong.Engine, time.Since(begun).Milliseconds())
-	}
-	return out
 }
 
 // collect runs examinations beside each other and keeps their order.

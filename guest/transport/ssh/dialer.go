@@ -159,7 +159,7 @@ func (d *Dialer) unreachable(ctx context.Context, stage guest.Stage, route strin
 	}
 	failure := guest.Errorf(guest.KindUnreachable, "connecting to %s: %s", route, why)
 	failure.Stage = stage
-	return failure
+	return wayError(ctx, err, failure)
 }
 
 // A host is whom a handshake expects at the other end.
@@ -173,6 +173,15 @@ type host struct {
 // held are keys that are at hand.
 func held(signers []ssh.Signer) func() ([]ssh.Signer, error) {
 	return func() ([]ssh.Signer, error) { return signers, nil }
+}
+
+// ours are the keys to try.
+func (h host) ours() ([]ssh.Signer, error) {
+	signers, err := h.signers()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errOurKeys, err)
+	}
+	return signers, nil
 }
 
 // algorithms are those that can prove one of the pinned keys: a server shows one key only.
@@ -193,7 +202,7 @@ func handshake(ctx context.Context, conn net.Conn, with host) (client *ssh.Clien
 	var mismatch error
 	config := &ssh.ClientConfig{
 		User:              with.user,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(with.signers)},
+		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(with.ours)},
 		HostKeyAlgorithms: with.algorithms(),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			for i, known := range with.keys {
@@ -217,7 +226,7 @@ func handshake(ctx context.Context, conn net.Conn, with host) (client *ssh.Clien
 			err = mismatch
 		}
 		_ = conn.Close() // what matters is why the handshake failed
-		return nil, 0, err
+		return nil, 0, &handshakeError{err}
 	}
 	return ssh.NewClient(inner, channels, requests), seen, nil
 }
@@ -227,6 +236,6 @@ func mismatchError(with host, got ssh.PublicKey) error {
 	for i, key := range with.keys {
 		known[i] = ssh.FingerprintSHA256(key)
 	}
-	return fmt.Errorf("host key mismatch: %s shows %s, pinned is %s; another machine may have its address, or somebody "+
-		"is in between", with.address, ssh.FingerprintSHA256(got), strings.Join(known, " or "))
+	return fmt.Errorf("%w: %s shows %s, pinned is %s; another machine may have its address, or somebody "+
+		"is in between", errHostKey, with.address, ssh.FingerprintSHA256(got), strings.Join(known, " or "))
 }

@@ -35,7 +35,7 @@ func newLink(ctx context.Context, client *ssh.Client, seen int, keepAlive time.D
 	}
 	if err != nil {
 		_ = client.Close() // what matters is why it failed
-		return nil, fmt.Errorf("starting the agent's channel: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	l := &link{client: client, seen: seen, pipe: pipe.Dial(streams), ended: make(chan struct{})}
 	if keepAlive > 0 {

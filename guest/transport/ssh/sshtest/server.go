@@ -139,6 +139,10 @@ func (s *Server) open(asked ssh.NewChannel) {
 		s.forward(asked)
 		return
 	}
+	if asked.ChannelType() == "direct-tcpip" {
+		_ = asked.Reject(ssh.Prohibited, "open failed") // as OpenSSH says it
+		return
+	}
 	if asked.ChannelType() != "session" || s.options.Forced == nil {
 		_ = asked.Reject(ssh.UnknownChannelType, "no")
 		return
