@@ -1,105 +1,328 @@
 package emulator_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 
 	"github.com/trovectl/trovectl/providers/emulator"
 )
 
-// session is what a person types into the OpenStack command-line client, one line each, with what it prints: the values
-// that were asked for, a space between. Of a deletion it prints nothing.
-var session = []struct{ typed, printed string }{
-	{"image list -f value -c Name -c Status", "mariadb-10.11 active"},
-	{"flavor show db.tiny -f value -c ram -c vcpus", "256 1"},
-	{"network list -f value -c Name --sort-column Name", "private public"},
-	{"volume create --size 1 --type ssd --property colour=red data -f value -c name -c size -c type", "data 1 ssd"},
-	{"volume set --size 2 --property shape=round data", ""},
-	{"volume show data -f value -c properties -c size -c status", "{'colour': 'red', 'shape': 'round'} 2 available"},
-	{"port create --network private --description mark entry -f value -c name -c description -c status", "mark entry DOWN"},
-	{"server create --image mariadb-10.11 --flavor db.tiny --port entry --property role=db --wait db1 -f value -c name -c status", "db1 ACTIVE"},
-	{"server add volume db1 data -f value -c Device", "/dev/vdb"},
-	{"server list -f value -c Name -c Status -c Flavor", "db1 ACTIVE db.tiny"},
-	{"server show db1 -f value -c properties", "{'role': 'db'}"},
-	{"port show entry -f value -c status -c device_owner", "compute:az1 ACTIVE"},
-	{"volume list -f value -c Name -c Status", "data in-use"},
-	{"server remove volume db1 data", ""},
-	{"server stop db1", ""},
-	{"server delete --wait db1", ""},
-	{"server list -f value -c Name", ""},
-	{"port delete entry", ""},
-	{"port list -f value -c Name", ""},
-	{"volume delete data", ""},
-	{"image create --disk-format raw --container-format bare --file FILE --property kind=test small -f value -c name", "small"},
-	{"image show small -f value -c size -c status", "15 active"},
-	{"image delete small", ""},
-	{"container create box -f value -c container", "box"},
-	{"object create box FILE --name deep/note.txt -f value -c object", "deep/note.txt"},
-	{"object list box -f value -c Name", "deep/note.txt"},
-	{"object show box deep/note.txt -f value -c content-length", "15"},
-	{"object save box deep/note.txt --file SAVED", ""},
-	{"object delete box deep/note.txt", ""},
-	{"container delete box", ""},
-	{"container list -f value -c Name", ""},
-	{"security group create --description mark sg -f value -c name", "sg"},
-	{"security group rule create --protocol tcp --dst-port 3306 --remote-ip 10.0.0.0/8 sg -f value -c port_range_min", "3306"},
-	{"security group delete sg", ""},
+// The transcripts in testdata/client are what a person types into the OpenStack command-line client and what it prints. They
+// were recorded on a real OpenStack; the same lines must come from the emulator. To record them again, where OS_CLIENT_CONFIG_FILE
+// names a project of its own in a real cloud:
+//
+//	go test ./providers/emulator -run TestOpenStackClient -cloud CLOUD -names NETWORK=mgmt,IMAGE=tiny,TYPE=nfs,ZONE=nova -record
+var (
+	realCloud = flag.String("cloud", "", "play the transcripts on this cloud of clouds.yaml instead of on the emulator; on CLOUD-pw with the user's password")
+	realNames = flag.String("names", "", "what NETWORK, IMAGE, TYPE, ZONE, FLAVOR and BIGGER are there")
+	record    = flag.Bool("record", false, "write what the client prints into the transcripts")
+)
+
+// A step is one line that is typed. A step that waits is typed again until it prints what is wanted.
+type step struct {
+	typed, keep string // keep: the variable that takes what is printed, empty for none
+	wait        bool
+	want        []string
+	above       []string // comments and empty lines
 }
 
-// TestOpenStackClient runs the OpenStack command-line client, unmodified, over one session. One start serves all commands:
-// it takes seconds.
-func TestOpenStackClient(t *testing.T) {
+// readTranscript also tells what the client's environment says, in lines such as "# env OS_COMPUTE_API_VERSION=2.79".
+func readTranscript(t *testing.T, path string) (steps []step, env []string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	must(t, raw, err)
+	var above []string
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimRight(line, "\n")
+		typed, isStep := strings.CutPrefix(line, "$ ")
+		switch {
+		case isStep:
+			s := step{typed: typed, above: above}
+			s.typed, s.wait = strings.CutPrefix(s.typed, "until ")
+			if name, rest, ok := strings.Cut(s.typed, " = "); ok {
+				s.keep, s.typed = name, rest
+			}
+			steps, above = append(steps, s), nil
+		case line == "" || strings.HasPrefix(line, "#"):
+			above = append(above, line)
+			if v, ok := strings.CutPrefix(line, "# env "); ok {
+				env = append(env, v)
+			}
+		default:
+			last := &steps[len(steps)-1]
+			last.want = append(last.want, line)
+		}
+	}
+	return steps, env
+}
+
+func writeTranscript(t *testing.T, path string, steps []step) {
+	t.Helper()
+	var b strings.Builder
+	for _, s := range steps {
+		for _, line := range s.above {
+			b.WriteString(line + "\n")
+		}
+		b.WriteString("$ ")
+		if s.wait {
+			b.WriteString("until ")
+		}
+		if s.keep != "" {
+			b.WriteString(s.keep + " = ")
+		}
+		b.WriteString(s.typed + "\n")
+		for _, line := range s.want {
+			b.WriteString(line + "\n")
+		}
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBqjVCSmUCyA0cXuBQf1Ty6jdmL5P2UmFIXf2PBf1NaY mine\n"
+
+// player is a client that runs, and what the names in the transcripts stand for.
+type player struct {
+	t     *testing.T
+	in    io.Writer
+	out   *bufio.Reader
+	names map[string]string
+}
+
+// startClient starts the OpenStack command-line client, unmodified, on a cloud. One start serves a whole transcript: it takes a second.
+func startClient(t *testing.T, config string, names map[string]string, env []string) *player {
+	t.Helper()
 	program, err := exec.LookPath("openstack")
 	if err != nil {
 		t.Fatalf("the OpenStack command-line client is not installed (python3-openstackclient; make deps installs it): %v", err)
 	}
-	c := open(t, emulator.Options{})
-	dir := t.TempDir()
-	file, saved := filepath.Join(dir, "note.txt"), filepath.Join(dir, "saved.txt")
-	if err := os.WriteFile(file, []byte("fifteen letters"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WriteCloudsYAML(filepath.Join(dir, "clouds.yaml")); err != nil {
-		t.Fatal(err)
-	}
-	// After each command one that always prints the same, so that it is known which answer belongs to which.
-	const fence = "flavor show db.large -f value -c name"
-	var typed strings.Builder
-	for _, line := range session {
-		typed.WriteString(strings.NewReplacer("FILE", file, "SAVED", saved).Replace(line.typed) + "\n" + fence + "\n")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute) // the cleanup ends it
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader(typed.String())
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "OS_CLIENT_CONFIG_FILE=" + filepath.Join(dir, "clouds.yaml"), "OS_CLOUD=dev", "LC_ALL=C.UTF-8"}
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
-		t.Errorf("the client: %v", err)
-	}
-	if problems.Len() > 0 {
-		t.Errorf("the client complains:\n%s", problems.String())
-	}
-	answers := strings.Split(out.String(), "db.large")
-	for i, line := range session {
-		if i >= len(answers) {
-			t.Fatalf("no answer to %q", line.typed)
-		}
-		printed := strings.Join(strings.Fields(strings.ReplaceAll(answers[i], "(openstack)", "")), " ")
-		if diff := cmp.Diff(line.printed, printed); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", line.typed, diff)
+	cmd.Dir = t.TempDir()
+	for name, text := range map[string]string{"note.txt": "fifteen letters", "key.pub": publicKey} {
+		if err := os.WriteFile(filepath.Join(cmd.Dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if text, err := os.ReadFile(saved); err != nil || string(text) != "fifteen letters" {
-		t.Errorf("the object came back as %q, %v", text, err)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "OS_CLIENT_CONFIG_FILE=" + config, "OS_CLOUD=" + names["CLOUD"],
+		"LC_ALL=C.UTF-8", "PYTHONUNBUFFERED=1",
+	}
+	cmd.Env = append(cmd.Env, env...)
+	in, err := cmd.StdinPipe()
+	must(t, in, err)
+	out, err := cmd.StdoutPipe()
+	must(t, out, err)
+	cmd.Stderr = cmd.Stdout // in the order in which the client writes
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // the client ends with its input
+		if err := cmd.Wait(); err != nil && ctx.Err() != nil {
+			t.Errorf("the client: %v", err)
+		}
+		cancel()
+	})
+	return &player{t: t, in: in, out: bufio.NewReader(out), names: names}
+}
+
+// fence is printed by the client's shell after each command, so that it is known which lines belong to which.
+const fence = "----8<----"
+
+func (p *player) send(typed string) []string {
+	p.t.Helper()
+	for name, value := range p.names {
+		typed = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(typed, value)
+	}
+	if _, err := fmt.Fprintf(p.in, "%s\n!echo '%s'\n", typed, fence); err != nil {
+		p.t.Fatalf("typing %q: %v", typed, err)
+	}
+	var lines []string
+	secret := false
+	for {
+		line, err := p.out.ReadString('\n')
+		if err != nil {
+			p.t.Fatalf("no answer to %q: %v", typed, err)
+		}
+		line = strings.TrimRight(line, "\n")
+		if rest, ok := strings.CutSuffix(line, fence); ok {
+			if rest != "" {
+				lines = append(lines, rest)
+			}
+			return lines
+		}
+		if strings.HasPrefix(line, "-----END") {
+			secret = false
+		}
+		if !secret && strings.TrimSpace(line) != "" {
+			lines = append(lines, strings.TrimRight(line, " "))
+		}
+		if strings.HasPrefix(line, "-----BEGIN") {
+			secret = true // the lines of a private key
+		}
+	}
+}
+
+// Whatever differs from one run to the next, and from one cloud to the other.
+var passing = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`req-[0-9a-f-]{36}`), "REQUEST"},
+	{regexp.MustCompile(`tx[0-9a-f]{21}-[0-9a-f]{10}[-a-zA-Z0-9]*`), "REQUEST"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "UUID"},
+	{regexp.MustCompile(`\bfa:16:3e(:[0-9a-f]{2}){3}\b`), "MAC"},
+	{regexp.MustCompile(`\bhttps?://[^ '",<>]+`), "URL"},
+	{regexp.MustCompile(`\b([0-9a-f]{56}|[0-9a-f]{128})\b`), "HASH"},
+	{regexp.MustCompile(`\b[0-9a-zA-Z_-]{64,}`), "SECRET"},
+	{regexp.MustCompile(`("adminPass": )"\w+"`), "$1\"SECRET\""},
+	{regexp.MustCompile(`\b(AUTH_)?[0-9a-f]{32}\b`), "HEX"},
+	{regexp.MustCompile(`\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{6})?(\+\d\d:?\d\d)?`), "TIME"},
+	{regexp.MustCompile(`\b(10\.77\.0|127\.66\.\d+)\.\d+\b`), "ADDRESS"},
+}
+
+// sorted writes JSON with its keys in order.
+func sorted(lines []string) []string {
+	var v any
+	if json.Unmarshal([]byte(strings.Join(lines, "\n")), &v) != nil {
+		return lines
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if e.Encode(v) != nil {
+		return lines
+	}
+	return strings.Split(strings.TrimSpace(b.String()), "\n")
+}
+
+// plain replaces in what was printed all that passes, and what the names stand for by the names.
+func (p *player) plain(lines []string) []string {
+	out := make([]string, len(lines))
+	values := map[string]string{}
+	for name, value := range p.names {
+		values[value] = name
+	}
+	for i, line := range lines {
+		line = strings.TrimRight(line, " ")
+		for _, one := range passing {
+			line = one.pattern.ReplaceAllString(line, one.name)
+		}
+		for value, name := range values {
+			line = regexp.MustCompile(`(^|[^\w.-])`+regexp.QuoteMeta(value)+`($|[^\w.-])`).ReplaceAllString(line, "${1}"+name+"${2}")
+		}
+		out[i] = line
+	}
+	return out
+}
+
+// fits compares what was printed with what is wanted. In a wanted line "<any>" stands for any text, a line "..." for any lines.
+func fits(want, got []string) bool {
+	if len(want) == 0 {
+		return len(got) == 0
+	}
+	if want[0] == "..." {
+		return fits(want[1:], got) || len(got) > 0 && fits(want, got[1:])
+	}
+	if len(got) == 0 {
+		return false
+	}
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(want[0]), "<any>", ".*")
+	return regexp.MustCompile("^"+pattern+"$").MatchString(got[0]) && fits(want[1:], got[1:])
+}
+
+// play types a step and tells what was printed.
+func (p *player) play(s step) []string {
+	p.t.Helper()
+	lines := sorted(p.send(s.typed))
+	for deadline := time.Now().Add(time.Minute); s.wait && !fits(s.want, p.plain(lines)) && time.Now().Before(deadline); {
+		lines = sorted(p.send(s.typed))
+	}
+	if s.keep != "" {
+		p.names[s.keep] = strings.Join(lines, " ")
+	}
+	return p.plain(lines)
+}
+
+// clientOf starts a client on the real cloud, or on a new emulator, with an application credential or the user's password.
+func clientOf(t *testing.T, credential bool, env []string) *player {
+	t.Helper()
+	names := map[string]string{
+		"NETWORK": "private", "IMAGE": "mariadb-10.11", "TYPE": "ssd", "ZONE": "az1", "FLAVOR": "db.small", "BIGGER": "db.medium",
+		"CLOUD": "embedded", "OWNER": "demo",
+	}
+	if *realCloud != "" {
+		names["CLOUD"], names["OWNER"] = *realCloud, *realCloud
+		for _, one := range strings.FieldsFunc(*realNames, func(r rune) bool { return r == ',' }) {
+			name, value, _ := strings.Cut(one, "=")
+			names[name] = value
+		}
+		if !credential {
+			names["CLOUD"] += "-pw"
+		}
+		return startClient(t, os.Getenv("OS_CLIENT_CONFIG_FILE"), names, env)
+	}
+	c := open(t, emulator.Options{BuildDelay: time.Second, VolumeDelay: 100 * time.Millisecond})
+	auth := fmt.Sprintf("{auth_url: %q, username: demo, password: %q, project_name: demo, user_domain_name: Default, project_domain_name: Default}",
+		c.Endpoint()+"/identity/v3", c.Password())
+	if credential {
+		user, err := tokens.Get(t.Context(), c.identity, c.provider.Token()).ExtractUser()
+		must(t, user, err)
+		ac, err := applicationcredentials.Create(t.Context(), c.identity, user.ID, applicationcredentials.CreateOpts{Name: "trovectl"}).Extract()
+		must(t, ac, err)
+		auth = fmt.Sprintf("{auth_url: %q, application_credential_id: %q, application_credential_secret: %q}\n    auth_type: v3applicationcredential",
+			c.Endpoint()+"/identity/v3", ac.ID, ac.Secret)
+	}
+	path := filepath.Join(t.TempDir(), "clouds.yaml")
+	text := "clouds:\n  embedded:\n    region_name: RegionOne\n    auth: " + auth + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startClient(t, path, names, env)
+}
+
+// TestOpenStackClient plays the transcripts.
+func TestOpenStackClient(t *testing.T) {
+	paths, err := filepath.Glob("testdata/client/*.txt")
+	if must(t, paths, err); len(paths) == 0 {
+		t.Fatal("no transcripts")
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			steps, env := readTranscript(t, path)
+			p := clientOf(t, strings.Contains(path, "credential"), env)
+			for i, s := range steps {
+				got := p.play(s)
+				if fits(s.want, got) {
+					continue
+				}
+				if *record && !s.wait {
+					steps[i].want = got
+					writeTranscript(t, path, steps)
+					continue
+				}
+				t.Errorf("%s (-want +got):\n%s", s.typed, cmp.Diff(s.want, got))
+			}
+		})
 	}
 }

@@ -263,6 +263,12 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
+// isTrue reads a flag of a query.
+func isTrue(text string) bool {
+	on, err := strconv.ParseBool(strings.ToLower(text))
+	return err == nil && on
+}
+
 // flexInt is a JSON integer, or a string of digits as older clients send.
 type flexInt int
 

@@ -1,11 +1,13 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,7 +27,7 @@ func (s *Server) keystoneRoutes() []route {
 	r := func(pattern string, open bool, h func(*call) error) route {
 		return route{service: identity, pattern: pattern, open: open, handle: h}
 	}
-	return []route{
+	routes := []route{
 		r("POST /identity/v3/auth/tokens", true, s.issueToken),
 		r("GET /identity/v3/auth/tokens", false, s.showToken),
 		r("DELETE /identity/v3/auth/tokens", false, s.revokeToken),
@@ -33,7 +35,6 @@ func (s *Server) keystoneRoutes() []route {
 			return c.reply(200, map[string]any{"catalog": s.catalog(c, c.token.Project), "links": map[string]any{}})
 		}),
 		r("GET /identity/v3/auth/projects", false, s.listProjects),
-		r("GET /identity/v3/projects", false, s.listProjects),
 		r("GET /identity/v3/users/{user}/projects", false, s.listProjects),
 		r("GET /identity/v3/projects/{id}", false, s.showProject),
 		r("GET /identity/v3/users/{user}", false, s.showUser),
@@ -41,6 +42,23 @@ func (s *Server) keystoneRoutes() []route {
 		r("POST /identity/v3/users/{user}/application_credentials", false, s.createAppCredential),
 		r("GET /identity/v3/users/{user}/application_credentials/{id}", false, s.showAppCredential),
 		r("DELETE /identity/v3/users/{user}/application_credentials/{id}", false, s.deleteAppCredential),
+		r("GET /identity/v3/regions", false, func(c *call) error {
+			one := map[string]any{"id": region, "description": "", "parent_region_id": nil}
+			return c.reply(http.StatusOK, map[string]any{"regions": []any{one}, "links": map[string]any{"next": nil, "previous": nil}})
+		}),
+	}
+	for _, plural := range []string{"projects", "users", "groups", "roles", "role_assignments", "services", "endpoints", "domains"} {
+		kind := strings.TrimSuffix(plural, "s")
+		routes = append(routes, r("GET /identity/v3/"+plural, false, administrators("list_"+plural)),
+			r("POST /identity/v3/"+plural, false, administrators("create_"+kind)))
+	}
+	return routes
+}
+
+// administrators refuses what only an administrator may do.
+func administrators(rule string) func(*call) error {
+	return func(*call) error {
+		return forbidden("You are not authorized to perform the requested action: identity:%s.", rule)
 	}
 }
 
@@ -146,7 +164,10 @@ func (s *Server) issueToken(c *call) error {
 			t.Expires, t.AppCred, t.Restrict, t.Project, t.Roles = old.Expires, old.AppCred, old.Restrict, old.Project, old.Roles
 		case "application_credential":
 			ac, ok := s.findAppCredential(id.AppCred.ID, id.AppCred.Name, id.AppCred.User)
-			if !ok || !sameSecret(ac.SecretDigest, digest(id.AppCred.Secret)) || ac.expired(s.now()) {
+			if !ok {
+				return notFound("Could not find Application Credential: %s.", cmp.Or(id.AppCred.ID, id.AppCred.Name))
+			}
+			if !sameSecret(ac.SecretDigest, digest(id.AppCred.Secret)) || ac.expired(s.now()) {
 				return unauthorized()
 			}
 			t.AppCred, t.Project, t.Restrict, t.Roles = ac.ID, ac.Project, !ac.Unrestricted, ac.Roles

@@ -77,8 +77,8 @@ func (s *Server) showUser(c *call) error {
 	}
 	return c.reply(http.StatusOK, map[string]any{"user": map[string]any{
 		"id": s.userID(), "name": userName, "domain_id": domainID, "enabled": true, "password_expires_at": nil,
-		"default_project_id": s.projects()[projectName], "options": map[string]any{},
-		"links": map[string]any{"self": s.base(c.r) + "/identity/v3/users/" + s.userID()},
+		"options": map[string]any{},
+		"links":   map[string]any{"self": s.base(c.r) + "/identity/v3/users/" + s.userID()},
 	}})
 }
 
@@ -88,8 +88,8 @@ func (s *Server) appCredentialView(c *call, a *appCredential) map[string]any {
 		roles = append(roles, map[string]any{"id": digest(r)[:32], "name": r, "domain_id": nil})
 	}
 	v := map[string]any{
-		"id": a.ID, "name": a.Name, "description": a.Description, "project_id": a.Project, "unrestricted": a.Unrestricted,
-		"roles": roles, "expires_at": nil, "user_id": s.userID(),
+		"id": a.ID, "name": a.Name, "description": orNil(a.Description), "project_id": a.Project, "unrestricted": a.Unrestricted,
+		"roles": roles, "expires_at": nil, "system": nil, "user_id": s.userID(),
 		"links": map[string]any{"self": s.base(c.r) + "/identity/v3/users/" + s.userID() + "/application_credentials/" + a.ID},
 	}
 	if !a.Expires.IsZero() {
@@ -130,7 +130,7 @@ type roleRef struct {
 // mayManage refuses tokens that were got with a restricted application credential.
 func (s *Server) mayManage(c *call) error {
 	if c.token.Restrict {
-		return forbidden("Using method 'application_credential' is not allowed for managing additional application credentials.")
+		return forbidden("You are not authorized to perform the requested action: Using method 'application_credential' is not allowed for managing additional application credentials..")
 	}
 	return s.ownUser(c)
 }
@@ -168,7 +168,7 @@ func (s *Server) createAppCredential(c *call) error {
 			}
 		}
 		if !slices.Contains(c.token.Roles, name) {
-			return notFound("Could not find role assignment with role: %s.", r.ID+r.Name)
+			return badRequest("Invalid application credential: Cannot create an application credential with unassigned role")
 		}
 		a.Roles = append(a.Roles, name)
 	}

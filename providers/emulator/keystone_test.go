@@ -137,5 +137,5 @@ func TestApplicationCredentials(t *testing.T) {
 	_, err = networks.Get(ctx, net, "x").Extract()
 	wantCode(t, err, 401)
 	_, err = openstack.AuthenticatedClient(ctx, ao)
-	wantCode(t, err, 401)
+	wantCode(t, err, 404)
 }

@@ -5,16 +5,25 @@ import (
 	"strings"
 )
 
-// extensions that the networking API of this cloud answers for, by alias.
+// extensions that the networking API of this cloud answers for, by alias. Clients also look for their names.
 var extensions = []string{
-	"availability_zone", "external-net", "floatingip-autodelete-internal", "network_availability_zone", "pagination",
+	"allowed-address-pairs", "availability_zone", "external-net", "floatingip-autodelete-internal", "network_availability_zone", "pagination",
 	"port-security", "quotas", "quota_details", "router", "security-group", "sorting", "standard-attr-description",
-	"standard-attr-revisions", "standard-attr-timestamp", "subnet_allocation",
+	"standard-attr-revisions", "standard-attr-tag", "standard-attr-timestamp", "subnet_allocation",
+}
+
+var extensionNames = map[string]string{
+	"availability_zone": "Availability Zone", "network_availability_zone": "Network Availability Zone", "quotas": "Quota management support",
+	"quota_details": "Quota details management support",
 }
 
 func extensionView(alias string) map[string]any {
+	name, known := extensionNames[alias]
+	if !known {
+		name = alias
+	}
 	return map[string]any{
-		"alias": alias, "name": alias, "description": alias, "updated": "2016-01-01T10:00:00-00:00", "links": []any{},
+		"alias": alias, "name": name, "description": name, "updated": "2016-01-01T10:00:00-00:00", "links": []any{},
 	}
 }
 

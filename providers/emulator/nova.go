@@ -23,7 +23,9 @@ type server struct {
 	Trouble                        FaultKind // an injected fault of the build
 	TroubleText                    string
 	Booted                         bool // the machine came up once: user-data was applied
-	Locked                         bool
+	Locked                         bool // the owner wants no change
+	LockedReason                   string
+	Actions                        []serverActionRecord // what was asked for, oldest first
 	Created, Updated, Launched     time.Time
 }
 
@@ -55,11 +57,11 @@ const (
 	srvResize       = "RESIZE"
 	srvVerifyResize = "VERIFY_RESIZE"
 	srvRevertResize = "REVERT_RESIZE"
+	srvError        = "ERROR"
 	srvPaused       = "PAUSED"
 	srvSuspended    = "SUSPENDED"
-	srvShelved      = "SHELVED"
-	srvOffloaded    = "SHELVED_OFFLOADED"
-	srvError        = "ERROR"
+	srvShelved      = "SHELVED_OFFLOADED"
+	srvRebuild      = "REBUILD"
 )
 
 // vmState is the server's state below its status.
@@ -71,7 +73,9 @@ func (sv *server) vmState() string {
 		return "stopped"
 	case srvVerifyResize, srvRevertResize:
 		return "resized"
-	case srvPaused, srvSuspended, srvShelved, srvOffloaded, srvError:
+	case srvError:
+		return "error"
+	case srvPaused, srvSuspended, srvShelved:
 		return strings.ToLower(sv.Status)
 	}
 	return "active"
@@ -79,12 +83,20 @@ func (sv *server) vmState() string {
 
 // plugged tells whether the server's ports carry traffic.
 func (sv *server) plugged() bool {
-	return !sv.Launched.IsZero() && sv.up()
+	return !sv.Launched.IsZero() && !slices.Contains([]string{srvShutoff, srvError, srvSuspended, srvShelved}, sv.Status)
 }
 
-// up tells whether the machine of a server that was launched runs.
-func (sv *server) up() bool {
-	return !slices.Contains([]string{srvShutoff, srvPaused, srvSuspended, srvShelved, srvOffloaded, srvError}, sv.Status)
+// powerState is what the hypervisor says: nothing, running, paused or shut down.
+func (sv *server) powerState() int {
+	switch {
+	case sv.Status == srvShutoff || sv.Status == srvSuspended || sv.Status == srvShelved:
+		return 4
+	case sv.Status == srvPaused:
+		return 3
+	case !sv.Launched.IsZero() && sv.Status != srvError:
+		return 1
+	}
+	return 0
 }
 
 func nova(pattern string, h func(*call) error) route {
@@ -108,6 +120,8 @@ func (s *Server) novaRoutes() []route {
 		nova("DELETE /servers/{id}/metadata/{key}", s.serverMetadataItem),
 		nova("GET /servers/{id}/ips", s.serverIPs),
 		nova("GET /servers/{id}/os-security-groups", s.serverGroupsOf),
+		nova("GET /os-security-groups", s.proxiedGroups),
+		nova("GET /os-security-groups/{id}", s.proxiedGroups),
 		nova("GET /flavors", func(c *call) error { return s.listFlavors(c, false) }),
 		nova("GET /flavors/detail", func(c *call) error { return s.listFlavors(c, true) }),
 		nova("GET /flavors/{id}", s.showFlavor),
@@ -119,6 +133,9 @@ func (s *Server) novaRoutes() []route {
 		nova("GET /limits", s.novaLimits),
 		nova("GET /os-quota-sets/{of}", s.novaQuotas),
 		nova("GET /os-quota-sets/{of}/detail", s.novaQuotas),
+		nova("PUT /os-quota-sets/{of}", func(*call) error {
+			return forbidden("Policy doesn't allow os_compute_api:os-quota-sets:update to be performed.")
+		}),
 		nova("GET /os-keypairs", s.listKeypairs),
 		nova("POST /os-keypairs", s.createKeypair),
 		nova("GET /os-keypairs/{name}", s.showKeypair),
@@ -153,8 +170,12 @@ func (s *Server) serverAddress(sv *server) string {
 	return ""
 }
 
+// addresses are known once a host has the server.
 func (s *Server) addresses(sv *server) map[string][]any {
 	out := map[string][]any{}
+	if sv.Launched.IsZero() {
+		return out
+	}
 	for _, sp := range sv.Ports {
 		p, ok := s.ports.get(sp.ID)
 		if !ok || p.Device != sv.ID { // a build that has not reached its host, or somebody took the port away
@@ -188,21 +209,7 @@ func (s *Server) floatingOfPort(portID string) (*floatingIP, bool) {
 	return nil, false
 }
 
-// powerStates are Nova's numbers for machines that are down.
-var powerStates = map[string]int{srvShutoff: 4, srvPaused: 3, srvSuspended: 4, srvShelved: 4, srvOffloaded: 4}
-
 func (s *Server) serverView(c *call, sv *server) map[string]any {
-	power := 0
-	switch {
-	case powerStates[sv.Status] != 0:
-		power = powerStates[sv.Status]
-	case sv.plugged():
-		power = 1
-	}
-	progress := 0
-	if sv.Status == srvActive {
-		progress = 100
-	}
 	attached := []any{}
 	for _, a := range sv.Volumes {
 		v := map[string]any{"id": a.Volume}
@@ -215,11 +222,17 @@ func (s *Server) serverView(c *call, sv *server) map[string]any {
 		"id": sv.ID, "name": sv.Name, "status": sv.Status, "tenant_id": sv.Project, "user_id": s.userID(),
 		"metadata": clone(sv.Metadata), "hostId": digest(sv.Project + sv.AZ)[:56], "addresses": s.addresses(sv),
 		"links": s.novaLinks(c, "servers", sv.ID), "key_name": orNil(sv.KeyName), "accessIPv4": "", "accessIPv6": "",
-		"config_drive": map[bool]string{true: "True"}[sv.ConfigDrive], "progress": progress, "OS-DCF:diskConfig": "MANUAL",
+		"config_drive": map[bool]string{true: "True"}[sv.ConfigDrive], "OS-DCF:diskConfig": "MANUAL",
 		"created": zulu(sv.Created), "updated": zulu(sv.Updated), "OS-EXT-AZ:availability_zone": sv.AZ,
-		"OS-EXT-STS:task_state": orNil(sv.Task), "OS-EXT-STS:vm_state": sv.vmState(), "OS-EXT-STS:power_state": power,
+		"OS-EXT-STS:task_state": orNil(sv.Task), "OS-EXT-STS:vm_state": sv.vmState(), "OS-EXT-STS:power_state": sv.powerState(),
 		"OS-SRV-USG:launched_at": nil, "OS-SRV-USG:terminated_at": nil, "os-extended-volumes:volumes_attached": attached,
 		"flavor": s.flavorOf(c, sv), "image": "",
+	}
+	if slices.Contains([]string{srvActive, srvBuild, srvRebuild, srvResize, srvVerifyResize}, sv.Status) {
+		out["progress"] = 0
+	}
+	if sv.Launched.IsZero() || sv.Status == srvShelved {
+		out["hostId"] = "" // no host has it
 	}
 	if sv.Image != "" {
 		out["image"] = map[string]any{"id": sv.Image, "links": []any{link("bookmark", s.base(c.r)+"/compute/images/"+sv.Image)}}
@@ -259,7 +272,7 @@ func (s *Server) newerMembers(c *call, sv *server, out map[string]any) {
 		out["server_groups"] = groups
 	}
 	if c.micro >= 73 {
-		out["locked_reason"] = nil
+		out["locked_reason"] = orNil(sv.LockedReason)
 	}
 	if c.micro >= 90 {
 		out["OS-EXT-SRV-ATTR:hostname"] = sv.Name
@@ -297,6 +310,13 @@ func (s *Server) groupNames(sv *server) []any {
 }
 
 func (s *Server) listServers(c *call, detail bool) error {
+	if q := c.r.URL.Query(); isTrue(q.Get("all_tenants")) {
+		list := "index"
+		if detail {
+			list = "detail"
+		}
+		return forbidden("Policy doesn't allow os_compute_api:servers:%s:get_all_tenants to be performed.", list)
+	}
 	match, err := s.matchServers(c)
 	if err != nil {
 		return err
@@ -341,16 +361,39 @@ func (s *Server) serverGroupsOf(c *call) error {
 	if err != nil {
 		return err
 	}
-	out, rules := []any{}, s.rulesByGroup(c.project)
-	for _, g := range s.secGroups.all() {
-		if slices.ContainsFunc(sv.Ports, func(sp serverPort) bool {
+	return c.reply(http.StatusOK, map[string]any{"security_groups": s.novaGroups(c, func(g *securityGroup) bool {
+		return slices.ContainsFunc(sv.Ports, func(sp serverPort) bool {
 			p, ok := s.ports.get(sp.ID)
 			return ok && slices.Contains(p.Groups, g.ID)
-		}) {
+		})
+	})})
+}
+
+// novaGroups are the project's security groups as Nova words them.
+func (s *Server) novaGroups(c *call, keep func(*securityGroup) bool) []any {
+	out, rules := []any{}, s.rulesByGroup(c.project)
+	for _, g := range s.secGroups.all() {
+		if g.Project == c.project && keep(g) {
 			out = append(out, map[string]any{
 				"id": g.ID, "name": g.Name, "description": g.Description, "tenant_id": g.Project, "rules": rules[g.ID],
 			})
 		}
 	}
-	return c.reply(http.StatusOK, map[string]any{"security_groups": out})
+	return out
+}
+
+// proxiedGroups lists or shows what Neutron has, which Nova told until microversion 2.36.
+func (s *Server) proxiedGroups(c *call) error {
+	if c.micro >= 36 {
+		return notFound("The resource could not be found.")
+	}
+	id := c.path("id")
+	out := s.novaGroups(c, func(g *securityGroup) bool { return id == "" || g.ID == id })
+	switch {
+	case id == "":
+		return c.reply(http.StatusOK, map[string]any{"security_groups": out})
+	case len(out) == 0:
+		return notFound("Security group %s could not be found.", id)
+	}
+	return c.reply(http.StatusOK, map[string]any{"security_group": out[0]})
 }

@@ -1,16 +1,16 @@
 package emulator
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 )
 
 func (s *Server) novaActionRoutes() []route {
 	return []route{
 		nova("POST /servers/{id}/action", s.serverAction),
+		nova("GET /servers/{id}/os-instance-actions", s.listActions),
+		nova("GET /servers/{id}/os-instance-actions/{request}", s.showAction),
 		nova("GET /servers/{id}/os-volume_attachments", s.listAttachments),
 		nova("POST /servers/{id}/os-volume_attachments", s.attachVolume),
 		nova("GET /servers/{id}/os-volume_attachments/{volume}", s.showAttachment),
@@ -40,14 +40,13 @@ func (s *Server) serverAction(c *call) error {
 		return notFound("Instance %s could not be found.", sv.ID)
 	}
 	for name, body := range req {
-		if p, plain := powers[name]; plain {
-			return s.power(c, sv, p)
+		if m, ok := moves[name]; ok {
+			return s.move(c, sv, m)
+		}
+		if what, ok := adminActions[name]; ok {
+			return forbidden("Policy doesn't allow os_compute_api:%s to be performed.", what)
 		}
 		switch name {
-		case "lock", "unlock":
-			sv.Locked = name == "lock"
-			s.save(sv)
-			return c.reply(http.StatusAccepted, nil)
 		case "reboot":
 			return s.reboot(c, sv, body)
 		case "os-getConsoleOutput":
@@ -56,12 +55,12 @@ func (s *Server) serverAction(c *call) error {
 			return s.resize(c, sv, body)
 		case "confirmResize":
 			return s.confirmResize(c, sv)
-		case "revertResize":
-			if err := s.allowed(sv, "revertResize", []string{srvVerifyResize}); err != nil {
-				return err
-			}
-			sv.Status = srvRevertResize
-			return s.begin(c, sv, taskReverting)
+		case "rebuild":
+			return s.rebuild(c, sv, body)
+		case "lock", "unlock":
+			return s.lock(c, sv, name == "lock", body)
+		case "addSecurityGroup", "removeSecurityGroup":
+			return s.regroup(c, sv, name == "addSecurityGroup", body)
 		case "forceDelete":
 			if err := unlocked(sv); err != nil {
 				return err
@@ -75,36 +74,6 @@ func (s *Server) serverAction(c *call) error {
 	return nil
 }
 
-// allowed refuses an action that the server's state does not permit, in Nova's words.
-func (s *Server) allowed(sv *server, action string, statuses []string) error {
-	if err := unlocked(sv); err != nil {
-		return err
-	}
-	if sv.Task != "" {
-		return conflict("Cannot '%s' instance %s while it is in task_state %s", action, sv.ID, sv.Task)
-	}
-	if !slices.Contains(statuses, sv.Status) {
-		return conflict("Cannot '%s' instance %s while it is in vm_state %s", action, sv.ID, sv.vmState())
-	}
-	return nil
-}
-
-// unlocked refuses what a locked server does not let happen to it; reading and renaming are allowed.
-func unlocked(sv *server) error {
-	if sv.Locked {
-		return conflict("Instance %s is locked", sv.ID)
-	}
-	return nil
-}
-
-// begin starts the work of a task and answers that it was accepted.
-func (s *Server) begin(c *call, sv *server, task string) error {
-	sv.Task = task
-	s.save(sv)
-	s.startTask(sv)
-	return c.reply(http.StatusAccepted, nil)
-}
-
 func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
 	var req struct {
 		Type string `json:"type"`
@@ -114,17 +83,10 @@ func (s *Server) reboot(c *call, sv *server, body json.RawMessage) error {
 	}
 	switch strings.ToUpper(req.Type) {
 	case "SOFT":
-		if err := s.allowed(sv, "reboot", []string{srvActive}); err != nil {
-			return err
-		}
-		sv.Status = srvReboot
-		return s.begin(c, sv, taskReboot)
+		return s.move(c, sv, move{name: "reboot", from: []string{srvActive}, shows: srvReboot, task: taskReboot})
 	case "HARD":
-		if err := s.allowed(sv, "reboot", []string{srvActive, srvShutoff, srvPaused, srvSuspended, srvError}); err != nil {
-			return err
-		}
-		sv.Status = srvHardReboot
-		return s.begin(c, sv, taskRebootHard)
+		from := []string{srvActive, srvShutoff, srvPaused, srvSuspended, srvError}
+		return s.move(c, sv, move{name: "reboot", from: from, shows: srvHardReboot, task: taskRebootHard})
 	}
 	return badRequest("Invalid input for field/attribute type. Value: %s. '%s' is not one of ['HARD', 'SOFT']", req.Type, req.Type)
 }
@@ -149,6 +111,7 @@ func (s *Server) resize(c *call, sv *server, body json.RawMessage) error {
 		return err
 	}
 	sv.NewFlavor, sv.Status = req.Flavor, srvResize
+	sv.note(c, "resize")
 	return s.begin(c, sv, taskResize)
 }
 
@@ -157,57 +120,9 @@ func (s *Server) confirmResize(c *call, sv *server) error {
 		return err
 	}
 	sv.OldFlavor, sv.Status = "", srvActive
+	sv.note(c, "confirmResize")
 	s.save(sv)
 	return c.reply(http.StatusNoContent, nil)
-}
-
-// startTask queues what the server's task_state says is under way; a restart of the cloud queues it again.
-func (s *Server) startTask(sv *server) {
-	id, task := sv.ID, sv.Task
-	s.enqueue(id, false, func(ctx context.Context) {
-		if !s.wait(ctx, s.step()) {
-			return
-		}
-		err := s.runTask(ctx, id, task)
-		if ctx.Err() != nil {
-			return
-		}
-		s.change(id, func(sv *server) {
-			sv.Task = ""
-			switch {
-			case err != nil:
-				s.fail(sv, "The task "+task+" failed: "+err.Error())
-			case downStatus[task] != "":
-				sv.Status = downStatus[task]
-			case task == taskResize:
-				sv.Status = srvVerifyResize
-			default:
-				sv.Status, sv.Fault = srvActive, nil
-				s.attachAll(sv)
-			}
-		})
-	})
-}
-
-// runTask does with the machine what the task asks for. Every branch may be repeated.
-func (s *Server) runTask(ctx context.Context, id, task string) error {
-	if !slices.Contains(upTasks, task) {
-		if err := s.halt(ctx, id); err != nil {
-			return err
-		}
-	}
-	if downStatus[task] != "" {
-		return nil
-	}
-	s.change(id, func(sv *server) {
-		if task == taskResize && sv.NewFlavor != "" {
-			sv.OldFlavor, sv.Flavor, sv.NewFlavor = sv.Flavor, sv.NewFlavor, ""
-		}
-		if task == taskReverting && sv.OldFlavor != "" {
-			sv.Flavor, sv.OldFlavor = sv.OldFlavor, ""
-		}
-	})
-	return s.boot(ctx, id)
 }
 
 func (s *Server) consoleOutput(c *call, sv *server, body json.RawMessage) error {

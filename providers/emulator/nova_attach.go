@@ -6,6 +6,12 @@ import (
 	"slices"
 )
 
+// The statuses in which volumes and ports come and go.
+var (
+	attachable = []string{srvActive, srvPaused, srvShutoff, srvVerifyResize, srvShelved}
+	pluggable  = []string{srvActive, srvPaused, srvShutoff}
+)
+
 func attachmentView(c *call, sv *server, a attachment) map[string]any {
 	v := map[string]any{"volumeId": a.Volume, "serverId": sv.ID, "device": a.Device}
 	if c.micro < 89 {
@@ -54,9 +60,6 @@ func (s *Server) showAttachment(c *call) error {
 	return c.reply(http.StatusOK, map[string]any{"volumeAttachment": attachmentView(c, sv, a)})
 }
 
-// attachable are the statuses in which a server's volumes may change.
-var attachable = []string{srvActive, srvShutoff, srvVerifyResize, srvPaused, srvShelved, srvOffloaded}
-
 func (s *Server) attachVolume(c *call) error {
 	sv, err := s.serverOf(c)
 	if err != nil {
@@ -83,6 +86,7 @@ func (s *Server) attachVolume(c *call) error {
 	if v.Status != volAvailable {
 		return badRequest("Invalid volume: volume %s status must be available, but current status is: %s.", v.ID, v.Status)
 	}
+	sv.note(c, "attach_volume")
 	a := s.reserve(sv, v, req.Attachment.Device, bool(req.Attachment.Delete), req.Attachment.Tag)
 	s.setVolume(v, volAttaching)
 	s.save(sv)
@@ -99,7 +103,7 @@ func (s *Server) showVolumes(ctx context.Context, id, volumeID string) {
 
 // startAttach shows the volume to the machine, when it runs, and makes it in-use.
 func (s *Server) startAttach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.up()
+	id, running := sv.ID, sv.plugged()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return
@@ -128,6 +132,8 @@ func (s *Server) detachVolume(c *call) error {
 	if !ok || v.Status != volInUse {
 		return badRequest("Invalid volume: Invalid input received: Volume %s status must be in-use to detach.", a.Volume)
 	}
+	sv.note(c, "detach_volume")
+	s.save(sv)
 	s.setVolume(v, volDetaching)
 	s.startDetach(sv, v.ID)
 	return c.reply(http.StatusAccepted, nil)
@@ -135,7 +141,7 @@ func (s *Server) detachVolume(c *call) error {
 
 // startDetach takes the volume away from the machine, when it runs, and makes it available.
 func (s *Server) startDetach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.up()
+	id, running := sv.ID, sv.plugged()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return
@@ -211,7 +217,7 @@ func (s *Server) attachInterface(c *call) error {
 	if err := c.decode(&req); err != nil {
 		return err
 	}
-	if err := s.allowed(sv, "attach_interface", []string{srvActive, srvShutoff}); err != nil {
+	if err := s.allowed(sv, "attach_interface", pluggable); err != nil {
 		return err
 	}
 	var p *port
@@ -225,6 +231,7 @@ func (s *Server) attachInterface(c *call) error {
 	} else if p, err = s.freePort(c, req.Attachment.Port); err != nil {
 		return err
 	}
+	sv.note(c, "attach_interface")
 	p.Device, p.DeviceOwner, p.Updated, p.Revision = sv.ID, "compute:"+sv.AZ, s.now(), p.Revision+1
 	s.ports.put(p.ID, p)
 	sv.Ports = append(slices.Clone(sv.Ports), serverPort{ID: p.ID, Own: own})
@@ -232,14 +239,20 @@ func (s *Server) attachInterface(c *call) error {
 	return c.reply(http.StatusOK, map[string]any{"interfaceAttachment": s.interfaceView(p)})
 }
 
+// detachInterface accepts also a port that the server does not have, as Nova does: the host would find that out.
 func (s *Server) detachInterface(c *call) error {
-	sv, sp, p, err := s.interfaceOf(c)
+	sv, err := s.serverOf(c)
 	if err != nil {
 		return err
 	}
-	if err := s.allowed(sv, "detach_interface", []string{srvActive, srvShutoff}); err != nil {
+	if err := s.allowed(sv, "detach_interface", pluggable); err != nil {
 		return err
 	}
+	sv, sp, p, err := s.interfaceOf(c)
+	if err != nil {
+		return c.reply(http.StatusAccepted, nil)
+	}
+	sv.note(c, "detach_interface")
 	sv.Ports = slices.DeleteFunc(slices.Clone(sv.Ports), func(o serverPort) bool { return o.ID == sp.ID })
 	s.save(sv)
 	s.unplug(p, sp.Own)

@@ -72,8 +72,11 @@ func (s *Server) createServer(c *call) error {
 		return err
 	}
 	if sv.Group = req.Hints.Group + req.OldHints.Group; sv.Group != "" {
+		if !uuidPattern.MatchString(sv.Group) {
+			return badRequest("Invalid input for field/attribute group. Value: %s. '%s' is not a 'uuid'", sv.Group, sv.Group)
+		}
 		if g, ok := s.serverGroups.get(sv.Group); !ok || g.Project != c.project {
-			return badRequest("Invalid input for field/attribute os:scheduler_hints. Instance group %s could not be found.", sv.Group)
+			return badRequest("Instance group %s could not be found.", sv.Group)
 		}
 	}
 	devices, err := s.checkDevices(c, &in)
@@ -99,6 +102,7 @@ func (s *Server) createServer(c *call) error {
 	if f, ok := s.faults.take(c, ofBuild); ok {
 		sv.Trouble, sv.TroubleText = f.Kind, f.Body
 	}
+	sv.note(c, "create")
 	s.servers.put(sv.ID, sv)
 	s.startBuild(sv)
 	c.w.Header().Set("Location", s.base(c.r)+"/compute/v2.1/servers/"+sv.ID)
@@ -134,12 +138,9 @@ func (s *Server) checkServer(c *call, in serverSpec) (*server, []byte, error) {
 			return nil, nil, badRequest("Invalid key_name provided.")
 		}
 	}
-	if len(in.UserData) > maxUserData {
-		return nil, nil, badRequest("Invalid input for field/attribute user_data. Value is too long (maximum %d)", maxUserData)
-	}
-	userData, err := base64.StdEncoding.DecodeString(in.UserData)
+	userData, err := decodeUserData(in.UserData)
 	if err != nil {
-		return nil, nil, badRequest("Invalid input for field/attribute user_data. Value is not a 'base64'")
+		return nil, nil, err
 	}
 	now := s.now()
 	sv := &server{
@@ -154,6 +155,17 @@ func (s *Server) checkServer(c *call, in serverSpec) (*server, []byte, error) {
 		sv.Groups = append(sv.Groups, g.Name)
 	}
 	return sv, userData, nil
+}
+
+func decodeUserData(text string) ([]byte, error) {
+	if len(text) > maxUserData {
+		return nil, badRequest("Invalid input for field/attribute user_data. Value is too long (maximum %d)", maxUserData)
+	}
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, badRequest("Invalid input for field/attribute user_data. Value is not a 'base64'")
+	}
+	return data, nil
 }
 
 func (s *Server) groupByName(project, nameOrID string) (*securityGroup, bool) {

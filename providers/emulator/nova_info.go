@@ -3,8 +3,13 @@ package emulator
 import (
 	"crypto/ed25519"
 	"crypto/md5"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,7 +49,8 @@ func (s *Server) novaLimits(c *call) error {
 		"maxTotalInstances": limit("instances"), "totalInstancesUsed": instances,
 		"maxTotalCores": limit("cores"), "totalCoresUsed": cores,
 		"maxTotalRAMSize": limit("ram"), "totalRAMUsed": ram,
-		"maxServerMeta": 128, "maxTotalKeypairs": limit("key_pairs"),
+		"maxServerMeta": 128, "maxImageMeta": 128, "maxTotalKeypairs": limit("key_pairs"), "maxPersonality": 5, "maxPersonalitySize": 10240,
+		"maxTotalFloatingIps": -1, "totalFloatingIpsUsed": 0, "maxSecurityGroups": -1, "totalSecurityGroupsUsed": 0, "maxSecurityGroupRules": -1,
 		"maxServerGroups": limit("server_groups"), "totalServerGroupsUsed": s.serverGroups.len(), "maxServerGroupMembers": limit("server_group_members"),
 	}}})
 }
@@ -57,7 +63,8 @@ func (s *Server) novaQuotas(c *call) error {
 	q := map[string]any{"id": c.project}
 	for name, used := range map[string]int{
 		"instances": instances, "cores": cores, "ram": ram, "key_pairs": s.keypairs.len(), "metadata_items": 0,
-		"server_groups": s.serverGroups.len(), "server_group_members": 0,
+		"server_groups": s.serverGroups.len(), "server_group_members": 0, "fixed_ips": 0, "floating_ips": 0, "security_groups": 0,
+		"security_group_rules": 0, "injected_files": 0, "injected_file_content_bytes": 0, "injected_file_path_bytes": 0,
 	} {
 		if strings.HasSuffix(c.r.URL.Path, "/detail") {
 			q[name] = map[string]any{"limit": s.opt.quotas.limit(name), "in_use": used, "reserved": 0}
@@ -85,12 +92,12 @@ func (s *Server) listKeypairs(c *call) error {
 	return c.reply(http.StatusOK, map[string]any{"keypairs": out})
 }
 
-// createKeypair takes a public key; as Nova since 2.92 it makes no private keys.
+// createKeypair takes a public key; without one it makes a pair, and tells the private key this once (until microversion 2.92).
 func (s *Server) createKeypair(c *call) error {
 	var req struct {
 		Keypair struct {
-			Name      string `json:"name"`
-			PublicKey string `json:"public_key"`
+			Name      string  `json:"name"`
+			PublicKey *string `json:"public_key"`
 		} `json:"keypair"`
 	}
 	if err := c.decode(&req); err != nil {
@@ -103,7 +110,16 @@ func (s *Server) createKeypair(c *call) error {
 	if _, taken := s.keypairs.get(in.Name); taken {
 		return conflict("Key pair '%s' already exists.", in.Name)
 	}
-	parts := strings.Fields(in.PublicKey)
+	var private string
+	if in.PublicKey == nil {
+		var public string
+		var err error
+		if private, public, err = s.newKeys(); err != nil {
+			return err
+		}
+		in.PublicKey = &public
+	}
+	parts := strings.Fields(*in.PublicKey)
 	if len(parts) < 2 {
 		return badRequest("Keypair data is invalid: failed to generate fingerprint")
 	}
@@ -113,11 +129,29 @@ func (s *Server) createKeypair(c *call) error {
 	}
 	sum := md5.Sum(raw) // Nova's fingerprints are MD5
 	fingerprint := strings.ReplaceAll(fmt.Sprintf("% x", sum[:]), " ", ":")
-	k := &keypair{Name: in.Name, Type: "ssh", PublicKey: in.PublicKey, Fingerprint: fingerprint, Created: s.now()}
+	k := &keypair{Name: in.Name, Type: "ssh", PublicKey: *in.PublicKey, Fingerprint: fingerprint, Created: s.now()}
 	s.keypairs.put(k.Name, k)
 	v := keypairView(k)
 	v["user_id"] = s.userID()
+	if private != "" {
+		v["private_key"] = private
+	}
 	return c.reply(http.StatusOK, map[string]any{"keypair": v})
+}
+
+// newKeys makes an RSA key as Nova does: the private one in PEM, the public one as a line of authorized_keys.
+func (s *Server) newKeys() (private, public string, err error) {
+	key, err := rsa.GenerateKey(s.opt.Rand, 2048)
+	if err != nil {
+		return "", "", fmt.Errorf("making a key pair: %w", err)
+	}
+	var wire []byte // RFC 4253, section 6.6
+	for _, field := range [][]byte{[]byte("ssh-rsa"), big.NewInt(int64(key.E)).Bytes(), append([]byte{0}, key.N.Bytes()...)} {
+		wire = binary.BigEndian.AppendUint32(wire, uint32(len(field)))
+		wire = append(wire, field...)
+	}
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	return string(pem.EncodeToMemory(block)), "ssh-rsa " + base64.StdEncoding.EncodeToString(wire) + " Generated-by-Nova", nil
 }
 
 func (s *Server) showKeypair(c *call) error {

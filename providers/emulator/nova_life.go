@@ -27,7 +27,8 @@ const (
 	taskSuspending = "suspending"
 	taskResuming   = "resuming"
 	taskShelving   = "shelving"
-	taskUnshelving = "unshelving"
+	taskUnshelving = "spawning"
+	taskRebuild    = "rebuilding"
 )
 
 // step is how long a change of a running server takes: a tenth of a build.

@@ -130,6 +130,7 @@ func (s *Server) deleteServer(c *call) error {
 		return err
 	}
 	if sv.Task != taskDeleting {
+		sv.note(c, "delete")
 		s.startDelete(sv)
 	}
 	return c.reply(http.StatusNoContent, nil)
@@ -172,7 +173,7 @@ func (s *Server) setMetadata(sv *server, next map[string]string) error {
 	if sv.Task == taskDeleting {
 		return conflict("Cannot 'update metadata' instance %s while it is in task_state deleting", sv.ID)
 	}
-	if state := sv.vmState(); !slices.Contains([]string{"active", "paused", "suspended", "stopped"}, state) {
+	if state := sv.vmState(); !slices.Contains([]string{"active", "stopped", "paused", "suspended"}, state) {
 		return conflict("Cannot 'update metadata' instance %s while it is in vm_state %s", sv.ID, state)
 	}
 	if err := checkMetadata(next); err != nil {

@@ -35,10 +35,10 @@ func (s *resizeService) Resize(ctx context.Context, id, flavorID string) error {
 	const call = "resize server"
 	return s.on(ctx, call, id, []string{"ACTIVE", "SHUTOFF"}, func(row *server) error {
 		now, flavor := s.c.world.flavor(row.FlavorID), s.c.world.flavor(flavorID)
-		switch {
-		case flavor.ID == "":
+		switch flavor.ID {
+		case "":
 			return refuse(providers.KindInvalid, call, "Flavor %s could not be found.", flavorID)
-		case flavor.ID == now.ID:
+		case now.ID:
 			return refuse(providers.KindInvalid, call, "When resizing, instances must change flavor!")
 		}
 		q := s.c.options.Quota

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -81,6 +82,10 @@ func again(req *http.Request, resp *http.Response, err error) bool {
 		return false
 	}
 	repeatable := req.Method == http.MethodGet || req.Method == http.MethodHead || req.Method == http.MethodPut || req.Method == http.MethodDelete
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return false
+	}
 	if err != nil {
 		return repeatable || refused(err)
 	}

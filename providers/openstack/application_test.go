@@ -14,24 +14,8 @@ import (
 func TestApplicationCredentialsOpenTheirProject(t *testing.T) {
 	w := newWorld(t)
 	env := w.options.Getenv
-	provider, err := gopherstack.NewClient(env("OS_AUTH_URL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	auth := &gophercloud.AuthOptions{IdentityEndpoint: env("OS_AUTH_URL"), Username: "demo", Password: env("OS_PASSWORD"), DomainName: "Default",
-		Scope: &gophercloud.AuthScope{ProjectName: "demo", DomainName: "Default"}}
-	if err := gopherstack.AuthenticateV3(t.Context(), provider, auth, gophercloud.EndpointOpts{}); err != nil {
-		t.Fatal(err)
-	}
-	identity, err := gopherstack.NewIdentityV3(provider, gophercloud.EndpointOpts{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, err := provider.GetAuthResult().(tokens.CreateResult).ExtractUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := applicationcredentials.Create(t.Context(), identity, user.ID, applicationcredentials.CreateOpts{Name: "ci"}).Extract()
+	identity, user := identityOf(t, env)
+	made, err := applicationcredentials.Create(t.Context(), identity, user, applicationcredentials.CreateOpts{Name: "ci"}).Extract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,4 +33,27 @@ func TestApplicationCredentialsOpenTheirProject(t *testing.T) {
 	if _, err := cloud.Servers.List(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// identityOf is the Keystone of the embedded cloud with its user's password, and that user's id.
+func identityOf(t *testing.T, env func(string) string) (*gophercloud.ServiceClient, string) {
+	t.Helper()
+	provider, err := gopherstack.NewClient(env("OS_AUTH_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := &gophercloud.AuthOptions{IdentityEndpoint: env("OS_AUTH_URL"), Username: "demo", Password: env("OS_PASSWORD"), DomainName: "Default",
+		Scope: &gophercloud.AuthScope{ProjectName: "demo", DomainName: "Default"}}
+	if err := gopherstack.AuthenticateV3(t.Context(), provider, auth, gophercloud.EndpointOpts{}); err != nil {
+		t.Fatal(err)
+	}
+	identity, err := gopherstack.NewIdentityV3(provider, gophercloud.EndpointOpts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := provider.GetAuthResult().(tokens.CreateResult).ExtractUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity, user.ID
 }

@@ -27,14 +27,36 @@ var aliases = map[string][]string{
 	"object-store":  {"object-store"},
 }
 
-// settle chooses the region where none was named and checks that one that was named is there.
+// settle chooses the region where none was named and checks that one that was named is there, with addresses of the
+// interface that was asked for. Endpoints without a region are in every region.
 func (c *catalog) settle() error {
+	if err := c.settleRegion(); err != nil {
+		return err
+	}
+	var sides []string
+	for _, entry := range c.entries {
+		for _, e := range entry.Endpoints {
+			if entry.Type != "identity" && c.covers(e) && !slices.Contains(sides, e.Interface) {
+				sides = append(sides, e.Interface)
+			}
+		}
+	}
+	if slices.Contains(sides, string(c.availability)) {
+		return nil
+	}
+	slices.Sort(sides)
+	return fmt.Errorf("has no %s addresses of services, it has %s: choose with interface in clouds.yaml or OS_INTERFACE", c.availability, strings.Join(sides, ", "))
+}
+
+func (c *catalog) settleRegion() error {
 	var regions []string
+	endpoints := 0
 	for _, entry := range c.entries {
 		if entry.Type == "identity" {
 			continue // Keystone often names regions that have nothing else
 		}
 		for _, e := range entry.Endpoints {
+			endpoints++
 			if name := regionOf(e); name != "" && !slices.Contains(regions, name) {
 				regions = append(regions, name)
 			}
@@ -42,16 +64,23 @@ func (c *catalog) settle() error {
 	}
 	slices.Sort(regions)
 	switch {
-	case len(regions) == 0:
+	case endpoints == 0:
 		return errors.New("has an empty catalog: the project has no services, or the user no role in it")
 	case c.region == "" && len(regions) > 1:
 		return fmt.Errorf("covers several regions: choose one of %s with region_name in clouds.yaml or OS_REGION_NAME", strings.Join(regions, ", "))
+	case len(regions) == 0: // none has a region, so whichever was named is as good
 	case c.region == "":
 		c.region = regions[0]
 	case !slices.Contains(regions, c.region):
 		return fmt.Errorf("has no region %q, there is %s", c.region, strings.Join(regions, ", "))
 	}
 	return nil
+}
+
+// covers tells whether an endpoint serves the region.
+func (c *catalog) covers(e tokens.Endpoint) bool {
+	name := regionOf(e)
+	return name == "" || name == c.region
 }
 
 func regionOf(e tokens.Endpoint) string {
@@ -69,7 +98,7 @@ func (c *catalog) find(service string) string {
 				continue
 			}
 			for _, e := range entry.Endpoints {
-				if gophercloud.Availability(e.Interface) == c.availability && regionOf(e) == c.region {
+				if gophercloud.Availability(e.Interface) == c.availability && c.covers(e) {
 					return gophercloud.NormalizeURL(e.URL)
 				}
 			}

@@ -25,12 +25,16 @@ type world struct {
 // newWorld opens the embedded OpenStack with its own quotas, small pages and quick builds.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, emulator.Options{})
+}
+
+func newWorldOf(t *testing.T, o emulator.Options) *world {
+	t.Helper()
 	dir := t.TempDir()
 	front := httptest.NewUnstartedServer(nil)
 	address := "http://" + front.Listener.Addr().String()
-	server, err := emulator.Open(emulator.Options{
-		Dir: filepath.Join(dir, "cloud"), Endpoint: address, BuildDelay: 20 * time.Millisecond, Quotas: "default",
-	})
+	o.Dir, o.Endpoint, o.BuildDelay, o.Quotas = filepath.Join(dir, "cloud"), address, 20*time.Millisecond, "default"
+	server, err := emulator.Open(o)
 	if err != nil {
 		t.Fatalf("opening the embedded cloud: %v", err)
 	}

@@ -188,15 +188,15 @@ func (c *credentials) explain(err error) error {
 	}
 	url := c.auth.IdentityEndpoint
 	switch {
-	case e.Status == 401 || e.Kind == providers.KindDenied:
+	case e.Status == 401 || e.Kind == providers.KindDenied || e.Status == 404 && strings.HasPrefix(e.Message, "Could not find"):
 		e.Kind = providers.KindDenied
 		e.Message = fmt.Sprintf("%s does not accept %s (from %s): %s; check the password or secret, the domains, and that the user has a role in the project",
 			url, c.who(), c.source, e.Message)
 	case e.Status == 404:
 		e.Message = fmt.Sprintf("there is no Keystone v3 at %s (from %s); check the auth_url, which often ends in /v3", url, c.source)
 		e.Kind = providers.KindInvalid
-	case strings.Contains(e.Message, "certificate") || strings.Contains(e.Message, "x509"):
-		e.Message = fmt.Sprintf("the certificate of %s (from %s) is not trusted: %s; name the authority's file with cacert or OS_CACERT", url, c.source, e.Message)
+	case untrusted(e):
+		e.Message = fmt.Sprintf("the certificate of %s (from %s) is not trusted: %s", url, c.source, e.Message)
 	case e.Status == 0:
 		e.Message = fmt.Sprintf("%s (from %s) cannot be reached: %s; check the auth_url, the network and any proxy", url, c.source, e.Message)
 	default:

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -37,8 +38,12 @@ func (c *client) wrap(call string, err error) error {
 // wrapReauth tells that the token ran out and that no new one could be had. Keystone refused the request itself before.
 func (c *client) wrapReauth(call string, reauth *gophercloud.ErrUnableToReauthenticate) error {
 	var e *providers.Error
-	if inner := c.wrap(call, reauth.ErrReauth); !errors.As(inner, &e) {
+	if inner := c.wrap(authenticate, reauth.ErrReauth); !errors.As(inner, &e) {
 		return inner
+	}
+	e.Call = call
+	if e.Kind != providers.KindTransient { // Keystone's 404 of a revoked application credential says nothing of the call's object
+		e.Kind = providers.KindDenied
 	}
 	e.Message = "the token was refused, and asking for a new one failed: " + e.Message
 	e.Sent = false // a service that refuses the token has not looked at the request
@@ -73,6 +78,16 @@ func (c *client) wrapAnswer(call string, answer gophercloud.ErrUnexpectedRespons
 		e.Sent = false
 	case answer.Actual == http.StatusNotAcceptable:
 		e.Message = "the service is older than what is needed (compute " + computeVersion + ", volume " + volumeVersion + "): " + e.Message
+	}
+	switch location := answer.ResponseHeader.Get("Location"); {
+	case answer.Actual >= 300 && answer.Actual < 400 && location != "":
+		e.Message = "the service redirects to " + clean(location, maxMessage) + ", which is not followed: is its address right, http or https?"
+	case e.Kind == providers.KindNotFound && e.RequestID == "" && !message.json:
+		// A proxy without a service behind it. What it does not find may be there.
+		e.Kind = providers.KindTransient
+		e.Message = strings.TrimSuffix("not the service but something in front of it says 404: "+e.Message, ": ")
+	case answer.Actual == http.StatusUnauthorized && call != authenticate:
+		e.Message = "a token that is new was refused; an application credential with access rules may not make this call: " + e.Message
 	}
 	if e.Message == "" {
 		e.Message = strings.ToLower(http.StatusText(answer.Actual))
@@ -117,9 +132,9 @@ func wrapSilence(call string, err error) error {
 	return e
 }
 
-// neverSent tells whether a request certainly stayed here: nobody to connect to.
+// neverSent tells whether a request certainly stayed here: nobody to connect to, or nobody to be trusted.
 func neverSent(err error) bool {
-	if errors.Is(err, errNotBegun) || errors.Is(err, syscall.ECONNREFUSED) {
+	if untrusted(err) || errors.Is(err, errNotBegun) || errors.Is(err, syscall.ECONNREFUSED) {
 		return true
 	}
 	var dns *net.DNSError
@@ -130,11 +145,18 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
+func untrusted(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate)
+}
+
 // silence says in one line why there is no answer, without the noise of nested errors.
 func silence(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
+	case untrusted(err):
+		return clean(err.Error(), maxMessage) + "; name the file of the authority with cacert in clouds.yaml or with OS_CACERT"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, context.Canceled):
@@ -161,7 +183,7 @@ func (c *client) retryAfter(header http.Header) time.Duration {
 }
 
 func requestID(header http.Header) string {
-	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id"} {
+	for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id", "X-Trans-Id"} {
 		if id := header.Get(name); id != "" {
 			return clean(id, 80)
 		}

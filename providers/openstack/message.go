@@ -7,8 +7,11 @@ import (
 	"unicode"
 )
 
-// message is what a service says went wrong. kind is Neutron's word for it ("OverQuota").
-type message struct{ text, kind string }
+// message is what a service says went wrong. kind is Neutron's word for it ("OverQuota"); json: it was said in JSON.
+type message struct {
+	text, kind string
+	json       bool
+}
 
 const maxMessage = 400
 
@@ -27,31 +30,37 @@ var (
 func messageOf(body []byte) message {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(body, &object) == nil {
-		if m := messageIn(object); m.text != "" {
-			return m
-		}
-		for _, value := range object {
-			var inner map[string]json.RawMessage
-			if json.Unmarshal(value, &inner) == nil {
-				if m := messageIn(inner); m.text != "" {
-					return m
-				}
-			}
-			var text string
-			if len(object) == 1 && json.Unmarshal(value, &text) == nil && text != "" {
-				return message{text: clean(text, maxMessage)}
-			}
-			var list []map[string]json.RawMessage
-			if json.Unmarshal(value, &list) == nil && len(list) > 0 {
-				if m := messageIn(list[0]); m.text != "" {
-					return m
-				}
-			}
-		}
-		return message{}
+		m := messageOfObject(object)
+		m.json = true
+		return m
 	}
 	page := headOfPage.ReplaceAll(body, nil)
 	return message{text: clean(string(tag.ReplaceAll(page, []byte(" "))), maxMessage)}
+}
+
+func messageOfObject(object map[string]json.RawMessage) message {
+	if m := messageIn(object); m.text != "" {
+		return m
+	}
+	for _, value := range object {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(value, &inner) == nil {
+			if m := messageIn(inner); m.text != "" {
+				return m
+			}
+		}
+		var text string
+		if len(object) == 1 && json.Unmarshal(value, &text) == nil && text != "" {
+			return message{text: clean(text, maxMessage)}
+		}
+		var list []map[string]json.RawMessage
+		if json.Unmarshal(value, &list) == nil && len(list) > 0 {
+			if m := messageIn(list[0]); m.text != "" {
+				return m
+			}
+		}
+	}
+	return message{}
 }
 
 func messageIn(object map[string]json.RawMessage) message {

@@ -2,9 +2,11 @@ package openstack
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -66,12 +68,27 @@ func (s *portService) Create(ctx context.Context, spec providers.PortSpec) (prov
 	}
 	var reply struct{ Port port }
 	if err := s.send(ctx, s.neutron, call, http.MethodPost, "ports", map[string]any{"port": body}, &reply); err != nil {
-		return providers.Port{}, err
+		return providers.Port{}, whyNoPort(spec, err)
 	}
 	if err := nameless(call, reply.Port.ID); err != nil {
 		return providers.Port{}, err
 	}
 	return reply.Port.view(), nil
+}
+
+// whyNoPort adds what Neutron's own words leave open.
+func whyNoPort(spec providers.PortSpec, err error) error {
+	var e *providers.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case spec.Address != "" && e.Kind == providers.KindDenied:
+		e.Message = "only the owner of a network chooses addresses in it, so leave out " + spec.Address + ": " + e.Message
+	case len(spec.SecurityGroups) > 0 && strings.HasPrefix(e.Message, "Port security must be enabled"):
+		e.Message = "the network has no port security, so nothing would keep strangers from the port; choose another: " + e.Message
+	}
+	return e
 }
 
 // listed is never null in JSON.

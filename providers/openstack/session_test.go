@@ -63,7 +63,7 @@ func TestATokenThatIsNeverAcceptedIsDenied(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}`)
 	})
 	_, err := s.open(t).Servers.List(t.Context())
-	if !providers.IsKind(err, providers.KindDenied) || s.tokens.Load() != 2 {
+	if !providers.IsKind(err, providers.KindDenied) || s.tokens.Load() != 2 || !strings.Contains(err.Error(), "access rules") {
 		t.Errorf("got %v after %d tokens, want denied after 2", err, s.tokens.Load())
 	}
 }
@@ -161,15 +161,20 @@ func TestAnUnknownHostIsNamed(t *testing.T) {
 	}
 }
 
+func writePEM(t *testing.T, path string, certificate []byte) {
+	t.Helper()
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestCertificatesAreHonoured(t *testing.T) {
 	s := &stub{answer: http.NotFound}
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	authority := filepath.Join(t.TempDir(), "ca.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(authority, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writePEM(t, authority, s.Certificate().Raw)
 	for _, extra := range []map[string]string{{"OS_CACERT": authority}, {"OS_INSECURE": "true"}} {
 		values := map[string]string{"OS_AUTH_URL": s.URL + "/v3", "OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_PROJECT_NAME": "db"}
 		for name, value := range extra {

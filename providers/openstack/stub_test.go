@@ -19,6 +19,7 @@ type stub struct {
 	tokens  atomic.Int32 // given so far
 	answer  http.HandlerFunc
 	options openstack.Options
+	catalog func() []any // default: one region with public and internal addresses, without Swift
 }
 
 // newStub serves answer under /compute, /volume, /image and /network.
@@ -40,13 +41,17 @@ func (s *stub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Subject-Token", fmt.Sprintf("token-%d", s.tokens.Add(1)))
 	w.WriteHeader(http.StatusCreated)
+	catalog := []any{
+		s.service("identity", "/identity"), s.service("compute", "/compute/v2.1"), s.service("volumev3", "/volume/v3/p1"),
+		s.service("image", "/image"), s.service("network", "/network"),
+	}
+	if s.catalog != nil {
+		catalog = s.catalog()
+	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"token": map[string]any{
 		"expires_at": "2099-01-01T00:00:00.000000Z",
 		"project":    map[string]any{"id": "p1", "name": "db", "domain": map[string]any{"id": "default", "name": "Default"}},
-		"catalog": []any{
-			s.service("identity", "/identity"), s.service("compute", "/compute/v2.1"), s.service("volumev3", "/volume/v3/p1"),
-			s.service("image", "/image"), s.service("network", "/network"),
-		},
+		"catalog":    catalog,
 	}})
 }
 
