@@ -208,6 +208,11 @@ func (i *instanceAct) server(ctx context.Context, ports []string, volume string)
 			return err
 		}
 	}
+	if _, asleep := wakes[server.Status]; err == nil && (asleep || server.Status == "SHUTOFF") { // by hand, since an earlier life
+		if err := i.bring(ctx, id, "ACTIVE"); err != nil {
+			return err
+		}
+	}
 	i.progress("waiting for server %s", id)
 	return i.awaitServer(ctx, id)
 }

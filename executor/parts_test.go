@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -74,6 +75,19 @@ func TestApply_putsTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestApply_stoppedWhileItWasMade: what was made half and then stopped by hand is brought up by the run that goes on with it.
+func TestApply_stoppedWhileItWasMade(t *testing.T) {
+	w := newWorld(t)
+	w.ask(shape{limit: "200", password: "one"})
+	w.waits = func(context.Context) error { return errors.New("nobody knows") }
+	_ = w.fails(plan.ModeApply, "nobody knows")
+	w.waits = nil
+	w.arrive()
+	w.stop()
+	w.apply(plan.ModeApply)
+	must(t, w.settled(plan.ModeApply))
 }
 
 // TestApply_lockedMeanwhile: a lock that came after the plan fails the step in Nova's words, and keeps nothing.

@@ -106,7 +106,7 @@ func (s *Server) showVolumes(ctx context.Context, id, volumeID string) {
 
 // startAttach shows the volume to the machine, when it runs, and makes it in-use.
 func (s *Server) startAttach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.up()
+	id, running := sv.ID, sv.plugged()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return
@@ -144,7 +144,7 @@ func (s *Server) detachVolume(c *call) error {
 
 // startDetach takes the volume away from the machine, when it runs, and makes it available.
 func (s *Server) startDetach(sv *server, volumeID string) {
-	id, running := sv.ID, sv.up()
+	id, running := sv.ID, sv.plugged()
 	s.enqueue(id, false, func(ctx context.Context) {
 		if !s.wait(ctx, s.step()) {
 			return

@@ -78,7 +78,7 @@ func (d *Dialer) CheckBastion(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
 	if _, _, err := d.reachBastion(within); err != nil {
-		return d.unreachable(within, "the bastion "+d.Bastion.Address, &bastionError{err})
+		return d.unreachable(within, guest.StageConnect, "the bastion "+d.Bastion.Address, &bastionError{err})
 	}
 	return nil
 }
