@@ -192,6 +192,12 @@ func (i *cloudInit) writeFile(f file) error {
 	if err := i.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
+	if info, err := i.root.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		// One of the programs that every machine is lent: a machine may bring its own.
+		if err := i.root.Remove(name); err != nil {
+			return err
+		}
+	}
 	if f.Append {
 		return i.write(name, content, mode, os.O_APPEND)
 	}
