@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/providers/emulator"
 )
 
@@ -192,9 +193,8 @@ func (i *cloudInit) writeFile(f file) error {
 	if err := i.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	if info, err := i.root.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		// One of the programs that every machine is lent: a machine may bring its own.
-		if err := i.root.Remove(name); err != nil {
+	if name == guest.AgentPath { // every machine is lent one, as a link: this machine brings its own
+		if err := i.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
