@@ -95,6 +95,9 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 // build fills the slots that are empty, meets the agent and makes the engine ready.
 func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	var none guest.Prepared
+	if _, err := i.agentDigest(); err != nil { // before anything is made for a guest that it cannot be delivered to
+		return none, err
+	}
 	ports, err := i.network(ctx)
 	if err != nil {
 		return none, err
@@ -247,12 +250,9 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports
 	member := i.hands.Member()
 	generation := birth(member)
 	private, public := i.Identities.HostKey(member.ID, generation)
-	digest := ""
-	if len(i.body.Packages) > 0 {
-		var err error
-		if digest, err = i.Identities.AgentDigest(); err != nil {
-			return "", err
-		}
+	digest, err := i.agentDigest()
+	if err != nil {
+		return "", err
 	}
 	data, err := bootstrap.UserData(bootstrap.Guest{
 		Packages: i.body.Packages, AgentSHA256: digest,
@@ -275,6 +275,14 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports
 	}
 	server, err := i.Cloud.Servers.Create(ctx, spec)
 	return server.ID, err
+}
+
+// agentDigest is of the agent that a stock image waits for; empty where the image has one.
+func (i *instanceAct) agentDigest() (string, error) {
+	if len(i.body.Packages) == 0 {
+		return "", nil
+	}
+	return i.Identities.AgentDigest()
 }
 
 // metadata is the user's, and what a lost state is made anew from.

@@ -86,9 +86,6 @@ func (sv *server) plugged() bool {
 	return !sv.Launched.IsZero() && !slices.Contains([]string{srvShutoff, srvError, srvSuspended, srvShelved}, sv.Status)
 }
 
-// up tells whether the machine of a server that was launched runs.
-func (sv *server) up() bool { return sv.plugged() && sv.Status != srvPaused }
-
 // powerState is what the hypervisor says: nothing, running, paused or shut down.
 func (sv *server) powerState() int {
 	switch {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -26,9 +27,9 @@ func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, er
 	if settings.SSH != nil && settings.SSH.User != guest.AgentUser {
 		return nil, fmt.Errorf("user = %q in transport \"ssh\": the account in a guest is always %q; leave user out (the one for the bastion stands in its own block)", settings.SSH.User, guest.AgentUser)
 	}
-	dialer, agent := &ssh.Dialer{}, agentFile{path: m.env["TROVE_AGENT"]}
-	if agent.path == "" && settings.AgentFile != "" {
-		agent.path = m.path(settings.AgentFile)
+	dialer, agent := &ssh.Dialer{}, agentFile{}
+	if path := cmp.Or(m.env["TROVE_AGENT"], settings.AgentFile); path != "" {
+		agent.path = m.path(path)
 	}
 	if settings.SSH != nil && settings.SSH.Bastion != nil {
 		bastion, err := m.newBastion(settings.SSH)

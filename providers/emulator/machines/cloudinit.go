@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/providers/emulator"
 )
 
@@ -191,6 +192,11 @@ func (i *cloudInit) writeFile(f file) error {
 	}
 	if err := i.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
+	}
+	if name == guest.AgentPath { // every machine is lent one, as a link: this machine brings its own
+		if err := i.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if f.Append {
 		return i.write(name, content, mode, os.O_APPEND)

@@ -112,6 +112,18 @@ func TestKeysWithoutADefaultUserOpenNothing(t *testing.T) {
 	}
 }
 
+// TestASystemUserGetsNoKeys, as cloud-init refuses it.
+func TestASystemUserGetsNoKeys(t *testing.T) {
+	w := newWorld(t)
+	w.boot("m1", "#cloud-config\nusers: [{name: joe, system: true, ssh_authorized_keys: [ssh-ed25519 AAAA]}]\n")
+	if got := w.read("m1", "home/joe/.ssh/authorized_keys"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if console, _ := w.Console("m1", 0); !strings.Contains(console, "cannot be provided with system") {
+		t.Errorf("the console says:\n%s", console)
+	}
+}
+
 func TestQuoteIsOneWordForAShell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := strings.ReplaceAll(rapid.String().Draw(t, "word"), "\x00", "")
