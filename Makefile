@@ -38,7 +38,7 @@ test: deps ## run every test; where TROVE_TESTCLOUD names the scripts of an Open
 acceptance: build ## run the scripts on the cloud that OS_CLOUD names (VARS=FILE describes it)
 	@[ -n "$(OS_CLOUD)" ] || { echo "OS_CLOUD names no entry of clouds.yaml: make acceptance OS_CLOUD=mycloud VARS=mycloud.trovevars.hcl" >&2; exit 1; }
 	TROVE_ACCEPTANCE_CLOUD="$(OS_CLOUD)" TROVE_ACCEPTANCE_VARS="$(abspath $(VARS))" \
-	  $(GO) test ./cmd/trovectl -count=1 -timeout 2h -parallel 1 -run 'TestScripts$$'
+	  $(GO) test -C cmd/trovectl -count=1 -timeout 2h -parallel 1 -run 'TestScripts$$'
 
 lint: $(TOOLS)/golangci-lint ## find what a careful reader would
 	$(TOOLS)/golangci-lint run ./...

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -34,6 +35,7 @@ type acceptance struct {
 	file   string      // clouds.yaml
 	guests string
 	second bool
+	ran    sync.Map // names of scripts
 }
 
 // onCloud is nil when the scripts run on the emulator.
@@ -96,11 +98,13 @@ func reportLeftOut(out io.Writer) error {
 	if onCloud == nil {
 		return nil
 	}
-	scripts, err := filepath.Glob("testdata/script/*.txtar")
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintln(out, "Left out on this cloud:")
+	var scripts []string
+	onCloud.ran.Range(func(name, _ any) bool {
+		scripts = append(scripts, filepath.Join("testdata/script", name.(string)+".txtar"))
+		return true
+	})
+	slices.Sort(scripts)
+	_, _ = fmt.Fprintf(out, "%d scripts. Of them was left out on this cloud:\n", len(scripts))
 	return leftOut(out, scripts)
 }
 
@@ -187,6 +191,7 @@ func settleIn(env *testscript.Env) (*place, error) {
 		dir := env.Getenv("CLOUD")
 		return &place{first: "dev", entries: filepath.Join(dir, "clouds.yaml")}, nil
 	}
+	onCloud.ran.Store(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"), true)
 	p := &place{entries: onCloud.file}
 	name := <-onCloud.clouds
 	p.first, p.second, _ = strings.Cut(name, "+")
