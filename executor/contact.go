@@ -101,8 +101,8 @@ func (i *instanceAct) await(ctx context.Context) (channel, error) {
 			i.progress("still waiting for the agent: %v", err)
 		}
 		if sleepErr := i.Clock.Sleep(waiting, i.Timeouts.Retry); sleepErr != nil {
-			if ctx.Err() != nil {
-				return channel{}, ctx.Err()
+			if !errors.Is(sleepErr, context.DeadlineExceeded) {
+				return channel{}, sleepErr
 			}
 			return channel{}, fmt.Errorf("the agent did not answer within %s: %w%s", i.Timeouts.Boot, err, i.console(ctx))
 		}

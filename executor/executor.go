@@ -104,14 +104,14 @@ type run struct {
 }
 
 // Apply does the steps of a plan. It returns an error when a step failed or was skipped; the events say which and why.
-// When ctx is cancelled no further step starts, and those that run go on to their end; abort ends those as well.
+// When ctx is cancelled no further step starts, those that run go on to their next wait, and abort ends them at once.
 func (e *Executor) Apply(ctx context.Context, abort context.Context, p *plan.Plan) (Result, error) {
 	var result Result
 	snapshot := e.Session.Snapshot()
 	if snapshot.Lineage != p.Lineage {
 		return result, fmt.Errorf("the plan belongs to the state %s, not to %s", p.Lineage, snapshot.Lineage)
 	}
-	seats := newSeats(e.Parallel)
+	seats := newSeats(ctx, e.Parallel)
 	r, err := e.seated(seats).begin(abort, p, snapshot)
 	if err != nil {
 		return result, err

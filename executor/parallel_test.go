@@ -140,3 +140,28 @@ func TestParallel_interrupted(t *testing.T) {
 		t.Errorf("%d of %d steps were begun", begun, len(p.Steps))
 	}
 }
+
+// TestParallel_interruptedWait: a server that takes for ever keeps no interrupted run from ending, and the next one adopts it.
+func TestParallel_interruptedWait(t *testing.T) {
+	w := newWorld(t)
+	w.ask(shape{limit: "200", password: "one"})
+	soft, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w.soft = soft
+	w.waits = func(ctx context.Context) error {
+		cancel()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	_, _, err := w.run(0, plan.ModeApply)
+	if err == nil || !strings.Contains(err.Error(), "interrupted while it waited") {
+		t.Fatalf("the error is %v", err)
+	}
+	w.soft, w.waits = nil, nil
+	if _, _, err := w.run(0, plan.ModeApply); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settled(plan.ModeApply); err != nil {
+		t.Fatal(err)
+	}
+}

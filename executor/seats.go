@@ -11,30 +11,47 @@ import (
 // seats are what Executor.Parallel counts: a step that works has one, a step that only waits for the cloud or for an agent
 // to appear has given it to another. So a fleet is not built at the speed of its slowest wait, and what the cloud is asked
 // at a time stays bounded.
-type seats chan struct{}
+//
+// An interruption ends the waits: what was begun goes on in the cloud, and the next apply goes on with it.
+type seats struct {
+	taken   chan struct{}
+	ongoing context.Context // until the interruption
+}
 
 // begunPerSeat bounds the steps that are begun, working or waiting, and with them what the cloud builds at a time. One
 // seat alone means one step after the other.
 const begunPerSeat = 4
 
-func newSeats(parallel int) seats { return make(seats, max(1, parallel)) }
+func newSeats(ongoing context.Context, parallel int) seats {
+	return seats{taken: make(chan struct{}, max(1, parallel)), ongoing: ongoing}
+}
 
 func (s seats) begun() int {
-	if cap(s) == 1 {
+	if cap(s.taken) == 1 {
 		return 1
 	}
-	return begunPerSeat * cap(s)
+	return begunPerSeat * cap(s.taken)
 }
 
-func (s seats) take() { s <- struct{}{} }
-func (s seats) give() { <-s }
+func (s seats) take() { s.taken <- struct{}{} }
+func (s seats) give() { <-s.taken }
 
-// aside runs a wait without the step's seat.
-func (s seats) aside(wait func() error) error {
+// aside runs a wait without the step's seat, until the interruption.
+func (s seats) aside(ctx context.Context, wait func(context.Context) error) error {
 	s.give()
 	defer s.take()
-	return wait()
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ongoing, cancel)()
+	err := wait(waiting)
+	if err != nil && s.ongoing.Err() != nil && ctx.Err() == nil {
+		return errWaitEnded
+	}
+	return err
 }
+
+// errWaitEnded is what becomes of a step that waited when the interruption came.
+var errWaitEnded = errors.New("interrupted while it waited; what it waits for goes on, and the next apply goes on with it")
 
 // errNotBegun is what becomes of a step whose turn came after the interruption.
 var errNotBegun = errors.New("interrupted")
@@ -55,7 +72,7 @@ type asideWaits[T any] struct {
 
 // Wait implements providers.Waiter.
 func (w asideWaits[T]) Wait(ctx context.Context, id string, done func(T, bool) (bool, error)) (object T, err error) {
-	err = w.seats.aside(func() error {
+	err = w.seats.aside(ctx, func(ctx context.Context) error {
 		object, err = w.next.Wait(ctx, id, done)
 		return err
 	})
@@ -69,5 +86,5 @@ type asideClock struct {
 
 // Sleep implements Clock.
 func (c asideClock) Sleep(ctx context.Context, d time.Duration) error {
-	return c.seats.aside(func() error { return c.Clock.Sleep(ctx, d) })
+	return c.seats.aside(ctx, func(ctx context.Context) error { return c.Clock.Sleep(ctx, d) })
 }

@@ -91,6 +91,11 @@ type Choices struct {
 	Away []string
 }
 
+// Complete tells whether every list was read, of every cloud.
+func (c Choices) Complete() bool {
+	return c.Flavors != nil && c.Images != nil && c.Networks != nil && c.Zones != nil && c.VolumeTypes != nil && len(c.Away) == 0
+}
+
 // Choice is a name and an id, in the cloud of a provider.
 type Choice struct {
 	ID, Name string

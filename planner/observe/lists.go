@@ -176,6 +176,10 @@ func othersAnswered(err error) bool {
 // choices lists what the cloud offers. A list that fails stays nil, which is unknown.
 func (l *look) choices(ctx context.Context) []func() error {
 	c, out := l.sources.Cloud, &l.out.Choices
+	if l.sources.Choices.Complete() {
+		*out = l.sources.Choices
+		return nil
+	}
 	at := func(id, name string) planner.Choice {
 		return planner.Choice{ID: id, Name: name, Provider: c.ProviderOf(id)}
 	}

@@ -412,3 +412,26 @@ type expired struct{ providers.Servers }
 func (expired) List(context.Context) ([]providers.Server, error) {
 	return nil, &providers.Error{Kind: providers.KindDenied, Call: "list servers", Status: 401}
 }
+
+// TestLook_choicesOnce: what the cloud offers is asked for once in a run, and again only while some of it is unknown.
+func TestLook_choicesOnce(t *testing.T) {
+	w := newWorld(t)
+	w.build("orders")
+	set := &resource.Set{Resources: map[resource.Address]*resource.Resource{orders: {Address: orders, Body: w.prior.Records[orders].Body}}}
+	flavors := func() int { return w.cloud.Calls()["list flavors"] }
+	first := must[planner.Observation](t)(observe.Look(t.Context(), w.look, w.prior, set))
+	before := flavors()
+	w.look.Choices = first.Choices
+	second := must[planner.Observation](t)(observe.Look(t.Context(), w.look, w.prior, set))
+	if n := flavors() - before; n != 0 {
+		t.Errorf("flavors were listed %d times again", n)
+	}
+	if diff := cmp.Diff(first.Choices, second.Choices); diff != "" {
+		t.Errorf("-first +second:\n%s", diff)
+	}
+	w.look.Choices.Flavors = nil
+	must[planner.Observation](t)(observe.Look(t.Context(), w.look, w.prior, set))
+	if n := flavors() - before; n != 1 {
+		t.Errorf("unknown flavors were listed %d times", n)
+	}
+}

@@ -29,6 +29,8 @@ type Sources struct {
 	Cloud  *providers.Cloud
 	Guests Guests // nil: nobody asks the guests, and what is in them is not known
 	Now    func() time.Time
+	// Choices are what an earlier look of the same run found on offer; when they are complete, nobody asks again.
+	Choices planner.Choices
 	// Parallel bounds how many guests are asked at once; 0: 64. GuestTimeout bounds one of them; 0: 30 s.
 	Parallel     int
 	GuestTimeout time.Duration

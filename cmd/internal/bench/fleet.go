@@ -64,15 +64,34 @@ type fleet struct {
 	listen  string
 }
 
+// configuration is that of n instances; its variables have the embedded OpenStack's values.
 const configuration = `
-provider "openstack" {
-  cloud = "dev"
+variable "cloud" {
+  default = "dev"
 }
-guest {
-  transport "ssh" {
-    port         = 2222
-    source_cidrs = ["127.0.0.0/8"]
-  }
+variable "flavor" {
+  default = "db.small"
+}
+variable "network" {
+  default = "private"
+}
+variable "volume_type" {
+  default = null
+}
+variable "zone" {
+  default = null
+}
+variable "images" {
+  default = {}
+}
+variable "ssh_port" {
+  default = 2222
+}
+variable "source_cidrs" {
+  default = ["127.0.0.0/8"]
+}
+variable "allowed_cidrs" {
+  default = ["10.0.0.0/8"]
 }
 variable "password" {
   type      = string
@@ -81,25 +100,36 @@ variable "password" {
 variable "size" {
   default = 1
 }
+provider "openstack" {
+  cloud = var.cloud
+}
+guest {
+  transport "ssh" {
+    port         = var.ssh_port
+    source_cidrs = var.source_cidrs
+  }
+}
 locals {
   names = toset([%s])
 }
 datastore "mariadb" {
   version "10.11" {
-    image = "mariadb-10.11"
+    image = lookup(var.images, "10.11", "mariadb-10.11")
   }
 }
 instance "fleet" {
-  for_each  = local.names
-  datastore = datastore.mariadb
-  version   = "10.11"
-  flavor    = "db.small"
-  network   = "private"
+  for_each          = local.names
+  datastore         = datastore.mariadb
+  version           = "10.11"
+  flavor            = var.flavor
+  network           = var.network
+  availability_zone = var.zone
   volume {
     size = each.key == "n00000" ? var.size : 1
+    type = var.volume_type
   }
   access {
-    allowed_cidrs = ["10.0.0.0/8"]
+    allowed_cidrs = var.allowed_cidrs
   }
 }
 database "fleet" {
@@ -119,13 +149,17 @@ user "fleet" {
 }
 `
 
-func (f *fleet) write() error {
-	names := make([]string, f.n)
+// configured is the configuration of n instances.
+func configured(n int) []byte {
+	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("%q", fmt.Sprintf("n%05d", i))
 	}
-	text := fmt.Sprintf(configuration, strings.Join(names, ", "))
-	if err := os.WriteFile(filepath.Join(f.dir, "main.trove.hcl"), []byte(text), 0o600); err != nil {
+	return fmt.Appendf(nil, configuration, strings.Join(names, ", "))
+}
+
+func (f *fleet) write() error {
+	if err := os.WriteFile(filepath.Join(f.dir, "main.trove.hcl"), configured(f.n), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")

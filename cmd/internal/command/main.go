@@ -163,7 +163,7 @@ func interruptible(warn func(string)) (soft, hard context.Context, stop func()) 
 			case <-signals:
 			}
 			if count == 0 {
-				warn("Interrupt received: finishing what runs, beginning nothing new. Interrupt again to stop at once; nothing is lost either way.")
+				warn("Interrupt received: finishing what runs, waiting for nothing, beginning nothing new. Interrupt again to stop at once; nothing is lost either way.")
 				cancelSoft()
 				continue
 			}

@@ -20,6 +20,8 @@ func main() {
 	flag.StringVar(&o.Binary, "bin", "bin/trovectl", "the binary to measure")
 	sizes := flag.String("n", "100,1000", "numbers of instances, with commas between")
 	flag.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "what every request to the cloud takes")
+	cloud := flag.String("cloud", "", "an entry of clouds.yaml: count the requests of every command on that cloud instead; what is made is destroyed")
+	vars := flag.String("vars", "", "with -cloud: the file of variables that describes the cloud")
 	flag.Parse()
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(size)
@@ -30,7 +32,13 @@ func main() {
 		o.Sizes = append(o.Sizes, n)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	table, err := bench.Run(ctx, o)
+	run := func() (string, error) { return bench.Run(ctx, o) }
+	if *cloud != "" {
+		run = func() (string, error) {
+			return bench.RunCloud(ctx, bench.CloudOptions{Binary: o.Binary, Cloud: *cloud, Vars: *vars, Sizes: o.Sizes, News: o.News})
+		}
+	}
+	table, err := run()
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
