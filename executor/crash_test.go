@@ -62,6 +62,15 @@ func (w *world) settled(mode plan.Mode) error {
 			return fmt.Errorf("%s %s is an orphan", what, id)
 		}
 	}
+	images := map[string]int{} // that were uploaded, by digest: they outlive what they were uploaded for
+	for _, i := range w.cloud.Objects().Images {
+		if images[i.Properties[providers.ImageDigest]]++; i.Status == providers.ImageActive && images[i.Properties[providers.ImageDigest]] > 1 {
+			return fmt.Errorf("image %s was uploaded twice", i.ID)
+		}
+		if mode == plan.ModeApply && i.Status != providers.ImageActive {
+			return fmt.Errorf("image %s was left %s", i.ID, i.Status)
+		}
+	}
 	if len(marked) != len(recorded) {
 		return fmt.Errorf("%d objects are recorded, %d are there", len(recorded), len(marked))
 	}
@@ -118,6 +127,17 @@ var stories = []story{
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{limit: "200", password: "one"}, plan.ModeDestroy, 20},
+	{"upload an image", func(*world) {}, shape{alone: true, file: "one"}, plan.ModeApply, 8},
+	{"upload another image", func(w *world) {
+		w.ask(shape{alone: true, file: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{alone: true, file: "two"}, plan.ModeApply, 8},
+	{"remove what an upload is under way for", func(w *world) {
+		w.ask(shape{alone: true, file: "one"})
+		if _, _, err := w.run(6, plan.ModeApply); err == nil {
+			w.t.Fatal("the upload ended before it could be cut off")
+		}
+	}, shape{alone: true, file: "one"}, plan.ModeDestroy, 2},
 	{"remove a user", func(w *world) {
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)

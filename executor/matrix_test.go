@@ -87,13 +87,13 @@ func whole() map[resource.Kind]resource.Body {
 	orders, store, group := address("instance.orders"), address("datastore.mariadb"), address("config_group.oltp")
 	return map[resource.Kind]resource.Body{
 		resource.KindDatastore: &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{
-			"10.11": {Image: "mariadb-10.11", ImageTags: []string{"a"}, Packages: []string{"b"}, Inactive: true},
+			"10.11": {Image: "mariadb-10.11", ImageTags: []string{"a"}, ImageFile: "i.qcow2", ImageSHA256: "d", Packages: []string{"b"}, Inactive: true},
 		}},
 		resource.KindConfigGroup: &resource.ConfigGroup{
 			Datastore: store, Manager: "mariadb", Version: "10.11", Values: map[string]string{"max_connections": "200"},
 		},
 		resource.KindInstance: &resource.Instance{
-			Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "i", ImageTags: []string{"a"}, Packages: []string{"p"}, Flavor: "f",
+			Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "i", ImageTags: []string{"a"}, ImageSHA256: "d", Packages: []string{"p"}, Flavor: "f",
 			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r", Provider: "west",
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}},

@@ -21,6 +21,7 @@ type shape struct {
 	twin     []string // the CIDRs of a second instance, without anything in it; nil: there is none
 	alone    bool     // the first instance is not there
 	managed  bool     // the agents are reached in the management network
+	file     string   // the datastore's image is this file; empty: it is one that is there
 	moved    bool     // instance.orders and user.app have other addresses
 }
 
@@ -50,10 +51,14 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		set.Resources[a] = &resource.Resource{Address: a, Body: b}
 		set.Blocks[a.Block()] = resource.Repetition{Mode: "single"}
 	}
-	put(store, &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": {Image: "mariadb-10.11"}}})
+	version := resource.DatastoreVersion{Image: "mariadb-10.11"}
+	if s.file != "" {
+		version = resource.DatastoreVersion{ImageFile: s.file, ImageSHA256: digestOf(s.file)}
+	}
+	put(store, &resource.Datastore{Manager: "mariadb", Versions: map[string]resource.DatastoreVersion{"10.11": version}})
 	put(group, &resource.ConfigGroup{Datastore: store, Manager: "mariadb", Version: "10.11", Values: values})
 	put(orders, &resource.Instance{
-		Name: cmp.Or(s.name, "orders"), Datastore: store, Manager: "mariadb", Version: "10.11", Image: "mariadb-10.11", Flavor: "db.small", Network: "private",
+		Name: cmp.Or(s.name, "orders"), Datastore: store, Manager: "mariadb", Version: "10.11", Image: version.Image, ImageSHA256: version.ImageSHA256, Flavor: "db.small", Network: "private",
 		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})

@@ -84,6 +84,31 @@ var creations = []scenario{
 			planner.Image{Choice: planner.Choice{ID: "i4", Name: "newest"}, Tags: []string{"mariadb"}, CreatedAt: noon.Add(time.Hour)})
 		return w
 	}},
+	{"create-by-file", "An image file that the cloud does not have is uploaded by the datastore's step.", func(*testing.T) *world {
+		w := shop()
+		w.fromFile("5ff7")
+		return w
+	}},
+	{"create-by-file-there", "An image file that the cloud has is taken as it is.", func(*testing.T) *world {
+		w := shop()
+		w.fromFile("5ff7")
+		w.real.choices.Images = append(w.real.choices.Images, planner.Image{Choice: planner.Choice{ID: "i5", Name: "m"}, SHA256: "5ff7"})
+		return w
+	}},
+	{"image-newer", "A newer image with the tags is told and is no step.", func(t *testing.T) *world {
+		w := built(t)
+		edit(w, "instance.orders", func(i *resource.Instance) { i.Image, i.ImageTags = "", []string{"stable"} })
+		w.record("instance.orders", func(r *state.Record) { r.Computed = map[string]string{"image_id": "i1"} })
+		w.real.choices.Images = append(w.real.choices.Images, planner.Image{Choice: planner.Choice{ID: "i6", Name: "fresh"}, Tags: []string{"stable"}, CreatedAt: noon})
+		return w
+	}},
+}
+
+// fromFile makes a file with a digest the image of the datastore, as the reader hands it on to the instance.
+func (w *world) fromFile(digest string) {
+	store := w.want.Resources[at("datastore.mariadb")].Body.(*resource.Datastore)
+	store.Versions = map[string]resource.DatastoreVersion{"10.11": {ImageFile: "images/m.qcow2", ImageSHA256: digest}}
+	edit(w, "instance.orders", func(i *resource.Instance) { i.Image, i.ImageSHA256 = "", digest })
 }
 
 // enrolled records a resource as an executor does before it builds, with every slot filled.

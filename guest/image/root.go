@@ -66,13 +66,8 @@ func (b *build) writeOverlay(dir string) error {
 		return fmt.Errorf("writing the element's files: %w", err)
 	}
 	// An embedded file has no mode of its own.
-	for pattern, mode := range map[string]os.FileMode{"etc/initramfs-tools/hooks/*": 0o755} {
-		names, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is well-formed
-		for _, name := range names {
-			if err := os.Chmod(name, mode); err != nil {
-				return fmt.Errorf("writing the element's files: %w", err)
-			}
-		}
+	if err := os.Chmod(filepath.Join(dir, "etc/initramfs-tools/hooks/trovectl"), 0o755); err != nil {
+		return fmt.Errorf("writing the element's files: %w", err)
 	}
 	for name, text := range map[string]string{
 		// What a package brings to be read by people at a desk.

@@ -115,6 +115,7 @@ type World struct {
 	Volumes        []providers.Volume
 	Ports          []providers.Port
 	SecurityGroups []providers.SecurityGroup
+	Images         []providers.Image // of the project, not the operator's
 }
 
 // Objects tells what is there, without moving anything on and without counting as a call.
@@ -125,6 +126,11 @@ func (c *Cloud) Objects() World {
 	c.servers.each(func(s *server) { w.Servers = append(w.Servers, s.view()) })
 	c.volumes.each(func(v *volume) { w.Volumes = append(w.Volumes, v.view()) })
 	c.ports.each(func(p *port) { w.Ports = append(w.Ports, p.view()) })
+	c.images.each(func(i *image) {
+		if !i.Mark.IsZero() {
+			w.Images = append(w.Images, i.view())
+		}
+	})
 	c.groups.each(func(g *group) {
 		if g.ID != defaultGroup {
 			w.SecurityGroups = append(w.SecurityGroups, g.view())

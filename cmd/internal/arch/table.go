@@ -41,7 +41,7 @@ var rooms = []row{
 	{"guest/unit", nil, "a service file depends on nothing"},
 	{"guest/backup", []string{"guest"}, "chains and retention are pure"},
 	{"guest/objectstore", []string{"guest"}, "a small client of its own"},
-	{"guest/image", nil, "an image is a file: it knows no cloud"},
+	{"guest/image", []string{"guest/unit"}, "an image is a file: it knows no cloud"},
 	{
 		"guest/agent", []string{"guest", "guest/engine", "guest/backup", "guest/objectstore", "guest/transport/pipe"},
 		"the agent serves requests and knows no cloud",
