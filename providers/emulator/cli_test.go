@@ -116,9 +116,9 @@ func startClient(t *testing.T, config string, names map[string]string, env []str
 	}
 	patience := 20 * time.Second
 	if *realCloud != "" {
-		patience = time.Minute
+		patience = 3 * time.Minute
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute) // the cleanup ends it
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 25*patience) // the cleanup ends it
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Dir = t.TempDir()
 	for name, text := range map[string]string{"note.txt": "fifteen letters", "key.pub": publicKey} {
