@@ -151,8 +151,8 @@ func (d *doctor) because(v visit, err error) (check, why, hint string) {
 	if check, why, hint := d.serverDown(v); check != "" {
 		return check, why, hint
 	}
-	if d.premises.ports == nil || d.premises.groups == nil {
-		return "", "", ""
+	if way.Link != ssh.LinkNetwork || d.premises.ports == nil || d.premises.groups == nil {
+		return "", "", "" // who answers, in whatever way, is not kept away by the cloud's network
 	}
 	slot := state.SlotPort
 	if v.member.AgentAddress != "" {
