@@ -286,7 +286,7 @@ func TestForeignRulesKeepTheirWords(t *testing.T) {
 	})
 	got, err := s.open(t).SecurityGroups.Get(t.Context(), "g")
 	want := []providers.Rule{
-		{ID: "5", Other: "any protocol from group g"}, {ID: "4", Other: "udp 53-60 from 10.0.0.0/8"},
+		{ID: "5", Other: "any protocol from group g"}, {ID: "4", CIDR: "10.0.0.0/8", Other: "udp 53-60 from 10.0.0.0/8"},
 		{ID: "2", Port: 22, CIDR: "0.0.0.0/0"}, {ID: "3", Port: 22, CIDR: "::/0"},
 	}
 	if diff := cmp.Diff(want, got.Rules); diff != "" || err != nil {

@@ -60,7 +60,7 @@ func broken(err error) (check, hint string) {
 		return "bastion-" + string(way.Link), map[ssh.Link]string{
 			ssh.LinkName:    "The name of the bastion has no address here: check host in its block, and this machine's name servers.",
 			ssh.LinkNetwork: "Check the way to the bastion from this machine: a firewall, a VPN, its security group.",
-			ssh.LinkRefused:    "The machine answers and has no SSH server on this port: check port in the bastion's block.",
+			ssh.LinkRefused: "The machine answers and has no SSH server on this port: check port in the bastion's block.",
 			ssh.LinkSSH:     "Something answers there and does not speak SSH to the end: check host and port, and the bastion's log.",
 			ssh.LinkHostKey: "Compare the key with what the bastion's owner says, and put the right one into host_key.",
 			ssh.LinkKeys:    "Check user in the bastion's block, and the key: private_key_file, TROVE_SSH_KEY or the ssh agent (`ssh-add -l`).",
@@ -69,7 +69,7 @@ func broken(err error) (check, hint string) {
 	return "guest-" + string(way.Link), map[ssh.Link]string{
 		ssh.LinkName:       "The recorded address is no address: `trovectl state check` tells more.",
 		ssh.LinkNetwork:    "Nothing comes back: a route is missing, or a security group or firewall on the way drops it.",
-		ssh.LinkRefused:       "The machine runs and its SSH server does not: look at its console (`openstack console log show`).",
+		ssh.LinkRefused:    "The machine runs and its SSH server does not: look at its console (`openstack console log show`).",
 		ssh.LinkSSH:        "Something answers and does not speak SSH to the end: the machine may still be booting, or out of memory; look at its console.",
 		ssh.LinkHostKey:    "Another machine has this address, or the server was made again by somebody else: compare it with `openstack server list`.",
 		ssh.LinkKeys:       "Its authorized_keys do not have our key: another master key made it, or somebody changed the file.",
@@ -151,8 +151,8 @@ func (d *doctor) because(v visit, err error) (check, why, hint string) {
 	if check, why, hint := d.serverDown(v); check != "" {
 		return check, why, hint
 	}
-	if d.premises.ports == nil || d.premises.groups == nil {
-		return "", "", ""
+	if way.Link != ssh.LinkNetwork || d.premises.ports == nil || d.premises.groups == nil {
+		return "", "", "" // who answers, in whatever way, is not kept away by the cloud's network
 	}
 	slot := state.SlotPort
 	if v.member.AgentAddress != "" {

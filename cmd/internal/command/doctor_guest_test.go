@@ -229,3 +229,14 @@ func TestDoctor_brokenBastion(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctor_clock: a clock that is off is told, with the direction.
+func TestDoctor_clock(t *testing.T) {
+	for off, words := range map[time.Duration]string{0: "as the cloud's", 2 * time.Minute: "2m0s ahead", -time.Hour: "1h0m0s behind"} {
+		d := &doctor{}
+		d.clock(providers.Identity{ClockAhead: off})
+		if one := d.findings[0]; !strings.Contains(one.Text, words) || (one.Verdict == view.Good) != (off == 0) {
+			t.Errorf("%s: found %+v", off, one)
+		}
+	}
+}
