@@ -149,6 +149,7 @@ func (b *builder) instanceAccess(i *resource.Instance) {
 	access := b.f.one("access")
 	if access != nil {
 		i.Access.AllowedCIDRs = b.r.networks(access, "allowed_cidrs")
+		b.floating(&i.Access, access)
 		b.f.failed = b.f.failed || access.failed
 	}
 	if len(i.Access.AllowedCIDRs) > 0 || b.f.failed {
@@ -160,6 +161,27 @@ func (b *builder) instanceAccess(i *resource.Instance) {
 	}
 	b.r.warn("no-access", at, "Nobody may connect", "Write access { allowed_cidrs = [\"10.0.0.0/16\"] } with the networks of the clients.",
 		"%s allows no network to reach the engine's port.", b.f.address.Block())
+}
+
+// floating is the floating IP: one of the instance's own, or one that the user has.
+func (b *builder) floating(out *resource.Access, f *form) {
+	b.r.notEmpty(f, "public_network", "floating_ip")
+	out.Public, out.PublicNetwork, out.FloatingIP = f.truth("public", false), f.text("public_network"), f.text("floating_ip")
+	bad := func(name, summary, hint, format string, args ...any) {
+		f.failed = true
+		b.r.fail(f.place(name), summary, hint, format, args...)
+	}
+	switch {
+	case out.Public && out.FloatingIP != "":
+		bad("floating_ip", "Two floating IPs", "Leave one of them out.", "public allocates a floating IP, and floating_ip names one that is there: an instance has one.")
+	case out.PublicNetwork != "" && !out.Public:
+		bad("public_network", "Argument without effect", "Write public = true, or leave it out.", "public_network says where public takes the address from, and public is not true.")
+	case out.FloatingIP != "":
+		addr, err := netip.ParseAddr(out.FloatingIP)
+		if err != nil || !addr.Is4() {
+			bad("floating_ip", "Invalid address", "Write something like \"203.0.113.7\".", "%q is not an IPv4 address.", out.FloatingIP)
+		}
+	}
 }
 
 // instanceGuest is the guest block with the instance's own on top.

@@ -96,6 +96,8 @@ func (w *world) marked() map[string]string {
 	collect(all, "server", objects.Servers, func(s providers.Server) (string, providers.Mark) { return s.ID, s.Mark })
 	collect(all, "volume", objects.Volumes, func(v providers.Volume) (string, providers.Mark) { return v.ID, v.Mark })
 	collect(all, "port", objects.Ports, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark })
+	ours := slices.DeleteFunc(objects.FloatingIPs, func(f providers.FloatingIP) bool { return f.Mark.Lineage != lineage[:8] })
+	collect(all, "floating ip", ours, func(f providers.FloatingIP) (string, providers.Mark) { return f.ID, f.Mark })
 	collect(all, "security group", objects.SecurityGroups, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	return all
 }
@@ -127,6 +129,24 @@ var stories = []story{
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{limit: "200", password: "one"}, plan.ModeDestroy, 20},
+	{"create with a floating ip", func(*world) {}, shape{noUser: true, public: true}, plan.ModeApply, 40},
+	{"a floating ip comes", func(w *world) {
+		w.ask(shape{noUser: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, public: true}, plan.ModeApply, 4},
+	{"a floating ip goes", func(w *world) {
+		w.ask(shape{noUser: true, public: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true}, plan.ModeApply, 4},
+	{"a floating ip of the user's comes in place of its own", func(w *world) {
+		w.userIP()
+		w.ask(shape{noUser: true, public: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
+	{"delete with a floating ip", func(w *world) {
+		w.ask(shape{noUser: true, public: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, public: true}, plan.ModeDestroy, 20},
 	{"upload an image", func(*world) {}, shape{alone: true, file: "one"}, plan.ModeApply, 8},
 	{"upload another image", func(w *world) {
 		w.ask(shape{alone: true, file: "one"})

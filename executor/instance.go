@@ -102,6 +102,11 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	if err != nil {
 		return none, err
 	}
+	if i.body.Access.Public || i.body.Access.FloatingIP != "" {
+		if err := i.publish(ctx); err != nil {
+			return none, err
+		}
+	}
 	volume, err := i.volume(ctx)
 	if err != nil {
 		return none, err
@@ -338,6 +343,9 @@ func (i *instanceAct) computed(prepared guest.Prepared) map[string]string {
 	}
 	if port, managed := m.Objects[state.SlotManagementPort]; managed {
 		out["management_port_id"], out["management_address"] = port.ID, m.AgentAddress
+	}
+	if m.FloatingAddress != "" {
+		out["floating_address"] = m.FloatingAddress
 	}
 	if i.image != "" {
 		out["image_id"] = i.image

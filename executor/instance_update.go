@@ -46,7 +46,8 @@ func (i *instanceAct) update(ctx context.Context) error {
 	}{
 		{[]string{"name"}, i.rename},
 		{[]string{"metadata"}, i.setMetadata},
-		{[]string{"access", "guest.source_cidrs", "guest.port"}, i.setAccess},
+		{[]string{"access.allowed_cidrs", "guest.source_cidrs", "guest.port"}, i.setAccess},
+		{[]string{"access.public", "access.public_network", "access.floating_ip"}, i.publish},
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},
 	} {

@@ -78,7 +78,10 @@ func instanceCells() map[string]scenario {
 				wantTexts(t, w.allowed(22), "10.9.0.2/32")
 				wantTexts(t, w.allowed(3306), "10.0.0.0/8")
 			}),
-		"update-guest.port": cell(updateGuestPort),
+		"update-access.public":         cell(updatePublic),
+		"update-access.public_network": cell(updatePublicNetwork),
+		"update-access.floating_ip":    cell(updateFloatingIP),
+		"update-guest.port":            cell(updateGuestPort),
 		"update-volume.size": change(func(f estate) { f.inst.Volume.Size = 3 }, onlyInstance, func(t *testing.T, w *world) {
 			volume, err := w.cloud.Cloud().Volumes.Get(context.Background(), w.object(orders, state.SlotVolume))
 			must(t, err)

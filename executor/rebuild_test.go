@@ -24,6 +24,8 @@ func (w *world) gone(slot state.Slot) {
 		}
 	case state.SlotPort, state.SlotManagementPort:
 		must(w.t, cloud.Ports.Delete(ctx, id))
+	case state.SlotFloatingIP:
+		must(w.t, cloud.FloatingIPs.Delete(ctx, id))
 	case state.SlotSecurityGroup, state.SlotManagementGroup:
 		port := map[state.Slot]state.Slot{state.SlotSecurityGroup: state.SlotPort, state.SlotManagementGroup: state.SlotManagementPort}[slot]
 		must(w.t, cloud.Ports.SetSecurityGroups(ctx, w.object(orders, port), nil))

@@ -21,6 +21,8 @@ type shape struct {
 	twin     []string // the CIDRs of a second instance, without anything in it; nil: there is none
 	alone    bool     // the first instance is not there
 	managed  bool     // the agents are reached in the management network
+	public   bool     // it has a floating IP of its own
+	floating string   // the address of one that the user has; empty: none
 	file     string   // the datastore's image is this file; empty: it is one that is there
 	moved    bool     // instance.orders and user.app have other addresses
 }
@@ -62,6 +64,8 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})
+	first := &set.Resources[orders].Body.(*resource.Instance).Access
+	first.Public, first.FloatingIP = s.public, s.floating
 	if s.managed {
 		set.Resources[orders].Body.(*resource.Instance).Guest.Network = "management"
 	}

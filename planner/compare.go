@@ -219,7 +219,7 @@ func (p *planning) alike(path string, a, b any) bool {
 	switch path {
 	case "flavor":
 		return slices.ContainsFunc(p.seen.Choices.Flavors, func(f Flavor) bool { return is(f.Choice) })
-	case "network", "guest.network":
+	case "network", "guest.network", "access.public_network":
 		return slices.ContainsFunc(p.seen.Choices.Networks, func(n Network) bool { return is(n.Choice) })
 	default:
 		return false

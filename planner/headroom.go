@@ -15,6 +15,7 @@ import (
 // limited is the resource of a limit that the object of a slot counts for.
 var limited = map[state.Slot]string{
 	state.SlotServer: "servers", state.SlotVolume: "volumes", state.SlotPort: "ports", state.SlotSecurityGroup: "security_groups",
+	state.SlotFloatingIP: "floating_ips",
 }
 
 // ownRules is how many rules a new security group has by itself: one lets out each family of addresses.
@@ -87,7 +88,7 @@ func (p *planning) lacking(needed, freed amounts) []Limited {
 			out = append(out, what)
 		}
 	}
-	rank := []string{"servers", "cores", "ram", "volumes", "gigabytes", "ports", "security_groups", "security_group_rules"}
+	rank := []string{"servers", "cores", "ram", "volumes", "gigabytes", "ports", "floating_ips", "security_groups", "security_group_rules"}
 	slices.SortFunc(out, func(a, b Limited) int {
 		x, y := slices.Index(rank, a.Resource), slices.Index(rank, b.Resource)
 		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(uint(x), uint(y)), cmp.Compare(a.Resource, b.Resource))
@@ -155,8 +156,8 @@ func (p *planning) machineNeeds(s *plan.Step, body *resource.Instance, there map
 			own.server(body, p.flavor(body.Provider, cmp.Or(s.Resolved["flavor"], body.Flavor)))
 		case empty && slot == state.SlotVolume:
 			own.volume(body)
-		case empty && isPort(slot):
-			own.add(body.Provider, "ports", 1)
+		case empty && (isPort(slot) || slot == state.SlotFloatingIP):
+			own.add(body.Provider, limited[slot.Object()], 1)
 		}
 	}
 	for _, c := range s.Changes {
@@ -198,7 +199,7 @@ func (p *planning) groups(there map[state.Place]bool) map[string]group {
 // opens tells whether a step gives an instance a security group.
 func opens(s *plan.Step) bool {
 	return s.Action == plan.Create || len(s.Rebuild) > 0 || slices.ContainsFunc(s.Changes, func(c plan.Change) bool {
-		return strings.HasPrefix(c.Path, "access.") || c.Path == "guest.source_cidrs" || c.Path == "guest.port"
+		return c.Path == "access.allowed_cidrs" || c.Path == "guest.source_cidrs" || c.Path == "guest.port"
 	})
 }
 
@@ -259,8 +260,8 @@ func (a amounts) removed(member state.Member, body *resource.Instance, f Flavor)
 			a.server(body, f)
 		case slot == state.SlotVolume && body.Volume != nil:
 			a.volume(body)
-		case isPort(slot):
-			a.add(body.Provider, "ports", 1)
+		case isPort(slot) || slot == state.SlotFloatingIP:
+			a.add(body.Provider, limited[slot.Object()], 1)
 		}
 	}
 }
@@ -317,7 +318,7 @@ func (p *planning) noRoom(lacking []Limited, needed, freed amounts) {
 // spell names a limit with its unit.
 func spell(what Limited) string {
 	words := map[string]string{
-		"ram": "MiB of RAM", "gigabytes": "GiB of volumes", "security_groups": "security groups", "security_group_rules": "security group rules",
+		"floating_ips": "floating IPs", "ram": "MiB of RAM", "gigabytes": "GiB of volumes", "security_groups": "security groups", "security_group_rules": "security group rules",
 	}
 	text := words[what.Resource]
 	if resource, kind, typed := strings.Cut(what.Resource, "_"); text == "" && typed {

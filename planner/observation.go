@@ -101,6 +101,7 @@ type Choices struct {
 	Networks    []Network
 	Zones       []Choice
 	VolumeTypes []Choice
+	FloatingIPs []FloatingIP // of the project
 	// Away are the aliases of the providers whose clouds did not answer all of it.
 	Away []string
 }
@@ -127,7 +128,8 @@ func (c Choices) of(provider string) Choices {
 		return Choices{}
 	}
 	return Choices{
-		Flavors: those(c.Flavors, func(f Flavor) bool { return f.Provider == provider }), Images: those(c.Images, func(i Image) bool { return i.Provider == provider }),
+		FloatingIPs: those(c.FloatingIPs, func(f FloatingIP) bool { return f.Provider == provider }),
+		Flavors:     those(c.Flavors, func(f Flavor) bool { return f.Provider == provider }), Images: those(c.Images, func(i Image) bool { return i.Provider == provider }),
 		Networks: those(c.Networks, func(n Network) bool { return n.Provider == provider }),
 		Zones:    those(c.Zones, func(z Choice) bool { return z.Provider == provider }), VolumeTypes: those(c.VolumeTypes, func(t Choice) bool { return t.Provider == provider }),
 	}

@@ -33,6 +33,7 @@ func (p *planning) resolve(s *plan.Step, r *resource.Resource, body *resource.In
 	if slices.Contains(slots, state.SlotManagementPort) && body.Managed() {
 		p.resolveManagement(s, r, body, c.Networks)
 	}
+	p.resolveFloating(s, r, body)
 }
 
 // resolveManagement finds the network of the port that the agent is reached on. Two ports in one network would answer in each

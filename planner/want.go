@@ -210,6 +210,10 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 	step.Changes, step.Impact = d.changes, d.impact
 	step.Unverified = unseen(s)
 	p.facts(step, record, s, d, seen)
+	if body, ok := r.Body.(*resource.Instance); ok && publishes(step) {
+		step.Resolved = map[string]string{}
+		p.resolveFloating(step, r, body)
+	}
 	notes(step, r.Body)
 	partsNotes(step)
 }
@@ -318,6 +322,9 @@ func notes(step *plan.Step, want resource.Body) {
 			break
 		}
 		pending = pending || c.Pending
+		if slices.Contains(publicPaths, c.Path) && c.Before != nil {
+			step.Notes = append(step.Notes, "clients that use the old public address are cut off")
+		}
 	}
 	if pending {
 		step.Notes = append(step.Notes, "takes effect at the next restart of the engine: `trovectl restart`, or restart = \"if_required\"")

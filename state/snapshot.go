@@ -80,10 +80,11 @@ type Run struct {
 type Slot string
 
 // The slots of an instance's member, in the order in which they are filled. The second group and port are those in the
-// management network.
+// management network. A floating IP in its slot is one that we allocated.
 const (
 	SlotSecurityGroup   Slot = "security_group"
 	SlotPort            Slot = "port"
+	SlotFloatingIP      Slot = "floating_ip"
 	SlotManagementGroup Slot = "management_group"
 	SlotManagementPort  Slot = "management_port"
 	SlotVolume          Slot = "volume"
@@ -91,12 +92,14 @@ const (
 )
 
 // Slots lists the slots in the order in which they are filled; they are emptied in the opposite one.
-var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotManagementGroup, SlotManagementPort, SlotVolume, SlotServer}
+var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotFloatingIP, SlotManagementGroup, SlotManagementPort, SlotVolume, SlotServer}
 
 // SlotsOf lists the slots that the machine of an instance has, in the same order.
 func SlotsOf(body *resource.Instance) []Slot {
 	return slices.DeleteFunc(slices.Clone(Slots), func(slot Slot) bool {
 		switch slot {
+		case SlotFloatingIP:
+			return !body.Access.Public
 		case SlotManagementGroup, SlotManagementPort:
 			return !body.Managed()
 		case SlotVolume:
@@ -154,6 +157,8 @@ type Member struct {
 	Address      string `json:"address,omitempty"`
 	AgentAddress string `json:"agent_address,omitempty"`
 	SSHPort      int    `json:"ssh_port,omitempty"`
+	// FloatingAddress is that of its floating IP, whether that is its own or the user's.
+	FloatingAddress string `json:"floating_address,omitempty"`
 }
 
 // ReachedAt is the address at which the agent is reached; empty: it is not known yet.

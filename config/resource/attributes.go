@@ -28,7 +28,7 @@ func Unmanaged(kind Kind, path string) bool {
 	switch kind {
 	case KindInstance:
 		switch path {
-		case "volume.type", "volume.availability_zone", "availability_zone", "subnet", "fixed_ip", "region", "image", "image_tags", "image_sha256":
+		case "volume.type", "volume.availability_zone", "availability_zone", "subnet", "fixed_ip", "region", "image", "image_tags", "image_sha256", "access.public_network":
 			return true
 		}
 	case KindDatabase:

@@ -43,6 +43,10 @@ type Volume struct {
 // Access says who may connect to the engine's port.
 type Access struct {
 	AllowedCIDRs []string `json:"allowed_cidrs,omitempty"` // canonical, sorted
+	// Public: it has a floating IP of its own, from an external network (empty: the only one).
+	Public        bool   `json:"public,omitempty"`
+	PublicNetwork string `json:"public_network,omitempty"`
+	FloatingIP    string `json:"floating_ip,omitempty"` // in place of that: the address of one that the user has
 }
 
 // Guest says how the agent is reached: the guest block with the instance's own override.
@@ -90,6 +94,11 @@ func (i *Instance) Attributes() Attributes {
 		out["config_group.values."+name] = value
 	}
 	putList(out, "access.allowed_cidrs", i.Access.AllowedCIDRs)
+	if i.Access.Public {
+		out["access.public"] = true
+	}
+	putText(out, "access.public_network", i.Access.PublicNetwork)
+	putText(out, "access.floating_ip", i.Access.FloatingIP)
 	putText(out, "restart", i.Restart)
 	for name, value := range i.Metadata {
 		out["metadata."+name] = value
@@ -115,7 +124,7 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 		panic(fmt.Sprintf("judging an instance against %T", next))
 	}
 	switch {
-	case path == "name", path == "access.allowed_cidrs", path == "guest.source_cidrs", strings.HasPrefix(path, "metadata."):
+	case path == "name", strings.HasPrefix(path, "access."), path == "guest.source_cidrs", strings.HasPrefix(path, "metadata."):
 		return inPlace(Online)
 	case path == "config_group", path == "restart", path == "guest.port":
 		return recordOnly

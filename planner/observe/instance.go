@@ -27,6 +27,7 @@ type machine struct {
 	// The port in the management network, and its group; nil: there is none.
 	managementPort  *providers.Port
 	managementGroup *providers.SecurityGroup
+	floating        *providers.FloatingIP // its own; nil: there is none
 	missing         []state.Slot
 	unknown         string
 }
@@ -45,6 +46,7 @@ func (l *look) machine(record state.Record) machine {
 	if m.server != nil && (m.server.Status == "DELETED" || m.server.Status == "SOFT_DELETED") {
 		m.server, m.missing = nil, append(m.missing, state.SlotServer)
 	}
+	l.floating(&m)
 	slices.SortFunc(m.missing, func(a, b state.Slot) int {
 		return cmp.Compare(slices.Index(state.Slots, a), slices.Index(state.Slots, b))
 	})
@@ -123,6 +125,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 	body := *m.body
 	l.placement(&body, m)
 	l.access(&body, m)
+	l.public(&body, m)
 	if asked.why == "" {
 		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
@@ -224,7 +227,8 @@ func pending(seen guest.Inspection) map[string]string {
 // computed is what outputs and status show.
 func (l *look) computed(m machine, asked inspected) map[string]string {
 	out := map[string]string{
-		"id": string(m.member.ID), "address": m.member.Address, "management_address": m.member.AgentAddress, "role": "primary",
+		"id": string(m.member.ID), "address": m.member.Address, "management_address": m.member.AgentAddress,
+		"floating_address": m.member.FloatingAddress, "role": "primary",
 	}
 	if port := enginePort(m.body); port != 0 {
 		out["port"] = strconv.Itoa(port)

@@ -46,6 +46,8 @@ type lists struct {
 	volumes listing[providers.Volume]
 	ports   listing[providers.Port]
 	groups  listing[providers.SecurityGroup]
+	// Floating IPs are no part of what every look needs: where they cannot be listed, only what has one is not known.
+	floating listing[providers.FloatingIP]
 }
 
 var errNoService = errors.New("the cloud does not have this service")
@@ -130,6 +132,10 @@ func (l *look) list(ctx context.Context) error {
 		},
 	}
 	needed := len(jobs)
+	jobs = append(jobs, func() error {
+		_ = read(ctx, &l.lists.floating, c.FloatingIPs, func(f providers.FloatingIP) string { return f.ID }, l.recorded(state.SlotFloatingIP)) // the list keeps it
+		return nil
+	})
 	if len(l.desired.Resources) > 0 {
 		jobs = append(jobs, l.choices(ctx)...)
 		jobs = append(jobs, l.limits(ctx)...)
@@ -144,6 +150,7 @@ func (l *look) list(ctx context.Context) error {
 		}()
 	}
 	group.Wait()
+	l.offerFloating()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("looking at the cloud: %w", err)
 	}
@@ -294,6 +301,9 @@ func (l *look) marked() {
 	}
 	for _, g := range l.lists.groups.all {
 		add(state.SlotSecurityGroup, g.ID, g.Name, g.Mark, g.CreatedAt)
+	}
+	for _, f := range l.lists.floating.all {
+		add(state.SlotFloatingIP, f.ID, f.Address, f.Mark, f.CreatedAt)
 	}
 	slices.SortFunc(l.out.Marked, func(a, b planner.Marked) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))

@@ -31,6 +31,7 @@ type Machine struct {
 	SubnetIDs           []string
 	ManagementNetworkID string
 	ImageID             string
+	FloatingIP          string // the address of one that is not the machine's own and leads to it
 }
 
 // Groups are the security groups of the machine's ports that bear its lineage, that of its own port first. Without that one
@@ -56,13 +57,16 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 	if err := l.list(ctx); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err); err != nil {
+	if cloud.FloatingIPs == nil {
+		l.lists.floating.err = nil
+	}
+	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err, l.lists.floating.err); err != nil {
 		return nil, fmt.Errorf("looking for marks: %w", err)
 	}
 	m := marked{
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
-		l.lists.groups.byID, cloud.Bare,
+		l.lists.groups.byID, l.lists.floating.all, cloud.Bare,
 	}
 	all := map[owner]Machine{}
 	for _, s := range l.lists.servers.all {
@@ -90,6 +94,7 @@ type marked struct {
 	volumes map[owner][]providers.Volume
 	ports   map[owner][]providers.Port
 	groups  map[string]providers.SecurityGroup
+	public  []providers.FloatingIP // whoever made them
 	bare    func(id string) string // an id as its own cloud knows it
 }
 
@@ -136,8 +141,24 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 		put(state.SlotPort, port.ID, port.Mark)
 		m.NetworkID, m.SubnetIDs = port.NetworkID, port.SubnetIDs
 		m.Member.Address, m.Group = first(port.Addresses), all.group(o, port)
+		all.floating(&m, o, port.ID)
 	}
 	return m
+}
+
+// floating puts the machine's own floating IP into its slot, and finds the address that leads to its port.
+func (all marked) floating(m *Machine, o owner, port string) {
+	leads := func(f providers.FloatingIP) bool { return f.PortID == port }
+	own, ok := pick(slices.DeleteFunc(slices.Clone(all.public), func(f providers.FloatingIP) bool { return ownerOf(f.Mark) != o }), leads)
+	if ok {
+		m.Member.Objects[state.SlotFloatingIP] = state.Object{ID: own.ID, Intent: state.IntentID(own.Mark.Intent)}
+	}
+	if i := slices.IndexFunc(all.public, leads); i >= 0 {
+		m.Member.FloatingAddress = all.public[i].Address
+		if all.public[i].ID != own.ID {
+			m.FloatingIP = all.public[i].Address
+		}
+	}
 }
 
 func first(addresses []string) string {

@@ -26,7 +26,7 @@ type Options struct {
 
 // Quota limits the project. Zero is unlimited.
 type Quota struct {
-	Servers, Cores, RAMMiB, Volumes, Gigabytes, Ports, SecurityGroups, SecurityGroupRules int
+	Servers, Cores, RAMMiB, Volumes, Gigabytes, Ports, SecurityGroups, SecurityGroupRules, FloatingIPs int
 }
 
 // Cloud is the whole fake. Its hooks are called without its lock and may call the cloud; set them before the first call.
@@ -48,14 +48,15 @@ type Cloud struct {
 	faults  []*standing
 	denied  map[string]bool
 
-	servers table[server]
-	volumes table[volume]
-	ports   table[port]
-	groups  table[group]
-	images  table[image]
-	pools   map[string]*addresses      // by subnet
-	boxes   map[string]map[string]blob // containers with their objects
-	world   fixed
+	servers  table[server]
+	volumes  table[volume]
+	ports    table[port]
+	groups   table[group]
+	floating table[floatingIP]
+	images   table[image]
+	pools    map[string]*addresses      // by subnet
+	boxes    map[string]map[string]blob // containers with their objects
+	world    fixed
 }
 
 // New makes an empty project. It has the flavors db.tiny to db.large, the networks private and public, the volume types
@@ -101,6 +102,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Networks:       &networkService{c},
 		Ports:          &portService{c},
 		SecurityGroups: &groupService{c},
+		FloatingIPs:    &floatingService{c},
 		Containers:     &containerService{c},
 		Limits:         &limitService{c},
 		ServerWaits:    newWaits("wait for server", servers.List, func(s providers.Server) string { return s.ID }, c.options.MaxTicks),
@@ -115,6 +117,7 @@ type World struct {
 	Volumes        []providers.Volume
 	Ports          []providers.Port
 	SecurityGroups []providers.SecurityGroup
+	FloatingIPs    []providers.FloatingIP
 	Images         []providers.Image // of the project, not the operator's
 }
 
@@ -126,6 +129,7 @@ func (c *Cloud) Objects() World {
 	c.servers.each(func(s *server) { w.Servers = append(w.Servers, s.view()) })
 	c.volumes.each(func(v *volume) { w.Volumes = append(w.Volumes, v.view()) })
 	c.ports.each(func(p *port) { w.Ports = append(w.Ports, p.view()) })
+	c.floating.each(func(f *floatingIP) { w.FloatingIPs = append(w.FloatingIPs, f.FloatingIP) })
 	c.images.each(func(i *image) {
 		if !i.Mark.IsZero() {
 			w.Images = append(w.Images, i.view())

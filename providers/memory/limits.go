@@ -50,6 +50,7 @@ func (s *limitService) Network(ctx context.Context) ([]providers.Limit, error) {
 			limit(providers.LimitPorts, q.Ports, len(s.c.ports.rows)),
 			limit(providers.LimitGroups, q.SecurityGroups, len(s.c.groups.rows)),
 			limit(providers.LimitRules, q.SecurityGroupRules, s.c.rules()),
+			limit(providers.LimitFloatingIPs, q.FloatingIPs, len(s.c.floating.rows)),
 		}
 	})
 }

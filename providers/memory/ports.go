@@ -182,6 +182,11 @@ func (s *portService) Delete(ctx context.Context, id string) error {
 			owner.Addresses = slices.DeleteFunc(owner.Addresses, func(a string) bool { return slices.Contains(row.Addresses, a) })
 		}
 		s.c.ports.remove(id)
+		s.c.floating.each(func(f *floatingIP) {
+			if f.PortID == id {
+				f.PortID = ""
+			}
+		})
 		for _, address := range row.Addresses {
 			s.c.pools[row.SubnetIDs[0]].free(netip.MustParseAddr(address))
 		}

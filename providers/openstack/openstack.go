@@ -220,6 +220,7 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 		cloud.Networks = &networkService{c, network, c.service("compute", "", computeVersion)}
 		cloud.Ports = &portService{c, network}
 		cloud.SecurityGroups = &groupService{c, network}
+		cloud.FloatingIPs = &floatingService{c, network}
 	}
 	if objects := c.service("object-store", "", ""); objects != nil {
 		cloud.Containers = &containerService{c, objects}

@@ -117,7 +117,7 @@ func marksOf[T any](all []T, of func(T) (string, providers.Mark)) map[string]pro
 
 var markClauses = []clause{
 	{"a created object is found by its mark at once", func(k *kit) {
-		for _, c := range carriers {
+		for _, c := range k.carriers() {
 			mark := k.mark()
 			id, got, err := c.create(k, mark)
 			k.ok(err)
@@ -141,7 +141,7 @@ var markClauses = []clause{
 		}
 	}},
 	{"an unmarked create is refused and makes nothing", func(k *kit) {
-		for _, c := range carriers {
+		for _, c := range k.carriers() {
 			before, err := c.list(k)
 			k.ok(err)
 			for _, mark := range []providers.Mark{{}, {Lineage: "short", Member: "m", Intent: "i"}, {Lineage: "abcd0123", Member: "m 1", Intent: "i"}} {
@@ -156,7 +156,7 @@ var markClauses = []clause{
 		}
 	}},
 	{"delete is repeatable and get then says not found", func(k *kit) {
-		for _, c := range carriers {
+		for _, c := range k.carriers() {
 			id, _, err := c.create(k, k.mark())
 			k.ok(err)
 			k.ok(c.remove(k, id))

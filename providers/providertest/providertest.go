@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"volumes", volumeClauses},
 		{"ports", portClauses},
 		{"security groups", groupClauses},
+		{"floating ips", floatingClauses},
 		{"images", imageClauses},
 		{"containers", containerClauses},
 		{"limits", limitClauses},

@@ -51,6 +51,7 @@ func TestContractOfAnother(t *testing.T) {
 		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()}, nil)
 		whole.Servers, whole.Volumes, whole.Ports = westServers{whole.Servers}, westVolumes{whole.Volumes}, westPorts{whole.Ports}
 		whole.SecurityGroups, whole.Networks = westGroups{whole.SecurityGroups}, westNetworks{whole.Networks}
+		whole.FloatingIPs = westFloating{whole.FloatingIPs}
 		whole.Limits, whole.Images = westLimits{whole.Limits}, westImages{whole.Images}
 		return fixture(cloud, whole)
 	})
@@ -63,6 +64,7 @@ type (
 	westPorts    struct{ providers.Ports }
 	westGroups   struct{ providers.SecurityGroups }
 	westNetworks struct{ providers.Networks }
+	westFloating struct{ providers.FloatingIPs }
 	westImages   struct{ providers.Images }
 )
 
@@ -86,6 +88,11 @@ func (w westPorts) Create(ctx context.Context, spec providers.PortSpec) (provide
 func (w westGroups) Create(ctx context.Context, spec providers.SecurityGroupSpec) (providers.SecurityGroup, error) {
 	spec.Provider = "west"
 	return w.SecurityGroups.Create(ctx, spec)
+}
+
+func (w westFloating) Create(ctx context.Context, spec providers.FloatingIPSpec) (providers.FloatingIP, error) {
+	spec.Provider = "west"
+	return w.FloatingIPs.Create(ctx, spec)
 }
 
 func (w westImages) Create(ctx context.Context, spec providers.ImageSpec) (providers.Image, error) {

@@ -58,6 +58,9 @@ func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
 	case !body.Managed():
 		body.Guest.Network = machine.ManagementNetworkID
 	}
+	if _, public := machine.Member.Objects[state.SlotFloatingIP]; public || machine.FloatingIP != "" {
+		body.Access.Public, body.Access.FloatingIP = public, machine.FloatingIP
+	}
 	member := a.member(&body, machine)
 	role := newIDs().Role()
 	a.machines[r.Address] = machine

@@ -40,6 +40,15 @@ func facts(in map[string]string) map[string]any {
 			out[key] = number
 		}
 	}
+	var addresses []string
+	for _, key := range []string{"address", "management_address", "floating_address"} {
+		if in[key] != "" {
+			addresses = append(addresses, in[key])
+		}
+	}
+	if addresses != nil {
+		out["addresses"] = addresses
+	}
 	return out
 }
 
@@ -109,6 +118,12 @@ func (op *operation) computedAfter(p *plan.Plan) map[resource.Address]map[string
 		if step.Action != plan.Update {
 			delete(all, step.Address)
 			continue
+		}
+		for _, c := range step.Changes {
+			if c.Path == "access.public" || c.Path == "access.public_network" || c.Path == "access.floating_ip" {
+				delete(all[step.Address], "floating_address")
+				delete(all[step.Address], "addresses")
+			}
 		}
 		for _, slot := range step.Rebuild {
 			delete(all[step.Address], slot+"_id")
