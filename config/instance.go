@@ -167,19 +167,15 @@ func (b *builder) instanceAccess(i *resource.Instance) {
 func (b *builder) floating(out *resource.Access, f *form) {
 	b.r.notEmpty(f, "public_network", "floating_ip")
 	out.Public, out.PublicNetwork, out.FloatingIP = f.truth("public", false), f.text("public_network"), f.text("floating_ip")
-	bad := func(name, summary, hint, format string, args ...any) {
-		f.failed = true
-		b.r.fail(f.place(name), summary, hint, format, args...)
-	}
 	switch {
 	case out.Public && out.FloatingIP != "":
-		bad("floating_ip", "Two floating IPs", "Leave one of them out.", "public allocates a floating IP, and floating_ip names one that is there: an instance has one.")
+		b.failAt(f.place("floating_ip"), "Two floating IPs", "Leave one of them out.", "public allocates a floating IP, and floating_ip names one that is there: an instance has one.")
 	case out.PublicNetwork != "" && !out.Public:
-		bad("public_network", "Argument without effect", "Write public = true, or leave it out.", "public_network says where public takes the address from, and public is not true.")
+		b.failAt(f.place("public_network"), "Argument without effect", "Write public = true, or leave it out.", "public_network says where public takes the address from, and public is not true.")
 	case out.FloatingIP != "":
 		addr, err := netip.ParseAddr(out.FloatingIP)
 		if err != nil || !addr.Is4() {
-			bad("floating_ip", "Invalid address", "Write something like \"203.0.113.7\".", "%q is not an IPv4 address.", out.FloatingIP)
+			b.failAt(f.place("floating_ip"), "Invalid address", "Write something like \"203.0.113.7\".", "%q is not an IPv4 address.", out.FloatingIP)
 		}
 	}
 }

@@ -120,16 +120,15 @@ type story struct {
 }
 
 var stories = []story{
-	{"create", func(*world) {}, shape{limit: "200", password: "one"}, plan.ModeApply, 40},
+	{"create", func(*world) {}, shape{limit: "200", password: "one", public: true}, plan.ModeApply, 40},
 	{"update", func(w *world) {
 		w.ask(shape{limit: "200", password: "one"})
 		w.apply(plan.ModeApply)
 	}, shape{size: 2, limit: "300", password: "two", cidrs: []string{"10.0.0.0/8", "192.0.2.0/24"}, grant: []string{"INSERT", "SELECT"}}, plan.ModeApply, 15},
 	{"delete", func(w *world) {
-		w.ask(shape{limit: "200", password: "one"})
+		w.ask(shape{limit: "200", password: "one", public: true})
 		w.apply(plan.ModeApply)
-	}, shape{limit: "200", password: "one"}, plan.ModeDestroy, 20},
-	{"create with a floating ip", func(*world) {}, shape{noUser: true, public: true}, plan.ModeApply, 40},
+	}, shape{limit: "200", password: "one", public: true}, plan.ModeDestroy, 20},
 	{"a floating ip comes", func(w *world) {
 		w.ask(shape{noUser: true})
 		w.apply(plan.ModeApply)
@@ -143,10 +142,6 @@ var stories = []story{
 		w.ask(shape{noUser: true, public: true})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
-	{"delete with a floating ip", func(w *world) {
-		w.ask(shape{noUser: true, public: true})
-		w.apply(plan.ModeApply)
-	}, shape{noUser: true, public: true}, plan.ModeDestroy, 20},
 	{"upload an image", func(*world) {}, shape{alone: true, file: "one"}, plan.ModeApply, 8},
 	{"upload another image", func(w *world) {
 		w.ask(shape{alone: true, file: "one"})

@@ -40,7 +40,8 @@ func newReality() *reality {
 			{Choice: planner.Choice{ID: "n1", Name: "private"}, Subnets: []planner.Choice{{ID: "s1", Name: "private-v4"}}},
 			{Choice: planner.Choice{ID: "n2", Name: "management"}},
 		},
-		Zones: []planner.Choice{{Name: "az1"}, {Name: "az2"}}, VolumeTypes: []planner.Choice{{Name: "hdd"}, {Name: "ssd"}},
+		FloatingIPs: []planner.FloatingIP{},
+		Zones:       []planner.Choice{{Name: "az1"}, {Name: "az2"}}, VolumeTypes: []planner.Choice{{Name: "hdd"}, {Name: "ssd"}},
 	}}
 }
 

@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"network":  networkUp,
 			"opens":    opens,
 			"unplug":   unplug,
+			"floating": floating,
 		},
 	})
 }

@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"context"
 	"slices"
 
 	"github.com/trovectl/trovectl/providers"
@@ -21,6 +22,7 @@ func (k *kit) external() (providers.Network, bool) {
 func (k *kit) floatingIP(network, port string) providers.FloatingIP {
 	k.Helper()
 	made := must(k.Cloud.FloatingIPs.Create(k.ctx, providers.FloatingIPSpec{Mark: k.mark(), NetworkID: network, PortID: port}))(k)
+	k.Cleanup(func() { _ = k.Cloud.FloatingIPs.Delete(context.WithoutCancel(k.ctx), made.ID) }) // a clause has said what it thinks of it
 	return made
 }
 
@@ -34,6 +36,9 @@ func (k *kit) carriers() []carrier {
 		call: "create floating ip",
 		create: func(k *kit, mark providers.Mark) (string, providers.Mark, error) {
 			made, err := k.Cloud.FloatingIPs.Create(k.ctx, providers.FloatingIPSpec{Mark: mark, NetworkID: network.ID})
+			if err == nil {
+				k.Cleanup(func() { _ = k.Cloud.FloatingIPs.Delete(context.WithoutCancel(k.ctx), made.ID) })
+			}
 			return made.ID, made.Mark, err
 		},
 		get: func(k *kit, id string) (providers.Mark, error) {
@@ -80,15 +85,15 @@ var floatingClauses = []clause{
 		if !ok {
 			return
 		}
-		port := k.port()
+		port, before := k.port(), len(must(k.Cloud.FloatingIPs.List(k.ctx))(k))
 		k.floatingIP(network.ID, port.ID)
 		spare := k.floatingIP(network.ID, "")
 		k.wantKind(k.Cloud.FloatingIPs.Associate(k.ctx, spare.ID, port.ID), "associate floating ip", providers.KindConflict)
 		k.leads(spare.ID, "")
 		_, err := k.Cloud.FloatingIPs.Create(k.ctx, providers.FloatingIPSpec{Mark: k.mark(), NetworkID: network.ID, PortID: port.ID})
 		k.wantKind(err, "create floating ip", providers.KindConflict)
-		if all := must(k.Cloud.FloatingIPs.List(k.ctx))(k); len(all) != 2 {
-			k.Errorf("there are %d floating IPs, want 2: a refused create made one", len(all))
+		if all := must(k.Cloud.FloatingIPs.List(k.ctx))(k); len(all) != before+2 {
+			k.Errorf("there are %d floating IPs more, want 2: a refused create made one", len(all)-before)
 		}
 	}},
 	{"what is not there is refused", func(k *kit) {
