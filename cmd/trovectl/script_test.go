@@ -361,7 +361,7 @@ func shows(secret string) string {
 	for _, entry := range entries {
 		arguments, _ := os.ReadFile(filepath.Join(entry, "cmdline"))
 		environment, _ := os.ReadFile(filepath.Join(entry, "environ"))
-		itself := strings.HasPrefix(string(arguments), "trovectl\x00") || strings.Contains(string(arguments), "/trovectl\x00apply")
+		itself := strings.HasPrefix(string(arguments), "trovectl\x00") || strings.Contains(string(arguments), "/trovectl\x00")
 		if strings.Contains(string(arguments), secret) || !itself && strings.Contains(string(environment), secret) {
 			return strings.ReplaceAll(string(arguments), "\x00", " ")
 		}
