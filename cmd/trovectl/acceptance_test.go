@@ -191,7 +191,8 @@ func settleIn(env *testscript.Env) (*place, error) {
 		dir := env.Getenv("CLOUD")
 		return &place{first: "dev", entries: filepath.Join(dir, "clouds.yaml")}, nil
 	}
-	onCloud.ran.Store(strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"), true)
+	script, begun := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-"), time.Now()
+	onCloud.ran.Store(script, true)
 	p := &place{entries: onCloud.file}
 	name := <-onCloud.clouds
 	p.first, p.second, _ = strings.Cut(name, "+")
@@ -210,7 +211,9 @@ func settleIn(env *testscript.Env) (*place, error) {
 	}
 	env.Defer(func() {
 		defer func() { onCloud.clouds <- name }()
-		if err := p.leave(); err != nil {
+		err := p.leave()
+		fmt.Printf("  %-20s %4.0f s on %s\n", script, time.Since(begun).Seconds(), p.first) // one may wait long for the next
+		if err != nil {
 			panic(fmt.Sprintf("cleaning up after %s: %v", env.WorkDir, err))
 		}
 	})
