@@ -14,7 +14,7 @@ BENCH_N  ?= 100,1000
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps demo demo-down test acceptance lint generate verify fuzz crash bench
+.PHONY: help build deps demo demo-down test acceptance lint generate verify fuzz crash bench bench-cloud
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -70,3 +70,6 @@ crash: deps ## die at every journal point and at every point of the recovery; ki
 bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 3x ./config ./planner/... ./state/... ./executor/... ./providers/emulator
 	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)
+
+bench-cloud: build ## count the requests of every command on the cloud that OS_CLOUD names (VARS=FILE describes it); what is made is destroyed
+	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -cloud $(OS_CLOUD) -vars $(VARS) -n 1,10

@@ -81,8 +81,8 @@ variable "volume_type" {
 variable "zone" {
   default = null
 }
-variable "images" {
-  default = {}
+variable "image" {
+  default = "mariadb-10.11"
 }
 variable "ssh_port" {
   default = 2222
@@ -114,7 +114,7 @@ locals {
 }
 datastore "mariadb" {
   version "10.11" {
-    image = lookup(var.images, "10.11", "mariadb-10.11")
+    image = var.image
   }
 }
 instance "fleet" {
