@@ -20,11 +20,12 @@ func (b *builder) instance() resource.Body {
 	i := &resource.Instance{
 		Name: b.named(b.cloudName()), Version: f.text("version"), Flavor: f.text("flavor"), Network: f.text("network"),
 		Subnet: f.text("subnet"), FixedIP: f.text("fixed_ip"), AvailabilityZone: f.text("availability_zone"),
-		Region: f.text("region"), Provider: b.provider(), Restart: f.text("restart"), Metadata: f.textMap("metadata"),
+		Locality: f.text("locality"), Region: f.text("region"), Provider: b.provider(), Restart: f.text("restart"), Metadata: f.textMap("metadata"),
 	}
 	b.r.notEmpty(f, "name", "version", "flavor", "network", "subnet", "availability_zone", "region")
 	b.checkCloudName(i.Name)
 	b.checkFixedIP(i)
+	b.checkLocality(i)
 	b.checkRestart(i)
 	b.checkMetadata(i)
 	b.instanceEngine(i)
@@ -75,6 +76,12 @@ func (b *builder) checkFixedIP(i *resource.Instance) {
 		return
 	}
 	i.FixedIP = addr.String()
+}
+
+func (b *builder) checkLocality(i *resource.Instance) {
+	if b.f.has("locality") && !slices.Contains(resource.Localities, i.Locality) {
+		b.fail("locality", "Invalid value", didYouMean(i.Locality, resource.Localities, ""), "locality is one of %s, not %q.", strings.Join(resource.Localities, ", "), i.Locality)
+	}
 }
 
 func (b *builder) checkRestart(i *resource.Instance) {

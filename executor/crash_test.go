@@ -98,6 +98,7 @@ func (w *world) marked() map[string]string {
 	collect(all, "port", objects.Ports, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark })
 	ours := slices.DeleteFunc(objects.FloatingIPs, func(f providers.FloatingIP) bool { return f.Mark.Lineage != lineage[:8] })
 	collect(all, "floating ip", ours, func(f providers.FloatingIP) (string, providers.Mark) { return f.ID, f.Mark })
+	collect(all, "server group", objects.ServerGroups, func(g providers.ServerGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	collect(all, "security group", objects.SecurityGroups, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	return all
 }
@@ -142,6 +143,11 @@ var stories = []story{
 		w.ask(shape{noUser: true, public: true})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
+	{"an instance of a locality comes", func(*world) {}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeApply, 30},
+	{"an instance of a locality goes", func(w *world) {
+		w.ask(shape{noUser: true, locality: "anti-affinity"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeDestroy, 20},
 	{"upload an image", func(*world) {}, shape{alone: true, file: "one"}, plan.ModeApply, 8},
 	{"upload another image", func(w *world) {
 		w.ask(shape{alone: true, file: "one"})

@@ -198,8 +198,12 @@ func (i *instanceAct) awaitVolume(ctx context.Context, id string) error {
 // server makes the server and waits until it is active. One whose build failed is replaced as long as it certainly holds
 // nothing: the data is on the volume, which stays.
 func (i *instanceAct) server(ctx context.Context, ports []string, volume string) error {
+	group, err := i.locality(ctx)
+	if err != nil {
+		return err
+	}
 	build := func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makeServer(ctx, mark, ports, volume)
+		return i.makeServer(ctx, mark, site{ports, volume, group})
 	}
 	id, err := i.fill(ctx, i.hands, state.SlotServer, build)
 	if err != nil {
@@ -222,7 +226,7 @@ func (i *instanceAct) server(ctx context.Context, ports []string, volume string)
 		}
 	}
 	i.progress("waiting for server %s", id)
-	return i.awaitServer(ctx, id)
+	return i.crowded(ctx, i.awaitServer(ctx, id), group)
 }
 
 // clearServer removes the server and waits until its volume can be attached again. The next one is born with the first
@@ -251,7 +255,13 @@ func (i *instanceAct) clearServer(ctx context.Context, volume string) error {
 	return nil
 }
 
-func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports []string, volume string) (string, error) {
+// site is what a server is made on and in.
+type site struct {
+	ports         []string
+	volume, group string // empty: none
+}
+
+func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, on site) (string, error) {
 	member := i.hands.Member()
 	generation := birth(member)
 	private, public := i.Identities.HostKey(member.ID, generation)
@@ -265,7 +275,7 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports
 		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, generation),
 		Agent: guest.AgentConfig{
 			Member: string(member.ID), Engine: i.body.Manager, Version: i.body.Version, Address: member.Address,
-			Port: i.enginePort, VolumeID: i.Cloud.Bare(volume), Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
+			Port: i.enginePort, VolumeID: i.Cloud.Bare(on.volume), Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
 		},
 	})
 	if err != nil {
@@ -273,10 +283,10 @@ func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, ports
 	}
 	spec := providers.ServerSpec{
 		Mark: mark, Provider: i.body.Provider, Name: i.body.Name, FlavorID: i.step.Resolved["flavor"], ImageID: i.image,
-		Zone: i.body.AvailabilityZone, PortIDs: ports, Metadata: i.metadata(), UserData: data, ConfigDrive: !i.body.Guest.NoConfigDrive,
+		Zone: i.body.AvailabilityZone, PortIDs: on.ports, GroupID: on.group, Metadata: i.metadata(), UserData: data, ConfigDrive: !i.body.Guest.NoConfigDrive,
 	}
-	if volume != "" {
-		spec.VolumeIDs = []string{volume}
+	if on.volume != "" {
+		spec.VolumeIDs = []string{on.volume}
 	}
 	server, err := i.Cloud.Servers.Create(ctx, spec)
 	return server.ID, err

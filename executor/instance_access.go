@@ -12,7 +12,7 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-// sharedGroups are the security groups that a run works on, by key.
+// sharedGroups are the groups of ports and servers that a run works on, by key.
 type sharedGroups struct {
 	mu    sync.Mutex
 	byKey map[string]*sharedGroup
@@ -22,7 +22,7 @@ type sharedGroups struct {
 // is or leave it to others: a thousand of them record that beside each other.
 type sharedGroup struct {
 	sync.RWMutex
-	right   string       // the id of the group, once this run has made its rules or seen that they are right
+	right   string       // the id of the group, once this run has made it or seen that it is right
 	leaving atomic.Int64 // steps that are just leaving it to others
 }
 
@@ -38,38 +38,65 @@ func (s *sharedGroups) of(key string) *sharedGroup {
 	return s.byKey[key]
 }
 
+// common is what machines with the same key share: a security group or a server group.
+type common struct {
+	key  string
+	slot state.Slot
+	// claim notes in a machine what it uses the group for, and tells whether that is new.
+	claim func(machine *state.Member, group state.MemberID) bool
+	// doubted: the cloud may have lost the one that is recorded.
+	doubted bool
+	make    making
+	mend    func(ctx context.Context, id string) error // of one that was there before; nil: there is nothing to mend
+}
+
 // join gives the security group that lets in what is wanted at a door, with its object, and records that this machine uses
-// it. The first instance that needs it makes it; of those that share it, one in a run sees to it that its rules are right.
+// it: as the one that its port has or, beside that, is about to have.
 func (i *instanceAct) join(ctx context.Context, d door) (state.Member, error) {
-	shared := i.shared.of(d.key)
+	return i.share(ctx, common{
+		key: d.key, slot: state.SlotSecurityGroup, doubted: slices.Contains(i.step.Rebuild, string(d.group)),
+		claim: func(machine *state.Member, group state.MemberID) bool {
+			if d.port != state.SlotManagementPort || machine.ManagementGroup != "" {
+				return false
+			}
+			machine.ManagementGroup = group
+			return true
+		},
+		make: func(ctx context.Context, mark providers.Mark) (string, error) { return i.makeGroup(ctx, mark, d) },
+		mend: func(ctx context.Context, id string) error { return i.mend(ctx, d, id) },
+	})
+}
+
+// share gives what is common to this machine and others, and records that it uses it. The first machine that needs it makes
+// it; of those that share it, one in a run sees to it that it is right.
+func (i *instanceAct) share(ctx context.Context, c common) (state.Member, error) {
+	shared := i.shared.of(c.key)
 	shared.RLock()
-	group, known := i.journal.Group(d.key)
-	if known && shared.right != "" && shared.right == group.Objects[state.SlotSecurityGroup].ID {
+	group, known := i.journal.Group(c.key)
+	if known && shared.right != "" && shared.right == group.Objects[c.slot].ID {
 		defer shared.RUnlock()
-		_, err := i.enlist(ctx, d)
+		_, err := i.enlist(ctx, c)
 		return group, err
 	}
 	shared.RUnlock()
 	shared.Lock()
 	defer shared.Unlock()
-	hands, err := i.enlist(ctx, d)
+	hands, err := i.enlist(ctx, c)
 	if err != nil {
 		return state.Member{}, err
 	}
-	if slices.Contains(i.step.Rebuild, string(d.group)) {
-		if err := i.forgetLost(ctx, hands); err != nil {
+	if c.doubted {
+		if err := i.forgetLost(ctx, hands, c.slot); err != nil {
 			return state.Member{}, err
 		}
 	}
 	made := 0
-	id, err := i.fill(ctx, hands, state.SlotSecurityGroup, counted(&made, func(ctx context.Context, mark providers.Mark) (string, error) {
-		return i.makeGroup(ctx, mark, d)
-	}))
+	id, err := i.fill(ctx, hands, c.slot, counted(&made, c.make))
 	if err != nil {
 		return state.Member{}, err
 	}
-	if made == 0 && shared.right != id {
-		if err := i.mend(ctx, d, id); err != nil {
+	if made == 0 && shared.right != id && c.mend != nil {
+		if err := c.mend(ctx, id); err != nil {
 			return state.Member{}, err
 		}
 	}
@@ -77,41 +104,38 @@ func (i *instanceAct) join(ctx context.Context, d door) (state.Member, error) {
 	return hands.Member(), nil
 }
 
-// enlist records that the machine uses the group of a door, as the one that its port has or, beside that, is about to have.
-// It is recorded before the group is asked for: no group is ever without a machine that uses it.
-func (i *instanceAct) enlist(ctx context.Context, d door) (*journaled.Hands, error) {
+// enlist records that the machine uses a group. It is recorded before the group is asked for: no group is ever without a
+// machine that uses it.
+func (i *instanceAct) enlist(ctx context.Context, c common) (*journaled.Hands, error) {
 	machine, batch := i.hands.Member(), state.Batch{}
-	group, known := i.journal.Group(d.key)
+	group, known := i.journal.Group(c.key)
 	if !known {
-		group = state.Member{ID: i.IDs.Member(), Key: d.key}
+		group = state.Member{ID: i.IDs.Member(), Key: c.key}
 		batch.PutMembers = append(batch.PutMembers, group)
 	}
 	hands := i.journal.Hands(group.ID, i.step.Address)
-	uses, first := slices.Contains(machine.Groups, group.ID), d.port == state.SlotManagementPort && machine.ManagementGroup == ""
-	if uses && !first {
+	uses, claimed := slices.Contains(machine.Groups, group.ID), c.claim(&machine, group.ID)
+	if uses && !claimed {
 		return hands, nil
 	}
 	if !uses {
 		machine.Groups = append(machine.Groups, group.ID)
-	}
-	if first {
-		machine.ManagementGroup = group.ID
 	}
 	batch.PutMembers = append(batch.PutMembers, machine)
 	return hands, i.journal.Commit(ctx, batch)
 }
 
 // forgetLost empties the slot of a group that the cloud does not have. One that is there another step has made again.
-func (i *instanceAct) forgetLost(ctx context.Context, hands *journaled.Hands) error {
-	object, filled := hands.Member().Objects[state.SlotSecurityGroup]
+func (i *instanceAct) forgetLost(ctx context.Context, hands *journaled.Hands, slot state.Slot) error {
+	object, filled := hands.Member().Objects[slot]
 	if !filled {
 		return nil
 	}
-	there, err := i.there(ctx, state.SlotSecurityGroup, object.ID)
+	there, err := i.there(ctx, slot, object.ID)
 	if err != nil || there {
 		return err
 	}
-	return hands.Forget(ctx, state.SlotSecurityGroup)
+	return hands.Forget(ctx, slot)
 }
 
 func (i *instanceAct) makeGroup(ctx context.Context, mark providers.Mark, d door) (string, error) {
@@ -196,17 +220,20 @@ func without(groups []state.MemberID, group state.MemberID) []state.MemberID {
 	return slices.DeleteFunc(slices.Clone(groups), func(other state.MemberID) bool { return other == group })
 }
 
-// leave takes a machine out of a security group that its port does not have. With the last one goes the group: it is
+// leave takes a machine out of a group that its port or server does not have. With the last one goes the group: it is
 // removed while that machine still stands for it, and forgotten in the transaction in which the machine leaves.
 func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.MemberID) error {
 	shared, known := a.journal.Member(group)
 	if !known {
-		return fmt.Errorf("the security group %s is not in the state: `trovectl state check` tells more", group)
+		return fmt.Errorf("the group %s is not in the state: `trovectl state check` tells more", group)
 	}
 	machine := hands.Member()
 	machine.Groups = without(machine.Groups, group)
 	if machine.ManagementGroup == group {
 		machine.ManagementGroup = ""
+	}
+	if machine.ServerGroup == group {
+		machine.ServerGroup = ""
 	}
 	batch := state.Batch{PutMembers: []state.Member{machine}}
 	held := a.shared.of(shared.Key)
@@ -216,9 +243,8 @@ func (a *act) leave(ctx context.Context, hands *journaled.Hands, group state.Mem
 	held.Lock()
 	defer held.Unlock()
 	if a.journal.Users(group) == 1 {
-		a.progress("removing the security group")
-		if err := a.journal.Hands(group, a.step.Address).Delete(ctx, state.SlotSecurityGroup, a.maker(state.SlotSecurityGroup, nil)); err != nil {
-			return fmt.Errorf("removing the security group: %w", err)
+		if err := a.clear(ctx, a.journal.Hands(group, a.step.Address)); err != nil {
+			return err
 		}
 		batch.DropMembers = []state.MemberID{group}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/trovectl/trovectl/executor/journaled"
 	"github.com/trovectl/trovectl/state"
 )
 
@@ -31,13 +33,8 @@ func (a *act) deleteInstance(ctx context.Context) error {
 		return fmt.Errorf("the member %s of %s is not in the state: `trovectl state check` tells more", id, a.step.Address)
 	}
 	hands := a.journal.Hands(id, a.step.Address)
-	for _, slot := range slices.Backward(state.Slots) {
-		if _, filled := member.Objects[slot]; filled {
-			a.progress("removing the %s", slot)
-		}
-		if err := hands.Delete(ctx, slot, a.maker(slot, nil)); err != nil {
-			return fmt.Errorf("removing the %s: %w", slot, err)
-		}
+	if err := a.clear(ctx, hands); err != nil {
+		return err
 	}
 	for _, group := range member.Groups {
 		if err := a.leave(ctx, hands, group); err != nil {
@@ -49,6 +46,20 @@ func (a *act) deleteInstance(ctx context.Context) error {
 		batch.DropRecords, batch.DropRoles = a.journal.RecordsOf(record.Role), []state.RoleID{record.Role}
 	}
 	return a.journal.Commit(ctx, batch)
+}
+
+// clear empties the slots of a member from the last to the first.
+func (a *act) clear(ctx context.Context, hands *journaled.Hands) error {
+	for _, slot := range slices.Backward(state.Slots) {
+		what := strings.ReplaceAll(string(slot), "_", " ")
+		if _, filled := hands.Member().Objects[slot]; filled {
+			a.progress("removing the %s", what)
+		}
+		if err := hands.Delete(ctx, slot, a.maker(slot, nil)); err != nil {
+			return fmt.Errorf("removing the %s: %w", what, err)
+		}
+	}
+	return nil
 }
 
 func intentIDs(intents []state.Intent) []state.IntentID {

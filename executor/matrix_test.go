@@ -94,7 +94,7 @@ func whole() map[resource.Kind]resource.Body {
 		},
 		resource.KindInstance: &resource.Instance{
 			Name: "orders", Datastore: store, Manager: "mariadb", Version: "10.11", Image: "i", ImageTags: []string{"a"}, ImageSHA256: "d", Packages: []string{"p"}, Flavor: "f",
-			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Region: "r", Provider: "west",
+			Network: "n", Subnet: "s", FixedIP: "10.0.0.9", AvailabilityZone: "az1", Locality: "affinity", Region: "r", Provider: "west",
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}, Public: true, PublicNetwork: "public", FloatingIP: "203.0.113.9"},
 			Restart: "if_required", Metadata: map[string]string{"team": "a"},

@@ -24,6 +24,8 @@ func (w *world) gone(slot state.Slot) {
 		}
 	case state.SlotPort, state.SlotManagementPort:
 		must(w.t, cloud.Ports.Delete(ctx, id))
+	case state.SlotServerGroup:
+		must(w.t, cloud.ServerGroups.Delete(ctx, id))
 	case state.SlotFloatingIP:
 		must(w.t, cloud.FloatingIPs.Delete(ctx, id))
 	case state.SlotSecurityGroup, state.SlotManagementGroup:

@@ -232,6 +232,8 @@ func (r *run) there(ctx context.Context, slot state.Slot, id string) (bool, erro
 		_, err = r.Cloud.Volumes.Get(ctx, id)
 	case state.SlotPort, state.SlotManagementPort:
 		_, err = r.Cloud.Ports.Get(ctx, id)
+	case state.SlotServerGroup:
+		_, err = r.Cloud.ServerGroups.Get(ctx, id)
 	case state.SlotFloatingIP:
 		_, err = r.Cloud.FloatingIPs.Get(ctx, id)
 	case state.SlotSecurityGroup, state.SlotManagementGroup:

@@ -23,8 +23,9 @@ type shape struct {
 	managed  bool     // the agents are reached in the management network
 	public   bool     // it has a floating IP of its own
 	floating string   // the address of one that the user has; empty: none
-	file     string   // the datastore's image is this file; empty: it is one that is there
-	moved    bool     // instance.orders and user.app have other addresses
+	locality string
+	file     string // the datastore's image is this file; empty: it is one that is there
+	moved    bool   // instance.orders and user.app have other addresses
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -64,6 +65,7 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		Volume: &resource.Volume{Size: s.size}, ConfigGroup: group, Settings: values, Access: resource.Access{AllowedCIDRs: s.cidrs},
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})
+	set.Resources[orders].Body.(*resource.Instance).Locality = s.locality
 	first := &set.Resources[orders].Body.(*resource.Instance).Access
 	first.Public, first.FloatingIP = s.public, s.floating
 	if s.managed {

@@ -15,7 +15,7 @@ import (
 // limited is the resource of a limit that the object of a slot counts for.
 var limited = map[state.Slot]string{
 	state.SlotServer: "servers", state.SlotVolume: "volumes", state.SlotPort: "ports", state.SlotSecurityGroup: "security_groups",
-	state.SlotFloatingIP: "floating_ips",
+	state.SlotFloatingIP: "floating_ips", state.SlotServerGroup: "server_groups",
 }
 
 // ownRules is how many rules a new security group has by itself: one lets out each family of addresses.
@@ -88,7 +88,7 @@ func (p *planning) lacking(needed, freed amounts) []Limited {
 			out = append(out, what)
 		}
 	}
-	rank := []string{"servers", "cores", "ram", "volumes", "gigabytes", "ports", "floating_ips", "security_groups", "security_group_rules"}
+	rank := []string{"servers", "cores", "ram", "server_groups", "volumes", "gigabytes", "ports", "floating_ips", "security_groups", "security_group_rules"}
 	slices.SortFunc(out, func(a, b Limited) int {
 		x, y := slices.Index(rank, a.Resource), slices.Index(rank, b.Resource)
 		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(uint(x), uint(y)), cmp.Compare(a.Resource, b.Resource))
@@ -113,6 +113,10 @@ func (p *planning) taken(steps []*plan.Step) (amounts, []*plan.Step) {
 				groups[d.key] = group{taken: true}
 				own.group(body, d.openings)
 			}
+		}
+		if key := body.LocalityKey(s.Address); key != "" && s.Action == plan.Create && !groups[key].stands && !groups[key].taken {
+			groups[key] = group{taken: true}
+			own.add(body.Provider, "server_groups", 1)
 		}
 		if needed.join(own) {
 			takers = append(takers, s)
@@ -182,15 +186,17 @@ func (p *planning) unrecorded() map[state.Place]bool {
 	return out
 }
 
-// group is a shared security group: one that is there, or one that a step makes.
+// group is a shared group: one that is there, or one that a step makes.
 type group struct{ stands, taken bool }
 
 func (p *planning) groups(there map[state.Place]bool) map[string]group {
 	out := map[string]group{}
 	for id, m := range p.prior.Members {
-		_, filled := m.Objects[state.SlotSecurityGroup]
-		if m.Key != "" && (filled || there[state.Place{Member: id, Slot: string(state.SlotSecurityGroup)}]) {
-			out[m.Key] = group{stands: true}
+		for _, slot := range []state.Slot{state.SlotSecurityGroup, state.SlotServerGroup} {
+			_, filled := m.Objects[slot]
+			if m.Key != "" && (filled || there[state.Place{Member: id, Slot: string(slot)}]) {
+				out[m.Key] = group{stands: true}
+			}
 		}
 	}
 	return out
@@ -240,7 +246,12 @@ func (p *planning) freed(steps, takers []*plan.Step) (amounts, []*plan.Step) {
 				if id == member.ManagementGroup {
 					openings = body.ManagementOpenings()
 				}
-				if users[id]--; users[id] == 0 {
+				if users[id]--; users[id] > 0 {
+					continue
+				}
+				if id == member.ServerGroup {
+					own.add(body.Provider, "server_groups", 1)
+				} else {
 					own.group(body, openings)
 				}
 			}
@@ -318,7 +329,7 @@ func (p *planning) noRoom(lacking []Limited, needed, freed amounts) {
 // spell names a limit with its unit.
 func spell(what Limited) string {
 	words := map[string]string{
-		"floating_ips": "floating IPs", "ram": "MiB of RAM", "gigabytes": "GiB of volumes", "security_groups": "security groups", "security_group_rules": "security group rules",
+		"floating_ips": "floating IPs", "server_groups": "server groups", "ram": "MiB of RAM", "gigabytes": "GiB of volumes", "security_groups": "security groups", "security_group_rules": "security group rules",
 	}
 	text := words[what.Resource]
 	if resource, kind, typed := strings.Cut(what.Resource, "_"); text == "" && typed {

@@ -13,6 +13,7 @@ type Cloud struct {
 	Identity       Identity
 	Servers        Servers
 	ServerActions  ServerActions
+	ServerGroups   ServerGroups
 	Attachments    Attachments
 	Resizes        Resizes
 	Flavors        Flavors
@@ -101,6 +102,16 @@ type ServerActions interface {
 	Console(ctx context.Context, id string, lines int) (string, error)
 	// Act does one of the further actions; the error names "pause server", and so on.
 	Act(ctx context.Context, id string, action ServerAction) error
+}
+
+// ServerGroups are Nova server groups: servers that are made in one are placed together or apart. A server that is there
+// neither joins nor leaves; one that is deleted is no member any more.
+type ServerGroups interface {
+	// Create puts the mark behind the name: a server group has no other place for it.
+	Create(ctx context.Context, spec ServerGroupSpec) (ServerGroup, error)
+	Get(ctx context.Context, id string) (ServerGroup, error)
+	List(ctx context.Context) ([]ServerGroup, error)
+	Delete(ctx context.Context, id string) error // whatever members it has: they stay where they are
 }
 
 // ServerAction is one of Nova's actions that need no argument. The set is closed.

@@ -53,6 +53,27 @@ func (m Mark) Valid() error {
 	return nil
 }
 
+// maxMarkedName is the longest name that Nova takes, in characters.
+const maxMarkedName = 255
+
+// MarkedName puts the mark behind a name, of what has no other place for it. A long name is cut.
+func MarkedName(name string, mark Mark) string {
+	text := []rune(name)
+	return string(text[:min(len(text), maxMarkedName-len(mark.String())-1)]) + " " + mark.String()
+}
+
+// UnmarkName takes apart what MarkedName wrote; another name has no mark.
+func UnmarkName(text string) (name string, mark Mark) {
+	i := strings.LastIndex(text, " trovectl/")
+	if i < 0 {
+		return text, Mark{}
+	}
+	if mark = ParseMark(text[i:]); mark.IsZero() {
+		return text, mark
+	}
+	return text[:i], mark
+}
+
 // ParseMark reads a mark from an untrusted text. Text that is not exactly a mark gives the zero mark.
 func ParseMark(text string) Mark {
 	parts := markForm.FindStringSubmatch(strings.TrimSpace(text))

@@ -31,10 +31,28 @@ type ServerSpec struct {
 	Zone      string // empty: the cloud's choice
 	PortIDs   []string
 	VolumeIDs []string // existing volumes, attached at boot and kept when the server is deleted
+	GroupID   string   // of the server group that it is placed by; empty: none
 	Metadata  map[string]string
 	UserData  []byte // at most 65535 bytes encoded
 	// ConfigDrive: user-data is on a drive of the server too, beside the metadata service.
 	ConfigDrive bool
+}
+
+// ServerGroup is a Nova server group. Policy is Nova's word: affinity, anti-affinity, soft-affinity, soft-anti-affinity.
+type ServerGroup struct {
+	ID        string
+	Name      string // without the mark
+	Policy    string
+	Mark      Mark     // zero: not ours
+	MemberIDs []string // servers, sorted
+}
+
+// ServerGroupSpec asks for a server group.
+type ServerGroupSpec struct {
+	Mark     Mark
+	Provider string // alias of the cloud; empty: the default one
+	Name     string
+	Policy   string
 }
 
 // Flavor is a Nova flavor.
@@ -192,15 +210,16 @@ const Unlimited = -1
 
 // The resources of limits, in the words of the services. RAM is in MiB, gigabytes are GiB.
 const (
-	LimitServers     = "servers"
-	LimitCores       = "cores"
-	LimitRAM         = "ram"
-	LimitVolumes     = "volumes"
-	LimitGigabytes   = "gigabytes"
-	LimitPorts       = "ports"
-	LimitGroups      = "security_groups"
-	LimitRules       = "security_group_rules"
-	LimitFloatingIPs = "floating_ips"
+	LimitServers      = "servers"
+	LimitCores        = "cores"
+	LimitRAM          = "ram"
+	LimitVolumes      = "volumes"
+	LimitGigabytes    = "gigabytes"
+	LimitPorts        = "ports"
+	LimitGroups       = "security_groups"
+	LimitRules        = "security_group_rules"
+	LimitFloatingIPs  = "floating_ips"
+	LimitServerGroups = "server_groups"
 )
 
 // ObjectSpec asks for an object in a container.

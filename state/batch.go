@@ -40,10 +40,13 @@ func (t *transaction) putMember(m Member) error {
 		m.Groups = nil
 	}
 	if m.Key != "" && len(m.Groups) > 0 {
-		return fmt.Errorf("a shared security group is in no other")
+		return fmt.Errorf("a shared group is in no other")
 	}
 	if m.ManagementGroup != "" && !slices.Contains(m.Groups, m.ManagementGroup) {
 		return fmt.Errorf("the group of its management port is not among its groups")
+	}
+	if m.ServerGroup != "" && !slices.Contains(m.Groups, m.ServerGroup) {
+		return fmt.Errorf("its server group is not among its groups")
 	}
 	for slot, o := range m.Objects {
 		if !slices.Contains(Slots, slot) {
@@ -52,8 +55,8 @@ func (t *transaction) putMember(m Member) error {
 		if o.ID == "" {
 			return fmt.Errorf("the object in %s has no id", slot)
 		}
-		if m.Key != "" && slot != SlotSecurityGroup {
-			return fmt.Errorf("a shared security group has no %s", slot)
+		if m.Key != "" && !slot.Shared() {
+			return fmt.Errorf("a shared group has no %s", slot)
 		}
 	}
 	member, data, err := normal(m)

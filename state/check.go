@@ -95,6 +95,9 @@ func (c *checker) groups() {
 		if m.ManagementGroup != "" && !slices.Contains(m.Groups, m.ManagementGroup) {
 			c.report("member %s: the group of its management port %s is not among its groups", id, m.ManagementGroup)
 		}
+		if m.ServerGroup != "" && !slices.Contains(m.Groups, m.ServerGroup) {
+			c.report("member %s: its server group %s is not among its groups", id, m.ServerGroup)
+		}
 		if m.Key == "" {
 			continue
 		}
@@ -103,8 +106,8 @@ func (c *checker) groups() {
 		}
 		keys[m.Key] = id
 		for slot := range m.Objects {
-			if slot != SlotSecurityGroup {
-				c.report("the shared security group %s has a %s", id, slot)
+			if !slot.Shared() {
+				c.report("the shared group %s has a %s", id, slot)
 			}
 		}
 	}

@@ -87,17 +87,24 @@ const (
 	SlotFloatingIP      Slot = "floating_ip"
 	SlotManagementGroup Slot = "management_group"
 	SlotManagementPort  Slot = "management_port"
+	SlotServerGroup     Slot = "server_group"
 	SlotVolume          Slot = "volume"
 	SlotServer          Slot = "server"
 )
 
 // Slots lists the slots in the order in which they are filled; they are emptied in the opposite one.
-var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotFloatingIP, SlotManagementGroup, SlotManagementPort, SlotVolume, SlotServer}
+var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotFloatingIP, SlotManagementGroup, SlotManagementPort, SlotServerGroup, SlotVolume, SlotServer}
 
-// SlotsOf lists the slots that the machine of an instance has, in the same order.
+// Shared tells whether the object of a slot may be that of several machines.
+func (s Slot) Shared() bool { return s == SlotSecurityGroup || s == SlotServerGroup }
+
+// SlotsOf lists the slots that the machine of an instance has, in the same order. A server group is none of them: it counts
+// when a server is made, and is not missed afterwards.
 func SlotsOf(body *resource.Instance) []Slot {
 	return slices.DeleteFunc(slices.Clone(Slots), func(slot Slot) bool {
 		switch slot {
+		case SlotServerGroup:
+			return true
 		case SlotFloatingIP:
 			return !body.Access.Public
 		case SlotManagementGroup, SlotManagementPort:
@@ -128,18 +135,20 @@ type Object struct {
 	Intent IntentID `json:"intent"` // that made it; in its mark
 }
 
-// Member is a machine, from the first object made for it until the last is gone; or, with a Key, a security group that
-// machines share: it has no other slot than that, and stands in the state as long as machines use it.
+// Member is a machine, from the first object made for it until the last is gone; or, with a Key, a security group
+// or server group that machines share: it has no other slot than that, and stands in the state as long as machines use it.
 type Member struct {
 	ID      MemberID        `json:"id"`
 	Objects map[Slot]Object `json:"objects,omitempty"`
-	// Key is the digest of what a shared security group lets in: machines of which the same is asked use the same. Empty:
-	// a machine.
+	// Key is the digest of what a shared group is for, as what it lets in: machines of which the same is asked use the same.
+	// Empty: a machine.
 	Key string `json:"key,omitempty"`
-	// Groups are the shared security groups of a machine: first the one that its port has, then the one of its management
-	// port and any that it is about to have or to leave. ManagementGroup says which of them the management port has.
+	// Groups are the shared groups of a machine: first the security group that its port has, then the one of its management
+	// port, its server group and any that it is about to have or to leave. ManagementGroup says which of them the management
+	// port has, ServerGroup which the server is made in.
 	Groups          []MemberID `json:"groups,omitempty"`
 	ManagementGroup MemberID   `json:"management_group,omitempty"`
+	ServerGroup     MemberID   `json:"server_group,omitempty"`
 	// Generation of the keys in force inside the guest: the first came with user-data, the next was set at first contact; 0:
 	// it was never met.
 	Generation int `json:"generation"`
@@ -164,12 +173,12 @@ type Member struct {
 // ReachedAt is the address at which the agent is reached; empty: it is not known yet.
 func (m Member) ReachedAt() string { return cmp.Or(m.AgentAddress, m.Address) }
 
-// Leaving are the shared security groups that none of the machine's ports has: it is about to have or to leave them.
+// Leaving are the shared groups that neither the machine's ports nor its server have: it is about to have or to leave them.
 func (m Member) Leaving() []MemberID {
 	if len(m.Groups) == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(m.Groups[1:]), func(group MemberID) bool { return group == m.ManagementGroup })
+	return slices.DeleteFunc(slices.Clone(m.Groups[1:]), func(group MemberID) bool { return group == m.ManagementGroup || group == m.ServerGroup })
 }
 
 // Generations are the generations of keys that may be in force in the guest, the newest first; none: it was never met.
@@ -340,7 +349,7 @@ func (s *Snapshot) MemberOf(role RoleID) (Member, bool) {
 	return m, ok
 }
 
-// Object is what a member has in a slot: an object of its own, or a security group that it shares.
+// Object is what a member has in a slot: an object of its own, or a group that it shares.
 func (s *Snapshot) Object(id MemberID, slot Slot) (Object, bool) {
 	m := s.Members[id]
 	switch {
@@ -348,6 +357,8 @@ func (s *Snapshot) Object(id MemberID, slot Slot) (Object, bool) {
 		m = s.Members[m.Groups[0]]
 	case slot == SlotManagementGroup:
 		m, slot = s.Members[m.ManagementGroup], SlotSecurityGroup
+	case slot == SlotServerGroup && m.ServerGroup != "":
+		m = s.Members[m.ServerGroup]
 	}
 	o, filled := m.Objects[slot]
 	return o, filled

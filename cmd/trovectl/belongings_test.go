@@ -53,6 +53,13 @@ func (b *belongings) add(ctx context.Context, cloud *providers.Cloud) error {
 	for _, g := range groups {
 		b.note("security group", g.ID, g.Name, g.Mark, remove{2, func(ctx context.Context) error { return cloud.SecurityGroups.Delete(ctx, g.ID) }})
 	}
+	apart, err := cloud.ServerGroups.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range apart {
+		b.note("group of servers", g.ID, g.Name, g.Mark, remove{2, func(ctx context.Context) error { return cloud.ServerGroups.Delete(ctx, g.ID) }})
+	}
 	return b.addStates(ctx, cloud)
 }
 

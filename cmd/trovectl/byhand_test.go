@@ -52,15 +52,19 @@ func power(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("there is no server %s", args[1])
 }
 
-// counts SERVERS VOLUMES PORTS: the cloud holds exactly so many of ours, asked by itself.
+// counts SERVERS VOLUMES PORTS [SERVERGROUPS]: the cloud holds exactly so many of ours, asked by itself.
 func counts(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS")
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: counts SERVERS VOLUMES PORTS [SERVERGROUPS]")
 	}
 	all := belongings{objects: map[string]bool{}, ours: map[string]remove{}}
 	ts.Check(all.add(context.Background(), openCloud(ts)))
-	if got := fmt.Sprint(all.count("server"), all.count("volume"), all.count("port")); got != strings.Join(args, " ") {
-		ts.Fatalf("servers, volumes, ports: %s, want %s", got, strings.Join(args, " "))
+	var got []string
+	for _, what := range []string{"server", "volume", "port", "group of servers"}[:len(args)] {
+		got = append(got, fmt.Sprint(all.count(what)))
+	}
+	if !slices.Equal(got, args) {
+		ts.Fatalf("servers, volumes, ports, server groups: %s, want %s", got, args)
 	}
 }
 

@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -22,6 +24,7 @@ type Instance struct {
 	Subnet           string            `json:"subnet,omitempty"`
 	FixedIP          string            `json:"fixed_ip,omitempty"`
 	AvailabilityZone string            `json:"availability_zone,omitempty"`
+	Locality         string            `json:"locality,omitempty"` // one of Localities; empty: the cloud's choice
 	Region           string            `json:"region,omitempty"`
 	Provider         string            `json:"provider,omitempty"` // alias of a provider block; empty: the default one
 	Volume           *Volume           `json:"volume,omitempty"`   // nil: the server's own disk
@@ -31,6 +34,19 @@ type Instance struct {
 	Restart          string            `json:"restart,omitempty"` // never, if_required
 	Metadata         map[string]string `json:"metadata,omitempty"`
 	Guest            Guest             `json:"guest,omitzero"`
+}
+
+// Localities are the ways in which the instances of one block are placed: Nova's policies of server groups.
+var Localities = []string{"affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"}
+
+// LocalityKey is a digest of the block, the locality and the cloud: instances with the same key share one server group.
+// 24 characters of lower-case hex; empty without a locality.
+func (i *Instance) LocalityKey(address Address) string {
+	if i.Locality == "" {
+		return ""
+	}
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q\n%s %s", i.Provider, i.Locality, address.Block()))
+	return hex.EncodeToString(digest[:12])
 }
 
 // Volume is the data volume of an instance. Size in GiB.
@@ -78,6 +94,7 @@ func (i *Instance) Attributes() Attributes {
 	putText(out, "subnet", i.Subnet)
 	putText(out, "fixed_ip", i.FixedIP)
 	putText(out, "availability_zone", i.AvailabilityZone)
+	putText(out, "locality", i.Locality)
 	putText(out, "region", i.Region)
 	putText(out, "provider", i.Provider)
 	putText(out, "image", i.Image)

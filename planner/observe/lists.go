@@ -48,6 +48,8 @@ type lists struct {
 	groups  listing[providers.SecurityGroup]
 	// Floating IPs are no part of what every look needs: where they cannot be listed, only what has one is not known.
 	floating listing[providers.FloatingIP]
+	// Neither are server groups, of which nothing but what is nobody's is told.
+	serverGroups listing[providers.ServerGroup]
 }
 
 var errNoService = errors.New("the cloud does not have this service")
@@ -134,6 +136,10 @@ func (l *look) list(ctx context.Context) error {
 	needed := len(jobs)
 	jobs = append(jobs, func() error {
 		_ = read(ctx, &l.lists.floating, c.FloatingIPs, func(f providers.FloatingIP) string { return f.ID }, l.recorded(state.SlotFloatingIP)) // the list keeps it
+		return nil
+	})
+	jobs = append(jobs, func() error {
+		_ = read(ctx, &l.lists.serverGroups, c.ServerGroups, func(g providers.ServerGroup) string { return g.ID }, nil) // the list keeps it
 		return nil
 	})
 	if len(l.desired.Resources) > 0 {
@@ -304,6 +310,9 @@ func (l *look) marked() {
 	}
 	for _, f := range l.lists.floating.all {
 		add(state.SlotFloatingIP, f.ID, f.Address, f.Mark, f.CreatedAt)
+	}
+	for _, g := range l.lists.serverGroups.all {
+		add(state.SlotServerGroup, g.ID, g.Name, g.Mark, "")
 	}
 	slices.SortFunc(l.out.Marked, func(a, b planner.Marked) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))

@@ -26,6 +26,9 @@ type Machine struct {
 	// Group is the security group of the port, as the member that its mark names; without an id: it has none of this lineage.
 	// ManagementGroup is that of the port in the management network.
 	Group, ManagementGroup state.Member
+	// ServerGroup is the server group of the server, and Locality its policy.
+	ServerGroup state.Member
+	Locality    string
 	// NetworkID and SubnetIDs are those of the port, ManagementNetworkID that of the other one, ImageID that of the server.
 	NetworkID           string
 	SubnetIDs           []string
@@ -34,8 +37,8 @@ type Machine struct {
 	FloatingIP          string // the address of one that is not the machine's own and leads to it
 }
 
-// Groups are the security groups of the machine's ports that bear its lineage, that of its own port first. Without that one
-// there is none.
+// Groups are the groups of the machine's ports and server that bear its lineage, that of its own port first. Without that
+// one there is none.
 func (m Machine) Groups() []state.Member {
 	if m.Group.ID == "" {
 		return nil
@@ -43,6 +46,9 @@ func (m Machine) Groups() []state.Member {
 	groups := []state.Member{m.Group}
 	if id := m.ManagementGroup.ID; id != "" && id != m.Group.ID {
 		groups = append(groups, m.ManagementGroup)
+	}
+	if m.ServerGroup.ID != "" {
+		groups = append(groups, m.ServerGroup)
 	}
 	return groups
 }
@@ -60,13 +66,16 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 	if cloud.FloatingIPs == nil {
 		l.lists.floating.err = nil
 	}
-	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err, l.lists.floating.err); err != nil {
+	if cloud.ServerGroups == nil {
+		l.lists.serverGroups.err = nil
+	}
+	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err, l.lists.floating.err, l.lists.serverGroups.err); err != nil {
 		return nil, fmt.Errorf("looking for marks: %w", err)
 	}
 	m := marked{
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
-		l.lists.groups.byID, l.lists.floating.all, cloud.Bare,
+		l.lists.groups.byID, l.lists.floating.all, l.lists.serverGroups.all, cloud.Bare,
 	}
 	all := map[owner]Machine{}
 	for _, s := range l.lists.servers.all {
@@ -95,6 +104,7 @@ type marked struct {
 	ports   map[owner][]providers.Port
 	groups  map[string]providers.SecurityGroup
 	public  []providers.FloatingIP // whoever made them
+	apart   []providers.ServerGroup
 	bare    func(id string) string // an id as its own cloud knows it
 }
 
@@ -125,6 +135,7 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 	}
 	if server.ID != "" {
 		put(state.SlotServer, server.ID, server.Mark)
+		all.locality(&m, server.ID)
 	}
 	if v, ok := pick(all.volumes[o], func(v providers.Volume) bool { return slices.Contains(server.VolumeIDs, v.ID) }); ok {
 		put(state.SlotVolume, v.ID, v.Mark)
@@ -157,6 +168,17 @@ func (all marked) floating(m *Machine, o owner, port string) {
 		m.Member.FloatingAddress = all.public[i].Address
 		if all.public[i].ID != own.ID {
 			m.FloatingIP = all.public[i].Address
+		}
+	}
+}
+
+// locality finds the server group of the machine's lineage that its server was made in.
+func (all marked) locality(m *Machine, server string) {
+	for _, g := range all.apart {
+		if g.Mark.Lineage == m.Lineage8 && slices.Contains(g.MemberIDs, server) {
+			m.Locality, m.ServerGroup = g.Policy, state.Member{ID: state.MemberID(g.Mark.Member), Objects: map[state.Slot]state.Object{
+				state.SlotServerGroup: {ID: g.ID, Intent: state.IntentID(g.Mark.Intent)},
+			}}
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -205,6 +206,13 @@ func (s *Server) listServerGroups(c *call) error {
 			out = append(out, s.serverGroupView(c, g))
 		}
 	}
+	query := c.r.URL.Query()
+	if from, err := strconv.Atoi(query.Get("offset")); err == nil {
+		out = out[min(max(from, 0), len(out)):]
+	}
+	if most, err := strconv.Atoi(query.Get("limit")); err == nil && most >= 0 {
+		out = out[:min(most, len(out))]
+	}
 	return c.reply(http.StatusOK, map[string]any{"server_groups": out})
 }
 
@@ -223,7 +231,7 @@ func (s *Server) createServerGroup(c *call) error {
 	if c.micro < 64 && len(in.Policies) == 1 {
 		in.Policy = in.Policies[0]
 	}
-	if in.Name == "" || len(in.Name) > 255 {
+	if in.Name == "" || len([]rune(in.Name)) > 255 {
 		return badRequest("Invalid input for field/attribute name. Value: %s.", in.Name)
 	}
 	if !slices.Contains(groupPolicies, in.Policy) || c.micro < 15 && strings.HasPrefix(in.Policy, "soft-") {

@@ -26,7 +26,7 @@ type Options struct {
 
 // Quota limits the project. Zero is unlimited.
 type Quota struct {
-	Servers, Cores, RAMMiB, Volumes, Gigabytes, Ports, SecurityGroups, SecurityGroupRules, FloatingIPs int
+	Servers, Cores, RAMMiB, Volumes, Gigabytes, Ports, SecurityGroups, SecurityGroupRules, FloatingIPs, ServerGroups int
 }
 
 // Cloud is the whole fake. Its hooks are called without its lock and may call the cloud; set them before the first call.
@@ -48,15 +48,16 @@ type Cloud struct {
 	faults  []*standing
 	denied  map[string]bool
 
-	servers  table[server]
-	volumes  table[volume]
-	ports    table[port]
-	groups   table[group]
-	floating table[floatingIP]
-	images   table[image]
-	pools    map[string]*addresses      // by subnet
-	boxes    map[string]map[string]blob // containers with their objects
-	world    fixed
+	servers      table[server]
+	volumes      table[volume]
+	ports        table[port]
+	groups       table[group]
+	floating     table[floatingIP]
+	serverGroups table[serverGroup]
+	images       table[image]
+	pools        map[string]*addresses      // by subnet
+	boxes        map[string]map[string]blob // containers with their objects
+	world        fixed
 }
 
 // New makes an empty project. It has the flavors db.tiny to db.large, the networks private and public, the volume types
@@ -94,6 +95,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		Identity:       c.options.Identity,
 		Servers:        servers,
 		ServerActions:  &actionService{c},
+		ServerGroups:   &serverGroupService{c},
 		Attachments:    &attachmentService{c},
 		Resizes:        &resizeService{c},
 		Flavors:        &flavorService{c},
@@ -118,6 +120,7 @@ type World struct {
 	Ports          []providers.Port
 	SecurityGroups []providers.SecurityGroup
 	FloatingIPs    []providers.FloatingIP
+	ServerGroups   []providers.ServerGroup
 	Images         []providers.Image // of the project, not the operator's
 }
 
@@ -130,6 +133,7 @@ func (c *Cloud) Objects() World {
 	c.volumes.each(func(v *volume) { w.Volumes = append(w.Volumes, v.view()) })
 	c.ports.each(func(p *port) { w.Ports = append(w.Ports, p.view()) })
 	c.floating.each(func(f *floatingIP) { w.FloatingIPs = append(w.FloatingIPs, f.FloatingIP) })
+	c.serverGroups.each(func(g *serverGroup) { w.ServerGroups = append(w.ServerGroups, c.serverGroupView(g)) })
 	c.images.each(func(i *image) {
 		if !i.Mark.IsZero() {
 			w.Images = append(w.Images, i.view())

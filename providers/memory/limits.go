@@ -31,7 +31,7 @@ func (s *limitService) Compute(ctx context.Context) ([]providers.Limit, error) {
 		cores, ram := s.c.computed()
 		return []providers.Limit{
 			limit(providers.LimitServers, q.Servers, len(s.c.servers.rows)), limit(providers.LimitCores, q.Cores, cores),
-			limit(providers.LimitRAM, q.RAMMiB, ram),
+			limit(providers.LimitRAM, q.RAMMiB, ram), limit(providers.LimitServerGroups, q.ServerGroups, len(s.c.serverGroups.rows)),
 		}
 	})
 }

@@ -28,6 +28,7 @@ type server struct {
 	portIDs  []string
 	userData []byte
 	fault    string // what a failing build will say
+	group    string // the server group that it was made in; empty: none
 	up       bool   // it was booted and not brought down since
 
 	before      string           // what it was before a resize: ACTIVE or SHUTOFF
@@ -104,6 +105,7 @@ func (c *Cloud) newServer(call string, spec providers.ServerSpec) (*server, erro
 		},
 		portIDs:  slices.Clone(spec.PortIDs),
 		userData: slices.Clone(spec.UserData),
+		group:    spec.GroupID,
 	}
 	if row.Metadata == nil {
 		row.Metadata = map[string]string{}
@@ -140,6 +142,9 @@ func (c *Cloud) checkServer(call string, spec providers.ServerSpec) (providers.F
 	}
 	if spec.Zone != "" && !slices.Contains(c.world.zones, spec.Zone) {
 		return providers.Flavor{}, refuse(providers.KindInvalid, call, "The requested availability zone is not available: %q", spec.Zone)
+	}
+	if spec.GroupID != "" && c.serverGroups.get(spec.GroupID) == nil {
+		return providers.Flavor{}, refuse(providers.KindInvalid, call, "Instance group %s could not be found.", spec.GroupID)
 	}
 	return c.world.flavors[i], nil
 }

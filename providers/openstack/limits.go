@@ -38,6 +38,7 @@ func (s *limitService) Compute(ctx context.Context) ([]providers.Limit, error) {
 		{providers.LimitServers, "maxTotalInstances", "totalInstancesUsed"},
 		{providers.LimitCores, "maxTotalCores", "totalCoresUsed"},
 		{providers.LimitRAM, "maxTotalRAMSize", "totalRAMUsed"},
+		{providers.LimitServerGroups, "maxServerGroups", "totalServerGroupsUsed"},
 	} {
 		most, told := reply.Limits.Absolute[l.most]
 		used, counted := reply.Limits.Absolute[l.used]

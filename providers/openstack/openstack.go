@@ -206,7 +206,7 @@ func (c *client) services(identity providers.Identity) *providers.Cloud {
 		cloud.Servers = &serverService{c, compute}
 		actions := &actionService{c, compute}
 		cloud.ServerActions, cloud.Resizes, cloud.Attachments = actions, actions, &attachmentService{c, compute}
-		cloud.Flavors = &flavorService{c, compute}
+		cloud.ServerGroups, cloud.Flavors = &serverGroupService{c, compute}, &flavorService{c, compute}
 	}
 	if volume := c.service("block-storage", "", volumeVersion); volume != nil {
 		limits.cinder = volume

@@ -109,6 +109,9 @@ func (s *serverService) Create(ctx context.Context, spec providers.ServerSpec) (
 	}
 	var reply struct{ Server struct{ ID string } }
 	body := map[string]any{"server": serverBody(spec)}
+	if spec.GroupID != "" {
+		body["os:scheduler_hints"] = map[string]string{"group": spec.GroupID}
+	}
 	if err := s.send(ctx, s.nova, call, http.MethodPost, "servers", body, &reply); err != nil {
 		return providers.Server{}, err
 	}

@@ -30,9 +30,9 @@ func (k *kit) floatingIP(network, port string) providers.FloatingIP {
 func (k *kit) carriers() []carrier {
 	network, ok := k.external()
 	if !ok {
-		return carriers
+		return append(slices.Clone(carriers), serverGroupCarrier)
 	}
-	return append(slices.Clone(carriers), carrier{
+	return append(slices.Clone(carriers), serverGroupCarrier, carrier{
 		call: "create floating ip",
 		create: func(k *kit, mark providers.Mark) (string, providers.Mark, error) {
 			made, err := k.Cloud.FloatingIPs.Create(k.ctx, providers.FloatingIPSpec{Mark: mark, NetworkID: network.ID})

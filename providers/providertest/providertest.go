@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"ports", portClauses},
 		{"security groups", groupClauses},
 		{"floating ips", floatingClauses},
+		{"server groups", serverGroupClauses},
 		{"images", imageClauses},
 		{"containers", containerClauses},
 		{"limits", limitClauses},

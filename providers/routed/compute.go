@@ -31,9 +31,9 @@ func (r servers) Create(ctx context.Context, spec providers.ServerSpec) (provide
 	if err != nil {
 		return providers.Server{}, err
 	}
-	bare, err := r.bare(call, alias, spec.FlavorID, spec.ImageID)
+	bare, err := r.bare(call, alias, spec.FlavorID, spec.ImageID, spec.GroupID)
 	if err == nil {
-		spec.FlavorID, spec.ImageID = bare[0], bare[1]
+		spec.FlavorID, spec.ImageID, spec.GroupID = bare[0], bare[1], bare[2]
 		spec.PortIDs, err = r.bare(call, alias, spec.PortIDs...)
 	}
 	if err == nil {

@@ -39,6 +39,9 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[str
 	if r.any(func(c *providers.Cloud) bool { return c.ServerActions != nil }) {
 		out.ServerActions, out.Attachments = actions{r}, attachments{r}
 	}
+	if r.any(func(c *providers.Cloud) bool { return c.ServerGroups != nil }) {
+		out.ServerGroups = serverGroups{r}
+	}
 	if r.any(func(c *providers.Cloud) bool { return c.Resizes != nil }) {
 		out.Resizes = resizes{r}
 	}

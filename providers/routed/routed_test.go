@@ -51,7 +51,7 @@ func TestContractOfAnother(t *testing.T) {
 		whole := routed.New(base, map[string]*providers.Cloud{"west": cloud.Cloud()}, nil)
 		whole.Servers, whole.Volumes, whole.Ports = westServers{whole.Servers}, westVolumes{whole.Volumes}, westPorts{whole.Ports}
 		whole.SecurityGroups, whole.Networks = westGroups{whole.SecurityGroups}, westNetworks{whole.Networks}
-		whole.FloatingIPs = westFloating{whole.FloatingIPs}
+		whole.FloatingIPs, whole.ServerGroups = westFloating{whole.FloatingIPs}, westServerGroups{whole.ServerGroups}
 		whole.Limits, whole.Images = westLimits{whole.Limits}, westImages{whole.Images}
 		return fixture(cloud, whole)
 	})
@@ -59,13 +59,14 @@ func TestContractOfAnother(t *testing.T) {
 
 // The contract knows one cloud: these name the provider in every spec, and take the alias off the names of zones and types.
 type (
-	westServers  struct{ providers.Servers }
-	westVolumes  struct{ providers.Volumes }
-	westPorts    struct{ providers.Ports }
-	westGroups   struct{ providers.SecurityGroups }
-	westNetworks struct{ providers.Networks }
-	westFloating struct{ providers.FloatingIPs }
-	westImages   struct{ providers.Images }
+	westServers      struct{ providers.Servers }
+	westVolumes      struct{ providers.Volumes }
+	westPorts        struct{ providers.Ports }
+	westGroups       struct{ providers.SecurityGroups }
+	westNetworks     struct{ providers.Networks }
+	westFloating     struct{ providers.FloatingIPs }
+	westImages       struct{ providers.Images }
+	westServerGroups struct{ providers.ServerGroups }
 )
 
 func (w westServers) Create(ctx context.Context, spec providers.ServerSpec) (providers.Server, error) {
@@ -93,6 +94,11 @@ func (w westGroups) Create(ctx context.Context, spec providers.SecurityGroupSpec
 func (w westFloating) Create(ctx context.Context, spec providers.FloatingIPSpec) (providers.FloatingIP, error) {
 	spec.Provider = "west"
 	return w.FloatingIPs.Create(ctx, spec)
+}
+
+func (w westServerGroups) Create(ctx context.Context, spec providers.ServerGroupSpec) (providers.ServerGroup, error) {
+	spec.Provider = "west"
+	return w.ServerGroups.Create(ctx, spec)
 }
 
 func (w westImages) Create(ctx context.Context, spec providers.ImageSpec) (providers.Image, error) {

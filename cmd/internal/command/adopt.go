@@ -58,6 +58,7 @@ func (a *adoption) instance(r *resource.Resource, machine observe.Machine) {
 	case !body.Managed():
 		body.Guest.Network = machine.ManagementNetworkID
 	}
+	body.Locality = machine.Locality
 	if _, public := machine.Member.Objects[state.SlotFloatingIP]; public || machine.FloatingIP != "" {
 		body.Access.Public, body.Access.FloatingIP = public, machine.FloatingIP
 	}
@@ -101,7 +102,7 @@ func (a *adoption) shares(member *state.Member, machine observe.Machine) {
 		}
 	}
 	if len(member.Groups) > 0 {
-		member.ManagementGroup = machine.ManagementGroup.ID
+		member.ManagementGroup, member.ServerGroup = machine.ManagementGroup.ID, machine.ServerGroup.ID
 	}
 }
 
@@ -132,6 +133,8 @@ func (a *adoption) groups(records []state.Record) (groups []state.Member) {
 			key := body.AccessKey()
 			if id == a.snapshot.Members[record.Member].ManagementGroup {
 				key = body.ManagementKey()
+			} else if id == a.snapshot.Members[record.Member].ServerGroup {
+				key = body.LocalityKey(record.Address)
 			}
 			if !taken[key] {
 				group.Key = key
