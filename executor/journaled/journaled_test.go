@@ -33,11 +33,14 @@ type bench struct {
 	calls   []string
 	fault   error // of the next call
 	lost    bool  // the faulty call has its effect
+	clock   time.Time
+	slow    time.Duration // what a look takes
+	late    int           // looks that find nothing yet
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, store: memory.New(), cloud: map[string]providers.Mark{}}
+	b := &bench{t: t, store: memory.New(), cloud: map[string]providers.Mark{}, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	b.live()
 	b.ok(b.journal.Commit(context.Background(), state.Batch{
 		PutMembers: []state.Member{{ID: member}}, PutRoles: []state.Role{{ID: "rrrrrrrrrrrr", Member: member}},
@@ -66,7 +69,7 @@ func (b *bench) live() {
 	b.journal = journaled.New(b.session, func() state.IntentID {
 		b.ids++
 		return intentID(b.ids)
-	}, func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) })
+	}, func() time.Time { return b.clock })
 	b.hands = b.journal.Hands(member, orders)
 }
 
@@ -132,6 +135,10 @@ func (b *bench) Make(_ context.Context, mark providers.Mark) (string, error) {
 
 func (b *bench) Find(_ context.Context, mark providers.Mark) (string, error) {
 	b.calls = append(b.calls, "find")
+	b.clock = b.clock.Add(b.slow)
+	if b.late--; b.late >= 0 {
+		return "", nil
+	}
 	for id, has := range b.cloud {
 		if has == mark {
 			return id, nil
@@ -208,6 +215,40 @@ func TestCreate_lostRequest(t *testing.T) {
 		t.Errorf("the mark is %v, adopted %v", b.cloud["v1"], adopted)
 	}
 	b.open(0)
+}
+
+// TestCreate_inFlight: the request of an earlier life is still at work in a slow service. The next life waits as long as
+// twenty looks take, counted from the intent, and makes no second one.
+func TestCreate_inFlight(t *testing.T) {
+	b := newBench(t)
+	b.fault, b.lost, b.late = fault(providers.KindTransient), true, 1
+	if _, _, err := b.create(); !providers.IsKind(err, providers.KindTransient) {
+		t.Fatalf("the error is %v", err)
+	}
+	b.live()
+	b.slow, b.late = time.Millisecond, 18
+	id, adopted, err := b.create()
+	b.ok(err)
+	if id != "v1" || !adopted || len(b.cloud) != 1 {
+		t.Errorf("got %s, adopted %v, there are %v", id, adopted, b.cloud)
+	}
+	b.open(0)
+}
+
+// TestCreate_neverMade: what nobody made is asked for when those looks are over.
+func TestCreate_neverMade(t *testing.T) {
+	b := newBench(t)
+	b.fault = fault(providers.KindTransient)
+	if _, _, err := b.create(); !providers.IsKind(err, providers.KindTransient) {
+		t.Fatalf("the error is %v", err)
+	}
+	b.live()
+	b.calls, b.slow = nil, time.Millisecond
+	_, adopted, err := b.create()
+	b.ok(err)
+	if finds := len(b.calls) - 1; adopted || finds != 20 || b.calls[finds] != "make" {
+		t.Errorf("adopted %v after %q", adopted, b.calls)
+	}
 }
 
 // TestCreate_lateObject: it shows only to the next life, which adopts it.

@@ -3,6 +3,7 @@ package journaled
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/trovectl/trovectl/providers"
 	"github.com/trovectl/trovectl/state"
@@ -35,9 +36,9 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 		return "", false, err
 	}
 	if reopened {
-		id, err := maker.Find(ctx, h.Mark(intent.ID))
+		id, err := h.findMade(ctx, intent, maker)
 		if err != nil {
-			return "", false, fmt.Errorf("looking for the %s that an earlier run may have made: %w", slot, err)
+			return "", false, err
 		}
 		if id != "" {
 			return id, true, h.fill(ctx, slot, intent, id)
@@ -48,6 +49,35 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 		return id, false, h.fill(ctx, slot, intent, id)
 	}
 	return h.failedCreate(ctx, slot, intent, maker, err)
+}
+
+// A service goes on with a request whose sender has died: what it makes may appear only after a look that found nothing.
+// How long that takes, nobody tells. The looks themselves show how slow the service is, so this many of them, counted from
+// the intent, are waited for, and no longer than inFlight.
+const (
+	slowerThanALook = 20
+	inFlight        = time.Minute
+)
+
+// findMade looks for what an earlier life asked for, until that can hardly be under way any more; "" when nothing was made.
+func (h *Hands) findMade(ctx context.Context, in state.Intent, maker Maker) (string, error) {
+	for {
+		begun := h.journal.now()
+		id, err := maker.Find(ctx, h.Mark(in.ID))
+		if err != nil {
+			return "", fmt.Errorf("looking for the %s that an earlier run may have made: %w", in.Slot, err)
+		}
+		now := h.journal.now()
+		look := now.Sub(begun)
+		if id != "" || now.Sub(in.Begun) >= min(slowerThanALook*look, inFlight) {
+			return id, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(look):
+		}
+	}
 }
 
 // failedCreate decides by the kind of error alone whether something may have been made.
@@ -102,9 +132,9 @@ func (h *Hands) settle(ctx context.Context, slot state.Slot, maker Maker) error 
 	if !ok || open.Operation != state.OpCreate {
 		return nil
 	}
-	id, err := maker.Find(ctx, h.Mark(open.ID))
+	id, err := h.findMade(ctx, open, maker)
 	if err != nil {
-		return fmt.Errorf("looking for the %s that an earlier run may have made: %w", slot, err)
+		return err
 	}
 	if id != "" {
 		return h.fill(ctx, slot, open, id)
