@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trovectl/trovectl/providers"
@@ -39,15 +40,19 @@ func (i *instanceAct) locality(ctx context.Context) (string, error) {
 	return group.Objects[state.SlotServerGroup].ID, err
 }
 
+// crowds are Nova's words for a server that found no host that its group allows: the second, where others of the group were
+// placed at the same time.
+var crowds = []string{"No valid host", "group policy was violated"}
+
 // crowded adds to a build that failed for want of a host how many servers its group asks the scheduler to heed.
 func (i *instanceAct) crowded(ctx context.Context, err error, group string) error {
-	if err == nil || group == "" || !strings.Contains(err.Error(), "No valid host") {
+	if err == nil || group == "" || !slices.ContainsFunc(crowds, func(words string) bool { return strings.Contains(err.Error(), words) }) {
 		return err
 	}
 	seen, getErr := i.Cloud.ServerGroups.Get(ctx, group)
 	if getErr != nil {
 		return err
 	}
-	return fmt.Errorf("%w (its locality is %q, and there are %d servers in its server group %s, this one counted: "+
-		"give them more hosts, or declare fewer instances or a soft locality in a block of their own)", err, i.body.Locality, len(seen.MemberIDs), group)
+	return fmt.Errorf("%w (its locality is %q, and its server group %s has %d servers with this one: "+
+		"apply again if others were placed at the same time; else declare fewer instances, or others in a block with a soft locality)", err, i.body.Locality, group, len(seen.MemberIDs))
 }

@@ -2,9 +2,7 @@ package executor_test
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -101,11 +99,14 @@ func TestLocality_changed(t *testing.T) {
 
 // TestLocality_crowded: a server that finds no host says why it had to be another one.
 func TestLocality_crowded(t *testing.T) {
-	w := newWorld(t)
-	w.ask(shape{noUser: true, locality: "anti-affinity"})
-	w.cloud.Fail(cloudmem.Fault{Call: "create server", Build: "ERROR", Message: "No valid host was found.", Times: -1})
-	err := w.fails(plan.ModeApply, "create "+orders)
-	if err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `its locality is "anti-affinity", and there are 1 servers in its server group`) {
-		t.Errorf("got %v", err)
+	for _, fault := range []string{"No valid host was found.", "Exceeded maximum number of retries. Last exception: Anti-affinity instance group policy was violated"} {
+		w := placed(t, 3, "anti-affinity")
+		w.cloud.Fail(cloudmem.Fault{Call: "create server", Nth: 3, Build: "ERROR", Message: fault})
+		_ = w.fails(plan.ModeApply, fault, `its locality is "anti-affinity", and its server group `, " has 3 servers with this one")
+		w.apply(plan.ModeApply) // the failed one is replaced
+		w.ended(plan.ModeApply)
+		if group := w.group(); len(group.MemberIDs) != 3 {
+			t.Errorf("the server group is %+v", group)
+		}
 	}
 }

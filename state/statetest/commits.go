@@ -178,11 +178,12 @@ func spoilers(ids *state.IDs, s *state.Snapshot) map[string]func(*state.Batch) {
 			b.PutMembers = append(b.PutMembers, group)
 			b.DropMembers = []state.MemberID{group.ID}
 		},
-		"unknown slot":          func(b *state.Batch) { b.PutMembers[0].Objects["lamp"] = state.Object{ID: "x"} },
-		"object without an id":  func(b *state.Batch) { b.PutMembers[0].Objects["server"] = state.Object{} },
-		"member that is in use": func(b *state.Batch) { b.DropMembers = []state.MemberID{old.Member} },
-		"role that is in use":   func(b *state.Batch) { b.DropRoles = []state.RoleID{old.Role} },
-		"drop of no record":     func(b *state.Batch) { b.DropRecords = []resource.Address{{Kind: "user", Name: "nobody"}} },
+		"server group elsewhere": func(b *state.Batch) { b.PutMembers[0].ServerGroup = ids.Member() },
+		"unknown slot":           func(b *state.Batch) { b.PutMembers[0].Objects["lamp"] = state.Object{ID: "x"} },
+		"object without an id":   func(b *state.Batch) { b.PutMembers[0].Objects["server"] = state.Object{} },
+		"member that is in use":  func(b *state.Batch) { b.DropMembers = []state.MemberID{old.Member} },
+		"role that is in use":    func(b *state.Batch) { b.DropRoles = []state.RoleID{old.Role} },
+		"drop of no record":      func(b *state.Batch) { b.DropRecords = []resource.Address{{Kind: "user", Name: "nobody"}} },
 	}
 }
 
