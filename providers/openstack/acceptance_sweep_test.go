@@ -22,7 +22,7 @@ func (s *site) sweep(t *testing.T) {
 	s.tap.reset()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	defer cancel()
-	for _, clear := range []func(context.Context) error{s.sweepServers, s.sweepVolumes, s.sweepPorts, s.sweepGroups, s.sweepContainer} {
+	for _, clear := range []func(context.Context) error{s.sweepServers, s.sweepVolumes, s.sweepPorts, s.sweepGroups, s.sweepServerGroups, s.sweepContainer} {
 		if err := clear(ctx); err != nil {
 			t.Errorf("cleaning up: %v", err)
 		}
@@ -85,6 +85,11 @@ func (s *site) sweepGroups(ctx context.Context) error {
 		func(o providers.SecurityGroup) error { return s.cloud.SecurityGroups.Delete(ctx, o.ID) })
 }
 
+func (s *site) sweepServerGroups(ctx context.Context) error {
+	return forAll(ctx, s.cloud.ServerGroups.List, func(o providers.ServerGroup) providers.Mark { return o.Mark },
+		func(o providers.ServerGroup) error { return s.cloud.ServerGroups.Delete(ctx, o.ID) })
+}
+
 // sweepContainer empties and removes the contract's container. Where Swift's listing lags behind it is asked again.
 func (s *site) sweepContainer(ctx context.Context) error {
 	if s.swift == nil {
@@ -119,11 +124,12 @@ func (s *site) wantEmpty(t *testing.T) {
 	volumes, volumesErr := s.cloud.Volumes.List(ctx)
 	ports, portsErr := s.cloud.Ports.List(ctx)
 	groups, groupsErr := s.cloud.SecurityGroups.List(ctx)
-	if err := errors.Join(err, volumesErr, portsErr, groupsErr); err != nil {
+	apart, apartErr := s.cloud.ServerGroups.List(ctx)
+	if err := errors.Join(err, volumesErr, portsErr, groupsErr, apartErr); err != nil {
 		t.Fatal(err)
 	}
 	groups = slices.DeleteFunc(groups, func(g providers.SecurityGroup) bool { return g.Name == "default" })
-	if len(servers)+len(volumes)+len(ports)+len(groups) > 0 {
-		t.Fatalf("the project is not empty: servers %+v, volumes %+v, ports %+v, security groups %+v", servers, volumes, ports, groups)
+	if len(servers)+len(volumes)+len(ports)+len(groups)+len(apart) > 0 {
+		t.Fatalf("the project is not empty: servers %+v, volumes %+v, ports %+v, security groups %+v, server groups %+v", servers, volumes, ports, groups, apart)
 	}
 }

@@ -67,7 +67,10 @@ func countThere(s *state.Snapshot, machines []observe.Machine) (recorded, found 
 	there := map[state.MemberID]map[state.Slot]state.Object{}
 	for _, machine := range machines {
 		if machine.Lineage8 == s.Lineage8() {
-			there[machine.Member.ID], there[machine.Group.ID] = machine.Member.Objects, machine.Group.Objects
+			there[machine.Member.ID] = machine.Member.Objects
+			for _, group := range machine.Groups() {
+				there[group.ID] = group.Objects
+			}
 		}
 	}
 	for id, member := range s.Members {
