@@ -131,9 +131,10 @@ func (a *adoption) groups(records []state.Record) (groups []state.Member) {
 			}
 			body := record.Body.(*resource.Instance)
 			key := body.AccessKey()
-			if id == a.snapshot.Members[record.Member].ManagementGroup {
+			switch id {
+			case a.snapshot.Members[record.Member].ManagementGroup:
 				key = body.ManagementKey()
-			} else if id == a.snapshot.Members[record.Member].ServerGroup {
+			case a.snapshot.Members[record.Member].ServerGroup:
 				key = body.LocalityKey(record.Address)
 			}
 			if !taken[key] {
