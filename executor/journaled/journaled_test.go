@@ -218,7 +218,7 @@ func TestCreate_lostRequest(t *testing.T) {
 }
 
 // TestCreate_inFlight: the request of an earlier life is still at work in a slow service. The next life waits as long as
-// twenty looks take, counted from the intent, and makes no second one.
+// a hundred looks take, counted from the intent, and makes no second one.
 func TestCreate_inFlight(t *testing.T) {
 	b := newBench(t)
 	b.fault, b.lost, b.late = fault(providers.KindTransient), true, 1
@@ -226,7 +226,7 @@ func TestCreate_inFlight(t *testing.T) {
 		t.Fatalf("the error is %v", err)
 	}
 	b.live()
-	b.slow, b.late = time.Millisecond, 18
+	b.slow, b.late = time.Millisecond, 98
 	id, adopted, err := b.create()
 	b.ok(err)
 	if id != "v1" || !adopted || len(b.cloud) != 1 {
@@ -246,7 +246,7 @@ func TestCreate_neverMade(t *testing.T) {
 	b.calls, b.slow = nil, time.Millisecond
 	_, adopted, err := b.create()
 	b.ok(err)
-	if finds := len(b.calls) - 1; adopted || finds != 20 || b.calls[finds] != "make" {
+	if finds := len(b.calls) - 1; adopted || finds != 100 || b.calls[finds] != "make" {
 		t.Errorf("adopted %v after %q", adopted, b.calls)
 	}
 }

@@ -55,7 +55,7 @@ func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id st
 // How long that takes, nobody tells. The looks themselves show how slow the service is, so this many of them, counted from
 // the intent, are waited for, and no longer than inFlight.
 const (
-	slowerThanALook = 20
+	slowerThanALook = 100
 	inFlight        = time.Minute
 )
 
