@@ -26,12 +26,12 @@ def entry(name, kind, auth):
 
 
 def project(name):
-    """A project with a member of its own; returns the member's entry of clouds.yaml."""
+    """A project with a member of its own; returns the member's entry of clouds.yaml. The contract wants a small quota to exceed."""
     password = secrets.token_hex(8)
     made = admin.identity.create_project(name=name, domain_id='default')
     user = admin.identity.create_user(name=name, domain_id='default', password=password)
     admin.identity.assign_project_role_to_user(made, user, admin.identity.find_role('member'))
-    admin.set_compute_quotas(made.id, instances=50, cores=200, ram=204800, server_groups=50)
+    admin.set_compute_quotas(made.id, instances=10 if name == 'contract' else 50, cores=200, ram=204800, server_groups=50)
     admin.set_volume_quotas(made.id, volumes=100, snapshots=100, gigabytes=20000)
     member = connect(name, password, name)
     credential = member.identity.create_application_credential(member.current_user_id, name='trovectl', unrestricted=False)
