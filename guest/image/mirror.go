@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -8,10 +9,10 @@ import (
 	"strings"
 )
 
-const (
-	keyring       = "/usr/share/keyrings/debian-archive-keyring.gpg"
-	defaultMirror = "http://deb.debian.org/debian"
-)
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// mirror is where an image is installed from: what the caller names, or what this machine's own apt uses; "" is none.
+func (b *build) mirror() string { return cmp.Or(b.Mirror, hostMirror("/etc/apt")) }
 
 // sources are the lines of apt that an image is installed from. The security archive is beside the mirror, as everywhere
 // that mirrors both: .../debian and .../debian-security.
@@ -30,13 +31,13 @@ func sources(mirror, release string) []string {
 func withoutCredentials(mirror string) string {
 	u, err := url.Parse(mirror)
 	if err != nil {
-		return defaultMirror
+		return "" // nothing was installed from it either
 	}
 	u.User = nil
 	return u.String()
 }
 
-// hostMirror is the first archive of Debian that a machine's own apt uses.
+// hostMirror is the first archive of Debian that a machine's own apt uses; "" where there is none.
 func hostMirror(etc string) string {
 	var files []string
 	for _, pattern := range []string{"sources.list", "sources.list.d/*.list", "sources.list.d/*.sources"} {
@@ -58,5 +59,5 @@ func hostMirror(etc string) string {
 			}
 		}
 	}
-	return defaultMirror
+	return ""
 }

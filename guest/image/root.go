@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,9 +18,9 @@ func (b *build) install(ctx context.Context, root string) error {
 	if err := b.writeOverlay(overlay); err != nil {
 		return err
 	}
-	mirror := b.Mirror
+	mirror := b.mirror()
 	if mirror == "" {
-		mirror = hostMirror("/etc/apt")
+		return errors.New("this machine's apt names no mirror of Debian: name one with -mirror URL")
 	}
 	from := sources(mirror, b.engine.release)
 	packages := append([]string{"linux-image-cloud-" + debianArchitecture, "initramfs-tools", "zstd"}, b.engine.packages...)
@@ -102,11 +103,7 @@ func (b *build) customize(ctx context.Context, root string) error {
 			}
 		}
 	}
-	mirror := withoutCredentials(b.Mirror)
-	if b.Mirror == "" {
-		mirror = hostMirror("/etc/apt")
-	}
-	lines := strings.Join(sources(mirror, b.engine.release), "\n")
+	lines := strings.Join(sources(withoutCredentials(b.mirror()), b.engine.release), "\n")
 	return b.inside(ctx, root, []byte("cat > /etc/apt/sources.list <<'END'\n"+lines+"\nEND\n"+last))
 }
 
