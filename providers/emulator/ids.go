@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -34,3 +35,8 @@ func (s *Server) secret() string { return base64.RawURLEncoding.EncodeToString(s
 func zulu(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func micro(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
+
+// adminPass is the password that Nova makes for a server: letters and digits.
+func (s *Server) adminPass() string {
+	return strings.NewReplacer("-", "x", "_", "y").Replace(s.secret()[:12])
+}

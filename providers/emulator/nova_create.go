@@ -103,7 +103,7 @@ func (s *Server) createServer(c *call) error {
 	c.w.Header().Set("Location", s.base(c.r)+"/compute/v2.1/servers/"+sv.ID)
 	return c.reply(http.StatusAccepted, map[string]any{"server": map[string]any{
 		"id": sv.ID, "links": s.novaLinks(c, "servers", sv.ID), "OS-DCF:diskConfig": "MANUAL",
-		"security_groups": s.groupNames(sv), "adminPass": s.secret()[:12],
+		"security_groups": s.groupNames(sv), "adminPass": s.adminPass(),
 	}})
 }
 

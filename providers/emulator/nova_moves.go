@@ -193,7 +193,7 @@ func (s *Server) rebuild(c *call, sv *server, body json.RawMessage) error {
 	}
 	v := s.serverView(c, sv)
 	if c.micro < 75 {
-		v["adminPass"] = s.secret()[:12]
+		v["adminPass"] = s.adminPass()
 	}
 	return c.reply(http.StatusAccepted, map[string]any{"server": v})
 }
