@@ -13,16 +13,7 @@ import (
 
 func TestApplicationCredentialsOpenTheirProject(t *testing.T) {
 	w := newWorld(t)
-	env := w.options.Getenv
-	identity, user := identityOf(t, env)
-	made, err := applicationcredentials.Create(t.Context(), identity, user, applicationcredentials.CreateOpts{Name: "ci"}).Extract()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := w.options
-	options.Getenv = variables(map[string]string{
-		"OS_AUTH_URL": env("OS_AUTH_URL"), "OS_APPLICATION_CREDENTIAL_ID": made.ID, "OS_APPLICATION_CREDENTIAL_SECRET": made.Secret,
-	})
+	options, _, _ := applicationCredential(t, w)
 	cloud, err := openstack.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +23,28 @@ func TestApplicationCredentialsOpenTheirProject(t *testing.T) {
 	}
 	if _, err := cloud.Servers.List(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// applicationCredential makes one of the embedded cloud's user. It returns the options of a client that has no more than it, its
+// id, and what revokes it.
+func applicationCredential(t *testing.T, w *world) (options openstack.Options, id string, revoke func()) {
+	t.Helper()
+	env := w.options.Getenv
+	identity, user := identityOf(t, env)
+	made, err := applicationcredentials.Create(t.Context(), identity, user, applicationcredentials.CreateOpts{Name: "ci"}).Extract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options = w.options
+	options.Getenv = variables(map[string]string{
+		"OS_AUTH_URL": env("OS_AUTH_URL"), "OS_APPLICATION_CREDENTIAL_ID": made.ID, "OS_APPLICATION_CREDENTIAL_SECRET": made.Secret,
+	})
+	return options, made.ID, func() {
+		t.Helper()
+		if err := applicationcredentials.Delete(t.Context(), identity, user, made.ID).ExtractErr(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
