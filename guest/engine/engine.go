@@ -109,15 +109,15 @@ type Log struct {
 
 // Certified is the power to speak TLS with a certificate that it is given. It holds across restarts.
 type Certified interface {
-	// PutCertificate makes the engine use the files, which are new at the same paths after a renewal, and returns whether
-	// that waits for a restart.
+	// PutCertificate keeps the files where only the engine's process and the agent can read them, makes the engine use them,
+	// and returns whether that waits for a restart. The same ones again change nothing.
 	PutCertificate(ctx context.Context, files TLSFiles, required bool) (pending bool, err error)
 	// TLSRequired tells whether clients from outside must use TLS.
 	TLSRequired(ctx context.Context) (bool, error)
 }
 
-// TLSFiles are absolute paths of PEM files that the engine's own user can read: certificate, PKCS #8 key and CA.
-type TLSFiles struct{ Certificate, Key, CA string }
+// TLSFiles are in PEM: a certificate, its PKCS #8 key, and the CA that signed it.
+type TLSFiles struct{ Certificate, Key, CA []byte }
 
 // Metered is the power to tell figures; see guest.Metrics for their names. The agent adds those of the disk.
 type Metered interface {
