@@ -23,7 +23,9 @@ func TestContract(t *testing.T) {
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newEngine(t, e.host) }, Crash: func() { kill(t, e) },
 			Catalog: e.catalog, Version: e.series, Facts: enginetest.PostgreSQL(),
-			Connect: func(ctx context.Context, login enginetest.Login) (enginetest.Client, error) { return connect(ctx, e, login) },
+			Connect: func(ctx context.Context, login enginetest.Login) (enginetest.Client, error) {
+				return connect(ctx, e, login)
+			},
 			ByHand: func(ctx context.Context, statement string) error {
 				return e.within(ctx, maintenance, func(s *session) error { return s.exec(ctx, statement) })
 			},

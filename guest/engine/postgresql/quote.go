@@ -11,6 +11,3 @@ func identifier(name string) string {
 func literal(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
-
-// named quotes the name of something in a schema.
-func named(schema, name string) string { return identifier(schema) + "." + identifier(name) }

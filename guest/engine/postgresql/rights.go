@@ -42,6 +42,18 @@ func (m meaning) whole(holds, everybody map[fact]*held, grantable bool) bool {
 	return len(m.own) > 0
 }
 
+// note adds it to facts and whether each may be handed on. The way in never may.
+func (m meaning) note(facts map[fact]bool, grantable bool) {
+	for _, f := range m.own {
+		facts[f] = facts[f] || grantable
+	}
+	for _, f := range m.way {
+		if _, there := facts[f]; !there {
+			facts[f] = false
+		}
+	}
+}
+
 // sequencePrivileges are what a privilege on a table needs of the sequences that number its rows.
 var sequencePrivileges = map[string]string{"SELECT": "SELECT", "INSERT": "USAGE", "UPDATE": "UPDATE"}
 
@@ -173,12 +185,7 @@ func (w *world) wholeOn(c *catalog.Engine, role string, t catalog.Target, granta
 			others = false
 		}
 		*found = append(*found, right)
-		for _, f := range m.own {
-			explained[f] = explained[f] || grantable
-		}
-		for _, f := range m.way {
-			explained[f] = explained[f]
-		}
+		m.note(explained, grantable)
 	}
 	// What an owner holds anyway belongs to "everything" when the rest of it is there, and is not told otherwise.
 	if others && len(out) > 0 {
@@ -228,12 +235,7 @@ func (w *world) asked(c *catalog.Engine, role string, grants []guest.Grant) (map
 			if len(m.own) == 0 && !all {
 				return nil, guest.Errorf(guest.KindConflict, "%s owns what %s on %s is granted on, and has it anyway: leave it out of the grant", role, p, on.Target)
 			}
-			for _, f := range m.own {
-				out[f] = out[f] || g.Grantable
-			}
-			for _, f := range m.way {
-				out[f] = out[f]
-			}
+			m.note(out, g.Grantable)
 		}
 	}
 	return out, nil
