@@ -134,12 +134,22 @@ func (a *Agent) Handle(ctx context.Context, request guest.Request) guest.Reply {
 	switch request.Method {
 	case guest.MethodPing:
 		return guest.Answer(request.ID, a.pong(), nil)
-	case guest.MethodInspect:
-		result, err := a.inspect(ctx, request.Body)
-		return guest.Answer(request.ID, result, err)
+	case guest.MethodInspect, guest.MethodMetrics, guest.MethodReadLog:
+		return a.read(ctx, request)
 	default:
 		return a.change(ctx, request)
 	}
+}
+
+// readTime bounds a request that reads: an engine that hangs must not hold whoever asks about the fleet.
+const readTime = 20 * time.Second
+
+func (a *Agent) read(ctx context.Context, request guest.Request) guest.Reply {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	result, err := reads[request.Method](a, ctx, request.Body)
+	return guest.Answer(request.ID, result, err)
 }
 
 func (a *Agent) pong() guest.Pong {
