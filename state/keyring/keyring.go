@@ -22,11 +22,13 @@ const KeySize = 32
 
 // The purposes that this package derives for. Others have names of their own.
 const (
-	purposeHost     = "ssh-host"
-	purposeClient   = "ssh-client"
-	purposeDigest   = "verifier-digest"
-	purposePassword = "password-digest"
-	purposeCheck    = "key-check"
+	purposeHost      = "ssh-host"
+	purposeClient    = "ssh-client"
+	purposeDigest    = "verifier-digest"
+	purposePassword  = "password-digest"
+	purposeCheck     = "key-check"
+	purposeCA        = "ca"
+	purposeClientTLS = "tls-client"
 )
 
 // ErrWrongKey is a master key that is not the one of the state.
