@@ -50,6 +50,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 		{[]string{"access.public", "access.public_network", "access.floating_ip"}, i.publish},
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},
+		{[]string{"tls"}, i.recertify},
 	} {
 		if !i.touches(part.paths...) {
 			continue

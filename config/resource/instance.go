@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trovectl/trovectl/config/catalog"
@@ -34,6 +35,7 @@ type Instance struct {
 	Restart          string            `json:"restart,omitempty"` // never, if_required
 	Metadata         map[string]string `json:"metadata,omitempty"`
 	Guest            Guest             `json:"guest,omitzero"`
+	TLS              TLS               `json:"tls,omitzero"`
 }
 
 // Localities are the ways in which the instances of one block are placed: Nova's policies of server groups.
@@ -72,6 +74,24 @@ type Guest struct {
 	SourceCIDRs []string `json:"source_cidrs,omitempty"`
 	// NoConfigDrive: user-data comes from the metadata service alone.
 	NoConfigDrive bool `json:"no_config_drive,omitempty"`
+}
+
+// TLS says how the engine speaks it.
+type TLS struct {
+	Required bool     `json:"required,omitempty"` // clients from outside must use it
+	Names    []string `json:"names,omitempty"`    // in the certificate, beside the addresses; sorted
+}
+
+// CertificateNames are what the certificate of an instance is for: its declared names and its addresses, sorted.
+func (i *Instance) CertificateNames(addresses ...string) []string {
+	names := slices.Clone(i.TLS.Names)
+	for _, address := range addresses {
+		if address != "" {
+			names = append(names, address)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Kind is KindInstance.

@@ -131,6 +131,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 		s.Pending = pending(asked.Inspection)
 	}
 	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
+	s.Parts.Certificate = l.certificate(m, asked)
 	s.Conditions = l.conditions(m, asked, s.Pending)
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/executor/bootstrap"
@@ -113,6 +114,16 @@ const hostKeyComment = "trovectl"
 // AuthorizedKey is the line that lets this trovectl call the agent and do nothing else.
 func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
 	return bootstrap.AuthorizedKeyLine(g.ring.ClientKey(member, generation).AuthorizedKey("trovectl"))
+}
+
+// Certify signs a certificate for a guest's key.
+func (g *guests) Certify(request string, names []string, now time.Time) (certificate, ca string, err error) {
+	authority, err := g.ring.CA()
+	if err != nil {
+		return "", "", err
+	}
+	certificate, err = authority.Server(request, names, now)
+	return certificate, authority.PEM(), err
 }
 
 // DigestKey is what the agent makes verifier digests with. It has one generation: digests are recorded, and a new server
