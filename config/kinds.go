@@ -87,14 +87,17 @@ var kindSpecs = map[resource.Kind]*spec{
 			{name: "password_hash", typ: cty.String, secret: true, effect: effectInPlace, doc: "What the engine stores for a password, in place of the password."},
 			{name: "databases", free: true, effect: effectInPlace, doc: "Databases, by name or reference, with all privileges on each."},
 			{name: "grants", typ: cty.String, effect: effectRecord, doc: "\"additive\" leaves privileges alone that are not declared. Default \"authoritative\"."},
-			{name: "acl", later: true, doc: "Of Redis."},
-			{name: "roles", later: true, doc: "Roles of the user."},
-			{name: "connection_limit", later: true, doc: "How many connections it may have."},
-			{name: "require_tls", later: true, doc: "Whether it must use TLS."},
+			{name: "acl", typ: texts, later: true, effect: effectInPlace, doc: "Redis: what it may, as the rules of ACL SETUSER, in their order. Default: nothing."},
+			{name: "roles", free: true, effect: effectInPlace, doc: "Roles whose rights it has: users, by name or reference, or roles that the engine or somebody else has made. Authoritative as grants are."},
+			{name: "connection_limit", typ: cty.Number, effect: effectInPlace, doc: "How many connections it may have at a time. Default: as many as the engine takes."},
+			{name: "require_tls", typ: cty.Bool, effect: effectInPlace, doc: "Whether it must use TLS. Default false."},
 		},
-		blocks: []nested{{name: "grant", many: true, hidden: true, doc: "Privileges on one database.", spec: &spec{args: []argument{
+		blocks: []nested{{name: "grant", many: true, hidden: true, doc: "Privileges on one database, or on a schema or on tables of it.", spec: &spec{args: []argument{
 			{name: "database", free: true, required: true, effect: effectInPlace, doc: "A database, by name or reference, or \"*\" for all."},
+			{name: "schema", typ: cty.String, effect: effectInPlace, doc: "PostgreSQL: a schema of the database. Default: the database with all of its schemas."},
+			{name: "tables", typ: texts, effect: effectInPlace, doc: "Tables that the privileges are on, and nothing else. They need not be there yet where the engine takes that. Default: all, also those to come."},
 			{name: "privileges", typ: texts, required: true, effect: effectInPlace, doc: "What is granted, in the engine's words, or [\"ALL PRIVILEGES\"]."},
+			{name: "grantable", typ: cty.Bool, effect: effectInPlace, doc: "Whether it may grant the privileges to others. Default false."},
 		}}}},
 	},
 }

@@ -74,9 +74,14 @@ func passwordDigest(body *resource.User) string {
 // userRequest asks for exactly what the body says. The verifier goes along when the account is new or its password
 // differs; a password that was not supplied in this run fails the step only then.
 func (a *act) userRequest(body *resource.User) (guest.PutUser, error) {
-	put := guest.PutUser{Name: body.Name, Host: body.Host, Authoritative: !body.Additive, Grants: []guest.Grant{}}
+	put := guest.PutUser{
+		Name: body.Name, Host: body.Host, Authoritative: !body.Additive, Grants: []guest.Grant{},
+		Rights: guest.Rights{Roles: resource.RoleNames(body.Roles), ACL: body.ACL, ConnectionLimit: body.ConnectionLimit, RequireTLS: body.RequireTLS},
+	}
 	for _, g := range body.Grants {
-		put.Grants = append(put.Grants, guest.Grant{Database: g.Database, Privileges: g.Privileges})
+		put.Grants = append(put.Grants, guest.Grant{
+			Database: g.Database, Schema: g.Schema, Table: g.Table, Privileges: g.Privileges, Grantable: g.Grantable,
+		})
 	}
 	if before, ok := a.step.Before.Body.(*resource.User); ok && (before.Name != body.Name || before.Host != body.Host) {
 		put.RenameFrom = &guest.UserName{Name: before.Name, Host: before.Host}

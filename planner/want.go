@@ -233,19 +233,19 @@ func (p *planning) lifecycle(d *difference, r *resource.Resource, record state.R
 		d.add(plan.Change{Path: "lifecycle.protect", Before: record.Protect, After: r.Protect, Impact: resource.Online}, true)
 	}
 	if !slices.Equal(r.DependsOn, record.DependsOn) {
-		d.add(plan.Change{Path: "depends_on", Before: texts(record.DependsOn), After: texts(r.DependsOn), Impact: resource.Online}, true)
+		d.add(plan.Change{Path: "depends_on", Before: addresses(record.DependsOn), After: addresses(r.DependsOn), Impact: resource.Online}, true)
 	}
 	if len(d.changes) == 0 && manager(r.Body) != manager(record.Body) {
 		d.add(plan.Change{Path: "manager", Before: manager(record.Body), After: manager(r.Body), Impact: resource.Online}, true)
 	}
 }
 
-func texts(addresses []resource.Address) any {
-	if len(addresses) == 0 {
+func addresses(all []resource.Address) any {
+	if len(all) == 0 {
 		return nil
 	}
-	out := make([]string, len(addresses))
-	for i, a := range addresses {
+	out := make([]string, len(all))
+	for i, a := range all {
 		out[i] = a.String()
 	}
 	return out

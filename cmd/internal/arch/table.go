@@ -32,7 +32,8 @@ var rooms = []row{
 	{"guest/transport/ssh/sshtest", nil, "a server for tests knows none of its clients"},
 	{"guest/transport/*", []string{"guest", "guest/transport/pipe"}, "transports carry messages and know no engine"},
 	{"guest/engine", []string{"guest", "config/catalog"}, "an engine knows its host and the catalog"},
-	{"guest/engine/internal/...", []string{"guest", "guest/engine", "config/catalog"}, "shared by engines of one family"},
+	{"guest/engine/internal/native", []string{"guest", "guest/engine"}, "processes and files know no engine"},
+	{"guest/engine/internal/...", []string{"guest", "guest/engine", "guest/engine/internal/native", "config/catalog"}, "shared by engines of one family"},
 	{"guest/engine/all", []string{"guest", "guest/engine", "guest/engine/*"}, "the only registry of engines"},
 	{
 		"guest/engine/*", []string{"guest", "guest/engine", "guest/engine/internal/...", "config/catalog"},

@@ -16,6 +16,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 const undoWithin = 30 * time.Second
@@ -166,7 +167,7 @@ func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
 	defer func() { _ = os.RemoveAll(directory) }()
 	path := directory + "/my.cnf"
 	content := append(fmt.Appendf(nil, "!include %s\n", e.paths.base), e.format(values)...)
-	if err := mysqlfamily.WriteFile(path, content, 0o644); err != nil {
+	if err := native.WriteFile(path, content, 0o644); err != nil {
 		return internal("writing the settings to check", err)
 	}
 	// Without the log it says what is wrong on its standard error.

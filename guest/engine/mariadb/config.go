@@ -12,6 +12,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 func (e *Engine) normalize(values engine.Settings) (engine.Settings, error) {
@@ -62,7 +63,7 @@ func (e *Engine) Configure(ctx context.Context, values engine.Settings) ([]strin
 
 // base is what a setting returns to: the agent's own value, or else the server's default.
 func (e *Engine) base(p catalog.Parameter) (value string, own bool) {
-	value, own = e.options(account{})[p.Name]
+	value, own = e.options(native.Account{})[p.Name]
 	if own {
 		return canonical(p, value), true
 	}
@@ -218,7 +219,7 @@ func (e *Engine) format(values engine.Settings) []byte {
 }
 
 func (e *Engine) writeSettings(path string, values engine.Settings) error {
-	if err := mysqlfamily.WriteFile(path, e.format(values), 0o644); err != nil {
+	if err := native.WriteFile(path, e.format(values), 0o644); err != nil {
 		return internal("writing the managed settings", err)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // Name is the datastore manager's name.
@@ -30,7 +31,7 @@ type Engine struct {
 	paths   paths
 	catalog *catalog.Engine
 	install string // absolute path of mariadb-install-db
-	process mysqlfamily.Process
+	process native.Process
 	version string // of the installed server, "10.11.19"
 	series  string // "10.11"
 
@@ -57,7 +58,7 @@ func pathsOf(h engine.Host) paths {
 		run: run, socket: filepath.Join(run, "mysqld.sock"), pid: filepath.Join(run, "mysqld.pid"),
 		log: log, errors: filepath.Join(log, "error.log"),
 	}
-	if len(p.socket) > mysqlfamily.MaxSocketPath {
+	if len(p.socket) > native.MaxSocketPath {
 		// The server's working directory is its data directory, so there a name without a path will do.
 		p.socket = filepath.Join(p.data, "mysqld.sock")
 	}
@@ -66,7 +67,7 @@ func pathsOf(h engine.Host) paths {
 
 // socketOption is the socket as the server is told it.
 func (p paths) socketOption() string {
-	if len(p.socket) > mysqlfamily.MaxSocketPath {
+	if len(p.socket) > native.MaxSocketPath {
 		return filepath.Base(p.socket)
 	}
 	return p.socket
@@ -106,8 +107,8 @@ func New(host engine.Host) (*Engine, error) {
 	p := pathsOf(host)
 	return &Engine{
 		host: host, admin: me.Username, paths: p, catalog: known, install: install, version: version, series: series,
-		process: mysqlfamily.Process{
-			Binary: server, DefaultsFile: p.options, PidFile: p.pid, Output: filepath.Join(host.Log, "mysqld-start.log"),
+		process: native.Process{
+			Binary: server, Arguments: []string{"--defaults-file=" + p.options}, PidFile: p.pid, Output: filepath.Join(host.Log, "mysqld-start.log"),
 		},
 	}, nil
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // options are the agent's own settings: where things are, who may come in, and how much memory there is.
-func (e *Engine) options(runAs account) map[string]string {
+func (e *Engine) options(runAs native.Account) map[string]string {
 	options := map[string]string{
 		"datadir":              e.paths.data,
 		"tmpdir":               e.paths.scratch,
@@ -24,8 +26,8 @@ func (e *Engine) options(runAs account) map[string]string {
 		"character_set_server": "utf8mb4",
 		"performance_schema":   "OFF",
 	}
-	if runAs.name != "" {
-		options["user"] = runAs.name
+	if runAs.Name != "" {
+		options["user"] = runAs.Name
 	}
 	for name, value := range sizing(e.host.RAMMiB) {
 		options[name] = value

@@ -13,6 +13,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // unfinished begins the names of data directories whose making was cut short. They never held anybody's data.
@@ -30,7 +31,7 @@ func (e *Engine) Prepare(ctx context.Context, values engine.Settings) error {
 	if err != nil {
 		return err
 	}
-	runAs, err := e.runAs()
+	runAs, err := native.RunAs(e.host, "mysql")
 	if err != nil {
 		return err
 	}
@@ -108,13 +109,13 @@ func (e *Engine) sameSeries() error {
 }
 
 // initialise makes the data directory beside its place and moves it there when it is whole.
-func (e *Engine) initialise(ctx context.Context, runAs account) error {
+func (e *Engine) initialise(ctx context.Context, runAs native.Account) error {
 	temporary, err := os.MkdirTemp(e.host.Data, unfinished)
 	if err != nil {
 		return internal("making the data directory", err)
 	}
 	defer func() { _ = os.RemoveAll(temporary) }()
-	if err := runAs.give(temporary, 0o700); err != nil {
+	if err := runAs.Give(temporary, 0o700); err != nil {
 		return internal("giving away the data directory", err)
 	}
 	if err := e.runInstaller(ctx, temporary, runAs); err != nil {
@@ -125,7 +126,7 @@ func (e *Engine) initialise(ctx context.Context, runAs account) error {
 			return internal("noting the version of the data", err)
 		}
 	}
-	if err := mysqlfamily.WriteFile(filepath.Join(temporary, "mysql_upgrade_info"), []byte(e.version+"-MariaDB"), 0o644); err != nil {
+	if err := native.WriteFile(filepath.Join(temporary, "mysql_upgrade_info"), []byte(e.version+"-MariaDB"), 0o644); err != nil {
 		return internal("noting the version of the data", err)
 	}
 	if err := os.Remove(e.paths.data); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -134,14 +135,14 @@ func (e *Engine) initialise(ctx context.Context, runAs account) error {
 	if err := os.Rename(temporary, e.paths.data); err != nil {
 		return internal("putting the data directory in its place", err)
 	}
-	if err := mysqlfamily.SyncDir(e.host.Data); err != nil {
+	if err := native.SyncDir(e.host.Data); err != nil {
 		return internal("making the data directory durable", err)
 	}
 	return nil
 }
 
 // runInstaller fills an empty data directory with the server's own tables.
-func (e *Engine) runInstaller(ctx context.Context, data string, runAs account) error {
+func (e *Engine) runInstaller(ctx context.Context, data string, runAs native.Account) error {
 	base := e.paths.base
 	// The installer is a shell script that does not quote its paths: others than plain ones reach it by links.
 	if strings.ContainsFunc(data+base, unquotable) {
@@ -166,8 +167,8 @@ func (e *Engine) runInstaller(ctx context.Context, data string, runAs account) e
 		"--defaults-file=" + base, "--datadir=" + data, "--auth-root-authentication-method=socket",
 		"--auth-root-socket-user=" + e.admin, "--skip-test-db", "--skip-name-resolve",
 	}
-	if runAs.name != "" {
-		arguments = append(arguments, "--user="+runAs.name)
+	if runAs.Name != "" {
+		arguments = append(arguments, "--user="+runAs.Name)
 	}
 	cmd := exec.CommandContext(ctx, e.install, arguments...)
 	cmd.Dir = "/"
@@ -185,12 +186,12 @@ func unquotable(r rune) bool {
 }
 
 // writeOptions writes the files that belong to the agent alone, and makes the directories that the server writes to.
-func (e *Engine) writeOptions(runAs account) error {
+func (e *Engine) writeOptions(runAs native.Account) error {
 	for _, directory := range []string{e.paths.scratch, e.paths.run, e.paths.log} {
 		if err := os.MkdirAll(directory, 0o750); err != nil {
 			return internal("making the server's directories", err)
 		}
-		if err := runAs.give(directory, 0o750); err != nil {
+		if err := runAs.Give(directory, 0o750); err != nil {
 			return internal("giving away the server's directories", err)
 		}
 	}
@@ -203,7 +204,7 @@ func (e *Engine) writeOptions(runAs account) error {
 		e.paths.options: fmt.Appendf(nil, "!include %s\n!includedir %s\n", e.paths.base, e.paths.conf),
 	}
 	for path, content := range files {
-		if err := mysqlfamily.WriteFile(path, content, 0o644); err != nil {
+		if err := native.WriteFile(path, content, 0o644); err != nil {
 			return internal("writing the server's option files", err)
 		}
 	}

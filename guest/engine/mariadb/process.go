@@ -11,6 +11,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // Start implements engine.Engine. An engine that does not start with settings that were changed since it last ran goes
@@ -60,7 +61,7 @@ func (e *Engine) launch(ctx context.Context) error {
 		}
 	}
 	logged := size(e.paths.errors)
-	ended, err := e.process.Spawn()
+	ended, err := e.process.Spawn(native.Account{})
 	if err != nil {
 		return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
 	}

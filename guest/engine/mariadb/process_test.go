@@ -16,6 +16,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 func conflict(t *testing.T, err error) {
@@ -104,7 +105,7 @@ func TestLongPaths(t *testing.T) {
 	long := filepath.Join(root, strings.Repeat("long #name's ", 8), strings.Repeat("x", 60))
 	must(t, os.MkdirAll(long, 0o755))
 	ctx, e, _ := start(t, hostIn(t, long, 256))
-	if len(e.paths.socket) <= mysqlfamily.MaxSocketPath {
+	if len(e.paths.socket) <= native.MaxSocketPath {
 		t.Fatalf("the path %s is not long", e.paths.socket)
 	}
 	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
-	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // answersWithin bounds how long State waits for an answer before it calls the server starting.
@@ -28,7 +28,7 @@ func (e *Engine) State(ctx context.Context) (engine.State, error) {
 		return engine.State{Status: guest.StatusShutdown}, nil
 	}
 	state := engine.State{Status: guest.StatusStarting}
-	if at, err := mysqlfamily.StartedAt(pid); err == nil {
+	if at, err := native.StartedAt(pid); err == nil {
 		state.StartedAt = at.Format(time.RFC3339)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answersWithin)

@@ -13,10 +13,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
-
-// MaxSocketPath is the longest path of a unix socket, in bytes (sun_path less its end).
-const MaxSocketPath = 107
 
 type silent struct{}
 
@@ -59,7 +57,7 @@ func Open(ctx context.Context, socket, account string) (*Session, error) {
 // dial reaches a socket whose path is too long for the kernel through its directory's descriptor.
 func dial(ctx context.Context, network, path string) (net.Conn, error) {
 	var d net.Dialer
-	if len(path) <= MaxSocketPath {
+	if len(path) <= native.MaxSocketPath {
 		return d.DialContext(ctx, network, path)
 	}
 	directory, err := os.Open(filepath.Dir(path))

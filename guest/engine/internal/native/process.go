@@ -1,4 +1,6 @@
-package mysqlfamily
+// Package native is what engines share whose server is a process of this host: a process that outlives the agent, the user
+// that it runs as, and files that are replaced as a whole.
+package native
 
 import (
 	"bytes"
@@ -15,19 +17,19 @@ import (
 	"time"
 )
 
-// Process is a server that is found again by whoever knows its option file: it lives in a session of its own and does
+// Process is a server that is found again by whoever knows its arguments: it lives in a session of its own and does
 // not end with the agent that started it.
 type Process struct {
-	Binary       string // absolute path of the server
-	DefaultsFile string // absolute path; it is the process's identity
-	PidFile      string // the server writes it and removes it when it ends cleanly
-	Output       string // what the server says before it opens its own log goes here
+	Binary    string   // absolute path of the server
+	Arguments []string // with the absolute path of its files: they are the process's identity
+	PidFile   string   // the server writes it and removes it when it ends cleanly
+	Output    string   // what the server says before it opens its own log goes here
 }
 
 const pollEvery = 20 * time.Millisecond
 
 // Find returns the process id of the running server. It trusts the pid file only when the process there runs our binary
-// with our option file, and looks at every process when it does not: the server writes its pid file late.
+// with our arguments, and looks at every process when it does not: the server writes its pid file late.
 func (p Process) Find() (int, bool) {
 	if text, err := os.ReadFile(p.PidFile); err == nil {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && p.is(pid) {
@@ -49,12 +51,12 @@ func (p Process) Find() (int, bool) {
 // is tells whether pid is our server. A zombie has no executable and so is not.
 func (p Process) is(pid int) bool {
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !bytes.Contains(arguments, []byte("\x00--defaults-file="+p.DefaultsFile+"\x00")) {
+	if err != nil || !bytes.Contains(arguments, []byte("\x00"+strings.Join(p.Arguments, "\x00")+"\x00")) {
 		return false
 	}
 	executable, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if errors.Is(err, fs.ErrPermission) {
-		// In a container even root may not look; the option file in the arguments must do.
+		// In a container even root may not look; the arguments must do.
 		program, _, _ := bytes.Cut(arguments, []byte{0})
 		return filepath.Base(string(program)) == filepath.Base(p.Binary)
 	}
@@ -62,18 +64,22 @@ func (p Process) is(pid int) bool {
 	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
 }
 
-// Spawn starts the server and returns a channel that gets the way it ended, when it ends while we live.
-func (p Process) Spawn() (<-chan error, error) {
+// Spawn starts the server as an account, or as ourselves when that has no name, and returns a channel that gets the way
+// it ended, when it ends while we live.
+func (p Process) Spawn(as Account) (<-chan error, error) {
 	output, err := os.OpenFile(p.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the server's output: %w", err)
 	}
 	defer func() { _ = output.Close() }()
-	cmd := exec.Command(p.Binary, "--defaults-file="+p.DefaultsFile)
+	cmd := exec.Command(p.Binary, p.Arguments...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if as.Name != "" {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID}
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", filepath.Base(p.Binary), err)
 	}
