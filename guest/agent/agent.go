@@ -26,6 +26,8 @@ type Config struct {
 	ReloadSSH func(ctx context.Context) error
 	// Watch is how often the engine is looked at, and the first pause before a crashed one is started again. 0: 2 s.
 	Watch time.Duration
+	// MaxLog is the size at which a log begins anew by itself, bytes; one old one is kept. 0: 256 MiB.
+	MaxLog int64
 	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 3 min.
 	VolumeWait time.Duration
 }
@@ -33,6 +35,7 @@ type Config struct {
 const (
 	defaultWatch      = 2 * time.Second
 	defaultVolumeWait = 3 * time.Minute
+	defaultMaxLog     = 256 << 20
 )
 
 func (c *Config) setDefaults() {
@@ -47,6 +50,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Watch == 0 {
 		c.Watch = defaultWatch
+	}
+	if c.MaxLog == 0 {
+		c.MaxLog = defaultMaxLog
 	}
 	if c.VolumeWait == 0 {
 		c.VolumeWait = defaultVolumeWait

@@ -58,6 +58,8 @@ func (e *tended) PutLogs(_ context.Context, enabled []string) error {
 }
 
 func (e *tended) ReopenLog(_ context.Context, name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.reopened = append(e.reopened, name)
 	return os.WriteFile(e.logPath(name), nil, 0o600)
 }
@@ -156,6 +158,28 @@ func TestLogs(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"error", "error"}, e.reopened); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestALogThatGrowsBeginsAnew(t *testing.T) {
+	w, e := newWorld(t), &tended{}
+	w.config.MaxLog = 100
+	w.config.NewEngine = func(_ string, host engine.Host) (_ engine.Engine, err error) {
+		e.tiny, err = newTiny(host)
+		return e, err
+	}
+	a := w.open()
+	c := w.client(a)
+	w.prepare(c)
+	w.write(e.logPath("error"), strings.Repeat("x", 99))
+	w.write(e.logPath("slow"), strings.Repeat("y", 100))
+	w.run(a)
+	eventually(t, "the large log has begun anew", func() bool {
+		seen := inspect(t, c).Logs
+		return seen[1].Size == 0 && seen[0].Size == 99
+	})
+	if old := w.read(e.logPath("slow") + ".1"); len(old) != 100 {
+		t.Errorf("kept are %d bytes", len(old))
 	}
 }
 

@@ -57,6 +57,30 @@ func (a *Agent) rotateLog(ctx context.Context, in guest.RotateLog) (guest.Done, 
 	return guest.Done{}, nil
 }
 
+// trimLogs rotates the logs that have grown too large, so that they never fill the disk. A request in work comes first.
+func (a *Agent) trimLogs(ctx context.Context) {
+	server, _ := a.theEngine()
+	logged, ok := server.(engine.Logged)
+	if !ok || !a.tryLock() {
+		return
+	}
+	defer a.unlock()
+	logs, err := logged.ListLogs(ctx)
+	if err != nil {
+		return // the engine is down, and does not write either
+	}
+	for _, log := range logs {
+		info, err := os.Stat(log.Path)
+		if err != nil || info.Size() < a.config.MaxLog {
+			continue
+		}
+		a.log.Info("a log begins anew", "log", log.Name, "bytes", info.Size())
+		if _, err := a.rotateLog(ctx, guest.RotateLog{Name: log.Name}); err != nil {
+			a.log.Error("rotating a log", "log", log.Name, "error", err)
+		}
+	}
+}
+
 func findLog(ctx context.Context, logged engine.Logged, name string) (engine.Log, error) {
 	logs, err := logged.ListLogs(ctx)
 	if err != nil {
