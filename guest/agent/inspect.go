@@ -121,7 +121,7 @@ func observe(accounts []engine.Account, key identity) ([]guest.ObservedUser, err
 			return nil, err
 		}
 		users = append(users, guest.ObservedUser{
-			Name: account.Name, Host: account.Host, VerifierDigest: digest, Grants: account.Grants,
+			Name: account.Name, Host: account.Host, VerifierDigest: digest, Grants: account.Grants, Rights: account.Rights,
 		})
 	}
 	slices.SortFunc(users, func(a, b guest.ObservedUser) int {
