@@ -51,6 +51,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},
 		{[]string{"root", "logs"}, i.care},
+		{[]string{"tls"}, i.recertify},
 	} {
 		if !i.touches(part.paths...) {
 			continue

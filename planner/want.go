@@ -202,8 +202,11 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 		return
 	}
 	reason := plan.Reason{Code: plan.ReasonDrift, Text: "it was changed by somebody else"}
-	if d.edited {
+	switch {
+	case d.edited:
 		reason = plan.Reason{Code: plan.ReasonChanged}
+	case len(d.changes) == 1 && d.changes[0].Path == plan.PathCertificate:
+		reason = plan.Reason{Code: plan.ReasonUpkeep, Text: "it needs another certificate"}
 	}
 	step := p.update(r, record, reason)
 	step.Changes, step.Impact = d.changes, d.impact

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trovectl/trovectl/config/catalog"
@@ -82,6 +83,18 @@ type Guest struct {
 type TLS struct {
 	Required bool     `json:"required,omitempty"` // clients from outside must
 	Names    []string `json:"names,omitempty"`    // more DNS names and addresses of the certificate, sorted
+}
+
+// CertificateNames are what the certificate of an instance is for: its declared names and its addresses, sorted.
+func (i *Instance) CertificateNames(addresses ...string) []string {
+	names := slices.Clone(i.TLS.Names)
+	for _, address := range addresses {
+		if address != "" {
+			names = append(names, address)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Kind is KindInstance.

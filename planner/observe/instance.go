@@ -132,6 +132,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 		care(&body, asked.Inspection)
 	}
 	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
+	s.Parts.Certificate = l.certificate(m, asked)
 	s.Conditions = l.conditions(m, asked, s.Pending)
 	return s
 }

@@ -22,12 +22,14 @@ const KeySize = 32
 
 // The purposes that this package derives for. Others have names of their own.
 const (
-	purposeHost     = "ssh-host"
-	purposeClient   = "ssh-client"
-	purposeDigest   = "verifier-digest"
-	purposePassword = "password-digest"
-	purposeCheck    = "key-check"
-	purposeSalt     = "verifier-salt"
+	purposeHost      = "ssh-host"
+	purposeClient    = "ssh-client"
+	purposeDigest    = "verifier-digest"
+	purposePassword  = "password-digest"
+	purposeCheck     = "key-check"
+	purposeCA        = "ca"
+	purposeClientTLS = "tls-client"
+	purposeSalt      = "verifier-salt"
 )
 
 // ErrWrongKey is a master key that is not the one of the state.

@@ -172,6 +172,11 @@ func (op *operation) look(ctx context.Context, withGuests bool) error {
 	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices}
 	if withGuests {
 		sources.Guests = op.guests
+		authority, err := op.ring.CA()
+		if err != nil {
+			return err
+		}
+		sources.CA = authority.Fingerprint()
 	}
 	for range 3 {
 		seen, err := observe.Look(ctx, sources, op.moved(), op.config.Set)
