@@ -32,3 +32,23 @@ func care(body *resource.Instance, seen guest.Inspection) {
 		body.TLS.Required = seen.TLS.Required
 	}
 }
+
+// nearlyFull is how much of a data volume is used when that is worth telling, in percent.
+const nearlyFull = 90
+
+// engineConditions are what an engine itself is worth telling of.
+func engineConditions(asked inspected, tell func(code, text string, args ...any)) {
+	switch {
+	case asked.Status == guest.StatusReadOnly:
+		tell("engine_read_only", "the engine takes no writes, and no apply asked for that: its log says why (`trovectl logs`); a full disk or a hand may have done it")
+	case asked.Status != "" && !tells(asked.Status):
+		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
+	}
+	disk := asked.Volume
+	if disk == nil || disk.UsedBytes <= 0 || disk.FreeBytes < 0 {
+		return
+	}
+	if used := int(100 * float64(disk.UsedBytes) / (float64(disk.UsedBytes) + float64(disk.FreeBytes))); used >= nearlyFull {
+		tell("disk_nearly_full", "%d %% of its disk are used: make volume.size larger, or free something", used)
+	}
+}
