@@ -25,7 +25,7 @@ func (b *builder) user() resource.Body {
 	inst, addr, ok := lookup[*resource.Instance](b, "instance")
 	u.Instance = addr
 	engine := b.engineOf(inst, ok)
-	b.password(u, engine)
+	u.Password = b.password(f, engine)
 	b.grantsMode(u)
 	if engine == nil {
 		return u
@@ -116,25 +116,25 @@ func (b *builder) grantsMode(u *resource.User) {
 }
 
 // password reads what stands for the password. A secret that nobody supplied is one that is declared and empty.
-func (b *builder) password(u *resource.User, engine *catalog.Engine) {
-	word, hasWord := b.f.args["password"]
-	hash, hasHash := b.f.args["password_hash"]
-	if hasWord && hasHash {
-		b.fail("password_hash", "password and password_hash together", "Remove one of the two.", "A user has one password.")
-		return
-	}
+func (b *builder) password(f *form, engine *catalog.Engine) *resource.Password {
+	word, hasWord := f.args["password"]
+	hash, hasHash := f.args["password_hash"]
 	switch {
+	case hasWord && hasHash:
+		b.failAt(hash.at, "password and password_hash together", "Remove one of the two.", "A user has one password.")
+		return &resource.Password{}
 	case hasWord:
-		u.Password = &resource.Password{Secret: b.secret("password", word)}
+		return &resource.Password{Secret: b.secret("password", word)}
 	case hasHash:
-		u.Password = &resource.Password{Verifier: b.secret("password_hash", hash)}
-		if engine == nil || u.Password.Verifier.IsZero() {
-			return
+		verifier := b.secret("password_hash", hash)
+		if engine != nil && !verifier.IsZero() {
+			if err := engine.CheckVerifier(verifier.Reveal()); err != nil {
+				b.failAt(hash.at, "Invalid password hash", "", "%s.", err)
+			}
 		}
-		if err := engine.CheckVerifier(u.Password.Verifier.Reveal()); err != nil {
-			b.fail("password_hash", "Invalid password hash", "", "%s.", err)
-		}
+		return &resource.Password{Verifier: verifier}
 	}
+	return nil
 }
 
 func (b *builder) secret(name string, got filled) resource.Secret {
@@ -143,7 +143,7 @@ func (b *builder) secret(name string, got filled) resource.Secret {
 	}
 	text := got.value.AsString()
 	if text == "" {
-		b.fail(name, "Empty password", "Leave the argument out to leave the password unmanaged.", "%s is empty.", name)
+		b.failAt(got.at, "Empty password", "Leave the argument out to leave the password unmanaged.", "%s is empty.", name)
 		return resource.Secret{}
 	}
 	b.r.remember(got.value)

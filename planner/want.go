@@ -92,18 +92,17 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 		}
 	}
 	host, _ := hostOf(r.Body)
-	_, there := p.seen.Found[r.Address]
+	found, there := p.seen.Found[r.Address]
 	adopts := there && reason.Code == plan.ReasonNew && p.gone[host] == nil
-	if body, ok := r.Body.(*resource.User); ok {
-		switch {
-		case body.Password == nil && !adopts:
-			s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
-		case body.Password != nil && body.Password.Digest == "":
-			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
-		}
+	password, _ := resource.PasswordOf(r.Body)
+	switch {
+	case password == nil && r.Body.Kind() == resource.KindUser && !adopts:
+		s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
+	case password != nil && password.Digest == "":
+		s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 	}
 	if adopts {
-		s.Notes = append(s.Notes, "exists already and will be adopted")
+		p.adopts(s, r, found)
 	}
 	return s
 }

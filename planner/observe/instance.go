@@ -129,6 +129,7 @@ func (l *look) instance(record state.Record) planner.Subject {
 	if asked.why == "" {
 		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
+		care(&body, asked.Inspection)
 	}
 	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
 	s.Parts.Certificate = l.certificate(m, asked)

@@ -198,5 +198,5 @@ func (l *look) ask(ctx context.Context, member state.Member, names []string) ins
 // tells tells whether an engine in this state knows its databases and users. One that does not answer has empty lists,
 // which say nothing.
 func tells(status guest.Status) bool {
-	return status == guest.StatusHealthy || status == guest.StatusRestartRequired
+	return status == guest.StatusHealthy || status == guest.StatusRestartRequired || status == guest.StatusReadOnly
 }

@@ -152,9 +152,7 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	if end, ending := ends(asked, l.out.At); ending {
 		tell("certificate_ends", "the certificate that clients check ends %s: the next `trovectl apply` renews it", end)
 	}
-	if asked.Status != "" && !tells(asked.Status) {
-		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
-	}
+	engineConditions(asked, tell)
 	if names := slices.Sorted(maps.Keys(waiting)); len(names) > 0 {
 		tell("restart_pending", "in force after a restart of the engine: %s", strings.Join(names, ", "))
 	}
