@@ -63,7 +63,7 @@ fuzz: ## run every fuzz target for FUZZTIME each
 
 crash: deps ## die at every journal point and at every point of the recovery; kill the real trovectl, fail its every request
 	@set -o pipefail; { \
-	  $(GO) test -count=1 -timeout 30m -run Crash -v ./executor/... && \
+	  $(GO) test -count=1 -timeout 30m -run Crash -v ./executor -full $(CRASHFLAGS) && \
 	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
 	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
