@@ -186,7 +186,7 @@ func TestTroveMessagesOfStrangers(t *testing.T) {
 	handler := newCounter()
 	m.serve(t, m.service(t), handler)
 	secure, wrong := oslo.NewSecure(troveKey), oslo.NewSecure("AnotherKeyOf32CharactersIsThis00")
-	call := func(s oslo.Serializer, method string, args map[string]any) oslo.Request {
+	call := func(s *oslo.Secure, method string, args map[string]any) oslo.Request {
 		context, err := s.EncodeContext(nil)
 		if err != nil {
 			t.Fatal(err)
