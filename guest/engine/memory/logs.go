@@ -33,11 +33,11 @@ func (e *Engine) logPath(name string) string {
 // PutLogs implements engine.Logged.
 func (e *Engine) PutLogs(_ context.Context, enabled []string) error {
 	for _, name := range enabled {
-		if !slices.Contains(e.catalog.Logs, name) {
-			return guest.Errorf(guest.KindInvalid, "%s has no log %q to enable; it has %v", e.catalog.Name, name, e.catalog.Logs)
+		if err := e.knownLog(name); err != nil {
+			return err
 		}
 	}
-	leave, err := e.enter()
+	leave, err := e.open()
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,20 @@ func (e *Engine) PutLogs(_ context.Context, enabled []string) error {
 	return e.keep()
 }
 
+func (e *Engine) knownLog(name string) error {
+	if slices.Contains(e.catalog.Logs, name) {
+		return nil
+	}
+	return guest.Errorf(guest.KindInvalid, "%s has no log %q to enable; it has %v", e.catalog.Name, name, e.catalog.Logs)
+}
+
 // ReopenLog implements engine.Logged.
 func (e *Engine) ReopenLog(_ context.Context, name string) error {
+	if name != "error" {
+		if err := e.knownLog(name); err != nil {
+			return err
+		}
+	}
 	leave, err := e.enter()
 	if err != nil {
 		return err

@@ -128,16 +128,20 @@ func (e *Engine) State(context.Context) (engine.State, error) {
 
 // enter locks the engine for a request that needs it to run.
 func (e *Engine) enter() (leave func(), err error) {
-	e.mu.Lock()
-	switch {
-	case !e.prepared:
-		err = guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
-	case !e.running:
+	leave, err = e.open()
+	if err == nil && !e.running {
+		leave()
 		err = guest.Errorf(guest.KindConflict, "the engine is not running")
 	}
-	if err != nil {
+	return leave, err
+}
+
+// open locks the engine for a request that needs it prepared.
+func (e *Engine) open() (leave func(), err error) {
+	e.mu.Lock()
+	if !e.prepared {
 		e.mu.Unlock()
-		return nil, err
+		return nil, guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
 	return e.mu.Unlock, nil
 }

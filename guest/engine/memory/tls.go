@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
@@ -19,7 +20,10 @@ func (e *Engine) PutCertificate(_ context.Context, files engine.TLSFiles, requir
 	if _, err := tls.X509KeyPair(files.Certificate, files.Key); err != nil {
 		return false, guest.Errorf(guest.KindInvalid, "the certificate and its key: %v", err)
 	}
-	leave, err := e.enter()
+	if !x509.NewCertPool().AppendCertsFromPEM(files.CA) {
+		return false, guest.Errorf(guest.KindInvalid, "the certificate of the CA is not in PEM")
+	}
+	leave, err := e.open()
 	if err != nil {
 		return false, err
 	}
