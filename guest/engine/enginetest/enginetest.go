@@ -23,6 +23,11 @@ type Subject struct {
 	// Catalog is what the engine allows, and Version the version it runs.
 	Catalog *catalog.Engine
 	Version string
+	Facts   Facts
+	// Connect logs in over the network, as a customer does; an engine that listens to nobody has none.
+	Connect func(ctx context.Context, login Login) (Client, error)
+	// ByHand has the engine's administrator run a statement behind the agent's back; nil where there is no such language.
+	ByHand func(ctx context.Context, statement string) error
 }
 
 // Run checks the whole contract. make is called once for each group of clauses, and the

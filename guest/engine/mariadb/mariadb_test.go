@@ -20,7 +20,7 @@ func TestContract(t *testing.T) {
 		e := newEngine(t, newHost(t, 0))
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newEngine(t, e.host) }, Crash: func() { kill(t, e) },
-			Catalog: e.catalog, Version: e.series,
+			Catalog: e.catalog, Version: e.series, Facts: enginetest.MariaDB(),
 		}
 	})
 }
