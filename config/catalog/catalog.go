@@ -16,6 +16,8 @@ const (
 	TypeString  ParameterType = "string"
 	TypeEnum    ParameterType = "enum"
 	TypeSet     ParameterType = "set"
+	// TypeSize is a size in bytes as Redis reads it: k, m and g after the number count in 1000, kb, mb and gb in 1024.
+	TypeSize ParameterType = "size"
 )
 
 // Parameter is one setting of an engine version.
@@ -32,6 +34,7 @@ type Parameter struct {
 	Default string              // canonical text
 	Option  string              // the option file's word for it; empty: Name
 	Refused string              // why users may not set it (it belongs to the agent); empty: they may
+	Form    string              // the grammar of a text, by its name in package catalog; empty: any text
 }
 
 // Version is one version of an engine, by the words a user writes ("10.11").
@@ -65,6 +68,7 @@ type Engine struct {
 	names             nameRules
 	passwords         passwordRules
 	grants            grantRules // nil: the engine has no grants
+	acls              aclRules   // nil: the engine has no ACL
 }
 
 // What differs in kind between engines, and not in tables.
@@ -84,6 +88,11 @@ type (
 		target(e *Engine, t Target) error
 		// privileges are all that may be granted on a target that passed, upper case, sorted.
 		privileges(e *Engine, t Target) []string
+	}
+	aclRules interface {
+		canonicalACL(rules []string) ([]string, error)
+		storedACL(rules []string) []string
+		serverACL(canonical []string) []string
 	}
 )
 

@@ -1,3 +1,4 @@
 package catalog
 
 //go:generate go run ./internal/generate -version 10.11 -func mariadb1011 -out mariadb_1011_table.go
+//go:generate go run ./internal/generate/redis -version 7.0 -func redis70 -out redis_70_table.go

@@ -60,8 +60,13 @@ func (p Process) is(pid int) bool {
 		program, _, _ := bytes.Cut(arguments, []byte{0})
 		return filepath.Base(string(program)) == filepath.Base(p.Binary)
 	}
+	// One program may have several names, of which the process knows the file's own.
+	binary := p.Binary
+	if file, err := filepath.EvalSymlinks(binary); err == nil {
+		binary = file
+	}
 	// A package upgrade replaces the file under the running server.
-	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
+	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(binary)
 }
 
 // Spawn starts the server as an account, or as ourselves when that has no name, and returns a channel that gets the way
