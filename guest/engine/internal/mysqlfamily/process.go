@@ -1,4 +1,4 @@
-package mariadb
+package mysqlfamily
 
 import (
 	"context"
@@ -10,58 +10,65 @@ import (
 	"time"
 
 	"github.com/trovectl/trovectl/guest"
-	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // Start implements engine.Engine. An engine that does not start with settings that were changed since it last ran goes
 // back to those it ran with: a database that serves is worth more than a setting. The error says so then.
-func (e *Engine) Start(ctx context.Context) error {
+func (e *Server) Start(ctx context.Context) error {
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	if _, err := os.Stat(e.paths.data); err != nil {
+	if _, err := os.Stat(e.Paths.Data); err != nil {
 		return guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
-	if e.running() {
-		return e.waitUntilReady(ctx, nil, size(e.paths.errors))
+	if e.Running() {
+		return e.waitUntilReady(ctx, nil, size(e.Paths.Errors))
 	}
-	configured, err := e.readSettings(e.paths.overrides)
+	runAs, err := native.RunAs(e.Host, "mysql")
+	if err != nil {
+		return err
+	}
+	// Again at each start: the machine may have more memory than at the last one.
+	if err := e.writeOptions(runAs); err != nil {
+		return err
+	}
+	configured, err := e.readSettings(e.Paths.Overrides)
 	if err != nil {
 		return err
 	}
 	why := e.launch(ctx)
 	if why == nil {
-		return e.writeSettings(e.paths.started, configured)
+		return e.writeSettings(e.Paths.Started, configured)
 	}
-	former, err := e.readSettings(e.paths.started)
-	if err != nil || e.running() || maps.Equal(former, configured) || !e.startedBefore() {
+	former, err := e.readSettings(e.Paths.Started)
+	if err != nil || e.Running() || maps.Equal(former, configured) || !e.startedBefore() {
 		return why
 	}
-	if err := e.writeSettings(e.paths.overrides, former); err != nil {
+	if err := e.writeSettings(e.Paths.Overrides, former); err != nil {
 		return errors.Join(why, err)
 	}
 	if e.launch(ctx) != nil {
 		// The settings were not the reason.
-		return errors.Join(why, e.writeSettings(e.paths.overrides, configured))
+		return errors.Join(why, e.writeSettings(e.Paths.Overrides, configured))
 	}
 	return guest.Errorf(guest.KindEngine, "the engine does not start with the changed settings and runs with the former ones: %v", why)
 }
 
-func (e *Engine) startedBefore() bool {
-	_, err := os.Stat(e.paths.started)
+func (e *Server) startedBefore() bool {
+	_, err := os.Stat(e.Paths.Started)
 	return err == nil
 }
 
 // launch starts the server's process and waits until it answers.
-func (e *Engine) launch(ctx context.Context) error {
+func (e *Server) launch(ctx context.Context) error {
 	// What an earlier life left behind would make the wait below believe in a server that is not there.
-	for _, stale := range []string{e.paths.pid, e.paths.socket} {
+	for _, stale := range []string{e.Paths.PID, e.Paths.Socket} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return internal("removing what a crash left behind", err)
 		}
 	}
-	logged := size(e.paths.errors)
-	ended, err := e.process.Spawn(native.Account{})
+	logged := size(e.Paths.Errors)
+	ended, err := e.Process.Spawn(native.Account{})
 	if err != nil {
 		return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
 	}
@@ -76,9 +83,9 @@ const (
 
 // waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
 // is nil for a server that somebody else started.
-func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
+func (e *Server) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
 	for {
-		s, err := mysqlfamily.Open(ctx, e.paths.socket, e.admin)
+		s, err := e.Connect(ctx)
 		if err == nil {
 			_, err = s.Value(ctx, "SELECT 1")
 			s.Close()
@@ -86,9 +93,9 @@ func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 				return nil
 			}
 		}
-		if number := mysqlfamily.ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
+		if number := ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
 			// It answers, and not to us: waiting does not help, the next start does (see initSQL).
-			return mysqlfamily.Fault("connecting as the agent", err)
+			return Fault("connecting as the agent", err)
 		}
 		timer := time.NewTimer(20 * time.Millisecond)
 		select {
@@ -100,30 +107,30 @@ func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 			return guest.Errorf(guest.KindEngine, "the engine ended while it started (%v): %s", how, e.complaints(logged))
 		case <-timer.C:
 		}
-		if ended == nil && !e.running() {
+		if ended == nil && !e.Running() {
 			return guest.Errorf(guest.KindEngine, "the engine ended while it started: %s", e.complaints(logged))
 		}
 	}
 }
 
 // Stop implements engine.Engine.
-func (e *Engine) Stop(ctx context.Context) error {
+func (e *Server) Stop(ctx context.Context) error {
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	if err := e.process.Stop(ctx); err != nil {
+	if err := e.Process.Stop(ctx); err != nil {
 		return guest.Errorf(guest.KindEngine, "stopping the engine: %v", err)
 	}
 	// A stopped engine is shut down, also one that crashed before.
-	if err := os.Remove(e.paths.pid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(e.Paths.PID); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return internal("removing the pid file", err)
 	}
 	return nil
 }
 
 // complaints are the last errors that the server logged after an offset, or what it said before it had a log.
-func (e *Engine) complaints(after int64) string {
+func (e *Server) complaints(after int64) string {
 	var errorsOf []string
-	if text, err := os.ReadFile(e.paths.errors); err == nil && int64(len(text)) > after {
+	if text, err := os.ReadFile(e.Paths.Errors); err == nil && int64(len(text)) > after {
 		for line := range strings.SplitSeq(string(text[after:]), "\n") {
 			if _, complaint, ok := strings.Cut(line, "[ERROR] "); ok {
 				errorsOf = append(errorsOf, strings.TrimSpace(complaint))
@@ -131,7 +138,7 @@ func (e *Engine) complaints(after int64) string {
 		}
 	}
 	if len(errorsOf) == 0 {
-		if text, err := os.ReadFile(e.process.Output); err == nil {
+		if text, err := os.ReadFile(e.Process.Output); err == nil {
 			return lastLines(string(text), 2)
 		}
 	}
