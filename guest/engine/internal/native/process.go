@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a server that is found again by whoever knows its arguments: it lives in a session of its own and does
@@ -48,8 +50,12 @@ func (p Process) Find() (int, bool) {
 	return 0, false
 }
 
-// is tells whether pid is our server. A zombie has no executable and so is not.
+// is tells whether pid is our server. A zombie has no executable and so is not, and a child that the server forked leads no
+// session: it may outlive a server that was killed.
 func (p Process) is(pid int) bool {
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		return false
+	}
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil || !bytes.Contains(arguments, []byte("\x00"+strings.Join(p.Arguments, "\x00")+"\x00")) {
 		return false
