@@ -24,11 +24,24 @@ type Facts struct {
 	Privileges [3]string // may be granted on a database; sorted
 	Global     string    // may be granted on all databases only
 	Table      []string  // two that may be granted on a table; sorted
-	Schema     string    // a schema that every database has
+	// MakeTables make the tables orders and o`d'd "t_b% in the schema Schema[0]; the client is logged in to their database.
+	MakeTables []string
+	Schema     []string // a schema that every database has, and what may be granted on it; sorted
 
 	Dynamic, Second Knob              // change while the engine runs
 	Static          Knob              // waits for a restart
 	BadSettings     []engine.Settings // refused, whatever else is asked for
+	Refused         engine.Settings   // the catalog lets it pass and the running server does not take it
+	Fatal           engine.Settings   // the server does not start with it
+	FatalWhy        string            // a part of what it says then
+
+	Landing   string   // the database that a client without one of its own logs in to
+	Ping      string   // a statement that everybody may run
+	Root      string   // the name that root logs in with
+	Forbidden []string // what root may not
+	Sabotage  []string // what root may try to lock the agent out
+	ReadOnly  []string // run by hand, they make the server refuse writes
+	Writable  []string // and take them again
 }
 
 // Knob is a parameter: its default in canonical text and two other values, as a user may write them and in canonical text.

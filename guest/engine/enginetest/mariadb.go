@@ -37,12 +37,24 @@ func MariaDB() Facts {
 		Privileges: [3]string{"INSERT", "SELECT", "UPDATE"},
 		Global:     "PROCESS",
 		Table:      []string{"DELETE", "SELECT"},
+		MakeTables: []string{"CREATE TABLE orders (n INT)", "CREATE TABLE `o``d'd \"t_b%` (n INT)"},
 		Dynamic:    Knob{Name: "max_connections", Default: "151", One: "201", OneIs: "201", Two: "300", TwoIs: "300"},
 		Second:     Knob{Name: "max_allowed_packet", Default: "16777216", One: "32M", OneIs: "33554432", Two: "2097152", TwoIs: "2097152"},
 		Static:     Knob{Name: "innodb_log_buffer_size", Default: "16777216", One: "8M", OneIs: "8388608", Two: "6M", TwoIs: "6291456"},
 		BadSettings: []engine.Settings{
-			{"max_connections": "1"}, {"no_such_parameter": "1"}, {"datadir": "/"}, {"slow_query_log": "perhaps"},
-			{"binlog_row_image": "none"}, {"tmpdir": "/x"}, {"init_connect": "a\nb"},
+			{"max_connections": "1"}, {"no_such_parameter": "1"}, {"datadir": "/"}, {"myisam_use_mmap": "perhaps"},
+			{"slow_query_log": "ON"}, {"binlog_row_image": "none"}, {"tmpdir": "/x"}, {"init_connect": "a\nb"},
 		},
+		// The server holds the lower mark to the upper one.
+		Refused: engine.Settings{"innodb_max_dirty_pages_pct": "20", "innodb_max_dirty_pages_pct_lwm": "60"},
+		Fatal:   engine.Settings{"innodb_buffer_pool_size": "1024T"}, FatalWhy: "buffer_pool",
+		Ping: "SELECT 1", Root: "root",
+		Forbidden: []string{
+			"SET GLOBAL read_only = ON", "SHUTDOWN", "SELECT 'x' INTO OUTFILE 'stolen'", "GRANT SUPER ON *.* TO root@'%'", "GRANT FILE ON *.* TO root@'%'",
+		},
+		Sabotage: []string{
+			"DELETE FROM mysql.global_priv WHERE Host = 'localhost'", "DELETE FROM mysql.db", "FLUSH PRIVILEGES",
+		},
+		ReadOnly: []string{"SET GLOBAL read_only = ON"}, Writable: []string{"SET GLOBAL read_only = OFF"},
 	}
 }

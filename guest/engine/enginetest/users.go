@@ -107,3 +107,17 @@ func expectAll(ctx context.Context, t *testing.T, u engine.Users, want ...engine
 	})
 	expectUsers(ctx, t, u, want...)
 }
+
+// find is one account of those that the engine lists.
+func find(ctx context.Context, t *testing.T, u engine.Users, name guest.UserName) engine.Account {
+	t.Helper()
+	list, err := u.ListUsers(ctx)
+	ok(t, err)
+	for _, account := range list {
+		if account.Name == name.Name && account.Host == name.Host {
+			return account
+		}
+	}
+	t.Fatalf("there is no account %s@%s", name.Name, name.Host)
+	return engine.Account{}
+}

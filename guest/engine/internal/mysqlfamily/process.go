@@ -127,12 +127,13 @@ func (e *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
-// complaints are the last errors that the server logged after an offset, or what it said before it had a log.
+// complaints are the first errors that the server logged after an offset, which the others follow from, or what it said
+// before it had a log.
 func (e *Server) complaints(after int64) string {
 	var errorsOf []string
 	if text, err := os.ReadFile(e.Paths.Errors); err == nil && int64(len(text)) > after {
 		for line := range strings.SplitSeq(string(text[after:]), "\n") {
-			if _, complaint, ok := strings.Cut(line, "[ERROR] "); ok {
+			if _, complaint, ok := strings.Cut(line, "[ERROR] "); ok && complaint != "Aborting" {
 				errorsOf = append(errorsOf, strings.TrimSpace(complaint))
 			}
 		}
@@ -142,7 +143,7 @@ func (e *Server) complaints(after int64) string {
 			return lastLines(string(text), 2)
 		}
 	}
-	return lastLines(strings.Join(errorsOf, "\n"), 3)
+	return strings.Join(errorsOf[:min(3, len(errorsOf))], "; ")
 }
 
 func size(path string) int64 {

@@ -15,7 +15,8 @@ func (e *Server) endSessions(ctx context.Context, s *Session, name, host string)
 		return Fault("looking for the sessions of "+name, err)
 	}
 	for _, row := range rows {
-		if !hostMatches(host, row["host"]) {
+		// Nobody but the agent comes in as its user over the socket.
+		if !hostMatches(host, row["host"]) || e.agents(name, row["host"]) {
 			continue
 		}
 		const noSuchThread = 1094
