@@ -4,6 +4,7 @@ package native
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,8 @@ type Process struct {
 	Arguments []string // with the absolute path of its files: they are the process's identity
 	PidFile   string   // the server writes it and removes it when it ends cleanly
 	Output    string   // what the server says before it opens its own log goes here
+	// End asks the server to end cleanly without waiting for its clients; 0: SIGTERM.
+	End syscall.Signal
 }
 
 const pollEvery = 20 * time.Millisecond
@@ -89,7 +92,7 @@ func (p Process) Spawn(as Account) (<-chan error, error) {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if as.Name != "" {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID}
+		as.Become(cmd.SysProcAttr)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", filepath.Base(p.Binary), err)
@@ -106,7 +109,7 @@ func (p Process) Stop(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.Kill(pid, cmp.Or(p.End, syscall.SIGTERM)); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("asking process %d to end: %w", pid, err)
 	}
 	for p.is(pid) {
