@@ -160,7 +160,7 @@ func (b *builder) grantBlock(u *resource.User, engine *catalog.Engine, f *form) 
 	if !ok || !f.has("privileges") {
 		return g, false
 	}
-	canonical, err := engine.CheckPrivileges(g.Database, f.list("privileges"))
+	canonical, err := engine.CheckPrivileges(catalog.Target{Database: g.Database}, f.list("privileges"))
 	if err != nil {
 		b.failAt(f.place("privileges"), "Invalid privileges", "", "%s.", err)
 		return g, false
@@ -191,7 +191,7 @@ func (b *builder) wholeDatabases(u *resource.User, engine *catalog.Engine) []gra
 		if !ok {
 			continue
 		}
-		canonical, err := engine.CheckPrivileges(g.Database, []string{catalog.AllPrivileges})
+		canonical, err := engine.CheckPrivileges(catalog.Target{Database: g.Database}, []string{catalog.AllPrivileges})
 		if err != nil {
 			b.failAt(at, "Invalid privileges", "", "%s.", err)
 			continue

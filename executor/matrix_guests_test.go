@@ -101,7 +101,7 @@ func databaseCells() map[string]scenario {
 			w, _ := built(t)
 			must(t, w.engine().DropDatabase(context.Background(), "shop"))
 			w.done(plan.ModeApply, "create "+shop, "update "+app)
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "shop", Charset: "latin1"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "shop", Charset: "latin1"}}))
 			w.done(plan.ModeApply, onlyShop...)
 		}),
 		"unknown": silenced(shop, func(f estate) { f.db.Charset = "latin1" }),
@@ -118,7 +118,7 @@ func databaseCells() map[string]scenario {
 			w.done(plan.ModeApply, "update "+shop, "update "+app)
 		}),
 		"orphan": unmanaged(resource.KindDatabase, func(t *testing.T, w *world) {
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "mine"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "mine"}}))
 		}, "mine"),
 		"import": none(importLater),
 	}
@@ -132,7 +132,7 @@ func (f estate) repassword(where, password string) {
 
 func verifier(password string) string {
 	engine, _ := catalog.Lookup("mariadb")
-	return engine.Verifier(password)
+	return engine.Verifier(password, nil)
 }
 
 func wantGrant(t *testing.T, w *world, name, host, database string, privileges ...string) {

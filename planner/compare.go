@@ -137,7 +137,8 @@ func subset(engine *catalog.Engine, database string, want, seen any) bool {
 	w, _ := want.([]string)
 	s, _ := seen.([]string)
 	if engine != nil {
-		w, s = engine.ExpandPrivileges(database, w), engine.ExpandPrivileges(database, s)
+		on := catalog.Target{Database: database}
+		w, s = engine.ExpandPrivileges(on, w), engine.ExpandPrivileges(on, s)
 	}
 	for _, privilege := range w {
 		if !slices.Contains(s, privilege) {

@@ -37,13 +37,16 @@ func init() {
 		},
 		HasDatabases: true,
 		HasUserHosts: true,
+		HasGrants:    true,
+		HasRoles:     true,
+		Logs:         []string{"general", "slow"},
 		Versions:     map[string]Version{"10.11": mariadbVersion(mariadb1011())},
 		Shares: map[string]string{
 			"10.5": "10.11", "10.6": "10.11", "10.7": "10.11", "10.8": "10.11", "10.9": "10.11", "10.10": "10.11",
 			"11.0": "10.11", "11.1": "10.11", "11.2": "10.11", "11.3": "10.11", "11.4": "10.11", "11.5": "10.11",
 			"11.6": "10.11", "11.7": "10.11", "11.8": "10.11",
 		},
-		rules: mariadbRules{},
+		names: mariadbRules{}, passwords: mariadbRules{}, grants: mariadbRules{},
 	}
 }
 
@@ -212,7 +215,7 @@ func (mariadbRules) normalizeHost(host string) string {
 }
 
 // verifier is mysql_native_password's: SHA1 of SHA1. An empty password has an empty verifier: none can be given.
-func (mariadbRules) verifier(password string) string {
+func (mariadbRules) verifier(password string, _ []byte) string {
 	if password == "" {
 		return ""
 	}
@@ -231,4 +234,37 @@ func (mariadbRules) checkVerifier(verifier string) error {
 		}
 	}
 	return nil
+}
+
+// mariadbTablePrivileges may be granted on one table. Source: MariaDB, "GRANT: Table Privileges".
+var mariadbTablePrivileges = []string{
+	"ALTER", "CREATE", "CREATE VIEW", "DELETE", "DELETE HISTORY", "DROP", "INDEX", "INSERT", "REFERENCES", "SELECT", "SHOW VIEW",
+	"TRIGGER", "UPDATE",
+}
+
+func (r mariadbRules) target(e *Engine, t Target) error {
+	switch {
+	case t.Schema != "":
+		return fmt.Errorf("%s has no schemas in a database: leave schema out", e.Name)
+	case t.Database == "*" && t.Table != "":
+		return errors.New("a table is of one database: name it in place of \"*\"")
+	case t.Table != "":
+		if err := mariadbText("table", t.Table, 64); err != nil {
+			return err
+		}
+	}
+	if t.Database == "*" {
+		return nil
+	}
+	return r.databaseName(e, t.Database)
+}
+
+func (mariadbRules) privileges(e *Engine, t Target) []string {
+	switch {
+	case t.Table != "":
+		return mariadbTablePrivileges
+	case t.Database == "*":
+		return e.GlobalPrivileges
+	}
+	return e.Privileges
 }

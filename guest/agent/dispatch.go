@@ -56,7 +56,7 @@ func (a *Agent) putDatabase(ctx context.Context, in guest.PutDatabase) (guest.Do
 	if err != nil {
 		return guest.Done{}, err
 	}
-	if err := databases.PutDatabase(ctx, in.Database); err != nil {
+	if err := databases.PutDatabase(ctx, in); err != nil {
 		return guest.Done{}, asGuestError(guest.KindEngine, "putting database "+quote(in.Database.Name), err)
 	}
 	return guest.Done{}, nil

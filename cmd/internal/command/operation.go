@@ -139,7 +139,7 @@ func (op *operation) passwordOf(user *resource.User) (digest string, verifier re
 	case !p.Secret.IsZero():
 		digest = op.ring.PasswordDigest(p.Secret)
 		if engine, ok := op.engineOf(user.Instance); ok {
-			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal()))
+			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal(), nil))
 		}
 		return digest, verifier
 	default:

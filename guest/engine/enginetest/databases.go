@@ -35,19 +35,19 @@ func databases(t *testing.T, s Subject) {
 	t.Run("system databases are hidden", func(t *testing.T) { expect(t) })
 	t.Run("put makes, twice is once, lists are sorted", func(t *testing.T) {
 		for _, name := range []string{"shop", "billing", "Shop", "shop"} {
-			ok(t, d.PutDatabase(ctx, guest.Database{Name: name}))
+			ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: name}}))
 		}
 		expect(t, standard("Shop"), standard("billing"), standard("shop"))
 	})
 	t.Run("put sets charset and collation in place", func(t *testing.T) {
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: "shop", Charset: "latin1"}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop", Charset: "latin1"}}))
 		expect(t, standard("Shop"), standard("billing"), guest.Database{Name: "shop", Charset: "latin1", Collation: "latin1_swedish_ci"})
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: "shop", Charset: "UTF8MB4", Collation: "utf8mb4_unicode_ci"}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop", Charset: "UTF8MB4", Collation: "utf8mb4_unicode_ci"}}))
 		last := guest.Database{Name: "shop", Charset: "utf8mb4", Collation: "utf8mb4_unicode_ci"}
 		expect(t, standard("Shop"), standard("billing"), last)
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: "shop"}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 		expect(t, standard("Shop"), standard("billing"), last)
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: "billing", Collation: "latin1_bin"}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "billing", Collation: "latin1_bin"}}))
 		expect(t, standard("Shop"), guest.Database{Name: "billing", Charset: "latin1", Collation: "latin1_bin"}, last)
 	})
 	t.Run("what the catalog refuses is invalid", func(t *testing.T) {
@@ -56,7 +56,7 @@ func databases(t *testing.T, s Subject) {
 			{Name: "end "}, {Name: "ctl\x01"}, {Name: strings.Repeat("x", 65)}, {Name: "emoji😀"}, {Name: "*"},
 			{Name: "x", Charset: "nope"}, {Name: "x", Collation: "nope"}, {Name: "x", Charset: "latin1", Collation: "utf8mb4_bin"},
 		} {
-			refused(t, d.PutDatabase(ctx, bad), guest.KindInvalid)
+			refused(t, d.PutDatabase(ctx, guest.PutDatabase{Database: bad}), guest.KindInvalid)
 		}
 		refused(t, d.DropDatabase(ctx, "mysql"), guest.KindInvalid)
 	})

@@ -57,7 +57,7 @@ func crash(t *testing.T, s Subject) {
 	ctx := within(t)
 	started(ctx, t, s, nil)
 	if d, has := s.Engine.(engine.Databases); has {
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: "kept"}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
 	}
 	s.Crash()
 	status(ctx, t, s.Engine, guest.StatusCrashed)
@@ -84,13 +84,13 @@ func notRunning(t *testing.T, s Subject) {
 	if d, has := s.Engine.(engine.Databases); has {
 		_, err := d.ListDatabases(ctx)
 		refused(t, err, guest.KindConflict)
-		refused(t, d.PutDatabase(ctx, guest.Database{Name: "shop"}), guest.KindConflict)
+		refused(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}), guest.KindConflict)
 		refused(t, d.DropDatabase(ctx, "shop"), guest.KindConflict)
 	}
 	if u, has := s.Engine.(engine.Users); has {
 		_, err := u.ListUsers(ctx)
 		refused(t, err, guest.KindConflict)
-		_, err = u.PutUser(ctx, guest.PutUser{Name: "app", Host: "%", Verifier: s.Catalog.Verifier("x")})
+		_, err = u.PutUser(ctx, guest.PutUser{Name: "app", Host: "%", Verifier: s.Catalog.Verifier("x", nil)})
 		refused(t, err, guest.KindConflict)
 		refused(t, u.DropUser(ctx, guest.UserName{Name: "app", Host: "%"}), guest.KindConflict)
 	}

@@ -34,10 +34,10 @@ func hostileNames(t *testing.T, s Subject) {
 		t.Fatalf("the catalog refuses most of the hostile names; left are %q", names)
 	}
 	slices.Sort(names)
-	verifier := s.Catalog.Verifier(`pass'word\"`)
+	verifier := s.Catalog.Verifier(`pass'word\"`, nil)
 	var want []engine.Account
 	for _, name := range names {
-		ok(t, d.PutDatabase(ctx, guest.Database{Name: name}))
+		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: name}}))
 		given := []guest.Grant{{Database: name, Privileges: []string{"SELECT"}}}
 		_, err := u.PutUser(ctx, guest.PutUser{Name: name, Host: "%", Verifier: verifier, Grants: given, Authoritative: true})
 		ok(t, err)

@@ -27,7 +27,7 @@ func users(t *testing.T, s Subject) {
 	}
 	ctx := within(t)
 	started(ctx, t, s, nil)
-	one, two := s.Catalog.Verifier("one"), s.Catalog.Verifier("two")
+	one, two := s.Catalog.Verifier("one", nil), s.Catalog.Verifier("two", nil)
 	put := func(t *testing.T, user guest.PutUser, want string) {
 		t.Helper()
 		got, err := u.PutUser(ctx, user)
@@ -97,8 +97,8 @@ func grants(t *testing.T, s Subject) {
 	d := s.Engine.(engine.Databases)
 	ctx := within(t)
 	started(ctx, t, s, nil)
-	ok(t, d.PutDatabase(ctx, guest.Database{Name: "shop"}))
-	verifier := s.Catalog.Verifier("x")
+	ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
+	verifier := s.Catalog.Verifier("x", nil)
 	put := func(t *testing.T, authoritative bool, given []guest.Grant, want ...guest.Grant) {
 		t.Helper()
 		for range 2 {

@@ -54,7 +54,7 @@ func connect(t *testing.T, e *Engine, name, password, database string) *sql.DB {
 func put(ctx context.Context, t *testing.T, e *Engine, name, password string, grants ...guest.Grant) {
 	t.Helper()
 	_, err := e.PutUser(ctx, guest.PutUser{
-		Name: name, Host: "%", Verifier: e.catalog.Verifier(password), Grants: grants, Authoritative: true,
+		Name: name, Host: "%", Verifier: e.catalog.Verifier(password, nil), Grants: grants, Authoritative: true,
 	})
 	must(t, err)
 }
@@ -63,7 +63,7 @@ func TestClientsLogInAsDeclared(t *testing.T) {
 	t.Parallel()
 	ctx, e, _ := start(t, newHost(t, 256))
 	for _, name := range []string{"a_b", "axb"} {
-		must(t, e.PutDatabase(ctx, guest.Database{Name: name}))
+		must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: name}}))
 	}
 	const name, password = `o'b"\x`, `pa'ss\"wörd`
 	put(ctx, t, e, name, password, guest.Grant{Database: "a_b", Privileges: []string{"CREATE", "INSERT", "SELECT"}})
@@ -126,7 +126,7 @@ func TestSessionsEndWithTheirReason(t *testing.T) {
 func TestRightsMadeByHand(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
-	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
+	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"SELECT"}})
 	for _, statement := range []string{
 		"CREATE TABLE shop.t (n INT, m INT)", "CREATE FUNCTION shop.f() RETURNS INT RETURN 1", "CREATE ROLE auditor",
@@ -163,7 +163,7 @@ func TestRightsMadeByHand(t *testing.T) {
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
-	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
+	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"ALL"}})
 	for _, statement := range []string{
 		"CREATE TABLE shop.t (n INT)", "CREATE PROCEDURE shop.p() SELECT 1", "GRANT UPDATE ON shop.t TO app@'%'", "GRANT EXECUTE ON PROCEDURE shop.p TO app@'%'",
@@ -183,7 +183,7 @@ func TestLoginsChangedByHand(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	put(ctx, t, e, "app", "x")
-	verifier := e.catalog.Verifier("x")
+	verifier := e.catalog.Verifier("x", nil)
 	for _, statement := range []string{
 		"ALTER USER app@'%' IDENTIFIED BY 'other'", "ALTER USER app@'%' ACCOUNT LOCK", "ALTER USER app@'%' IDENTIFIED VIA unix_socket",
 		"ALTER USER app@'%' PASSWORD EXPIRE", "ALTER USER app@'%' IDENTIFIED VIA unix_socket OR mysql_native_password USING '" + verifier + "'",

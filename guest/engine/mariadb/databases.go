@@ -56,7 +56,8 @@ func (e *Engine) sizes(ctx context.Context, s *mysqlfamily.Session) (map[string]
 }
 
 // PutDatabase implements engine.Databases. On a database that is there, an empty charset or collation leaves what it has.
-func (e *Engine) PutDatabase(ctx context.Context, database guest.Database) error {
+func (e *Engine) PutDatabase(ctx context.Context, put guest.PutDatabase) error {
+	database := put.Database
 	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
 	}

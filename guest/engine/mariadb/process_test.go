@@ -107,7 +107,7 @@ func TestLongPaths(t *testing.T) {
 	if len(e.paths.socket) <= mysqlfamily.MaxSocketPath {
 		t.Fatalf("the path %s is not long", e.paths.socket)
 	}
-	must(t, e.PutDatabase(ctx, guest.Database{Name: "shop"}))
+	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 }
 
 // A taken port ends the server while it starts: Start says so and does not wait.

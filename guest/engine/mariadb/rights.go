@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
@@ -211,13 +212,14 @@ func privilegeSet(members string) map[string]bool {
 // grants are the rights of an account in canonical form. What the product has no words for shows as a privilege that
 // nobody can declare ("SELECT ON TABLE t"), so that it is seen as more than was declared.
 func (e *Engine) grants(a *stored) []guest.Grant {
-	sets := map[string]map[string]bool{}
+	sets := map[engine.On]map[string]bool{}
 	for _, r := range a.rights {
-		if sets[r.database] == nil {
-			sets[r.database] = map[string]bool{}
+		on := engine.On{Target: catalog.Target{Database: r.database}}
+		if sets[on] == nil {
+			sets[on] = map[string]bool{}
 		}
 		for p := range r.privileges {
-			sets[r.database][r.words(p)] = true
+			sets[on][r.words(p)] = true
 		}
 	}
 	return engine.GrantsOf(e.catalog, sets)

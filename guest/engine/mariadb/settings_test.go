@@ -118,13 +118,13 @@ func TestHostileValuesSurviveARestart(t *testing.T) {
 func TestNamesRoundTrip(t *testing.T) {
 	t.Parallel()
 	ctx, e, _ := start(t, newHost(t, 256))
-	verifier := e.catalog.Verifier("x")
+	verifier := e.catalog.Verifier("x", nil)
 	rapid.Check(t, func(t *rapid.T) {
 		nasty := rapid.SliceOfN(rapid.SampledFrom([]rune("ab_%`'\"\\;-#@ ()*/.,=ü数$0")), 1, 12)
 		database := string(nasty.Filter(func(r []rune) bool { return e.catalog.CheckDatabaseName(string(r)) == nil }).Draw(t, "database"))
 		name := string(nasty.Filter(func(r []rune) bool { return e.catalog.CheckUserName(string(r)) == nil }).Draw(t, "user"))
 		grants := []guest.Grant{{Database: database, Privileges: []string{"SELECT"}}}
-		if err := e.PutDatabase(ctx, guest.Database{Name: database}); err != nil {
+		if err := e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: database}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.PutUser(ctx, guest.PutUser{Name: name, Host: "%", Verifier: verifier, Grants: grants, Authoritative: true}); err != nil {

@@ -153,7 +153,7 @@ func (e *Engine) putGrants(ctx context.Context, s *mysqlfamily.Session, account 
 		if wanted[g.Database] == nil {
 			wanted[g.Database] = map[string]bool{}
 		}
-		for _, p := range e.catalog.ExpandPrivileges(g.Database, g.Privileges) {
+		for _, p := range e.catalog.ExpandPrivileges(engine.OnOf(g).Target, g.Privileges) {
 			wanted[g.Database][p] = true
 		}
 	}

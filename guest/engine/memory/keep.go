@@ -28,8 +28,8 @@ type kept struct {
 
 type keptUser struct {
 	guest.UserName
-	Verifier string              `json:"verifier"`
-	Grants   map[string][]string `json:"grants,omitempty"` // by database, single privileges
+	Verifier string        `json:"verifier"`
+	Grants   []guest.Grant `json:"grants,omitempty"` // single privileges
 }
 
 // Open makes an engine that keeps itself in a file below dir: it is what an earlier life of it was, running or not, and
@@ -60,13 +60,14 @@ func Open(name string, now func() time.Time, dir string) (*Engine, error) {
 	return e, nil
 }
 
-func privilegeSets(grants map[string][]string) map[string]map[string]bool {
-	sets := make(map[string]map[string]bool, len(grants))
-	for database, privileges := range grants {
-		sets[database] = make(map[string]bool, len(privileges))
-		for _, p := range privileges {
-			sets[database][p] = true
+func privilegeSets(grants []guest.Grant) map[engine.On]map[string]bool {
+	sets := make(map[engine.On]map[string]bool, len(grants))
+	for _, g := range grants {
+		set := make(map[string]bool, len(g.Privileges))
+		for _, p := range g.Privileges {
+			set[p] = true
 		}
+		sets[engine.OnOf(g)] = set
 	}
 	return sets
 }
@@ -84,9 +85,9 @@ func (e *Engine) keep() error {
 		now.Databases = append(now.Databases, d)
 	}
 	for name, a := range e.users {
-		u := keptUser{UserName: name, Verifier: a.verifier, Grants: map[string][]string{}}
-		for database, privileges := range a.grants {
-			u.Grants[database] = slices.Collect(maps.Keys(privileges))
+		u := keptUser{UserName: name, Verifier: a.verifier}
+		for on, privileges := range a.grants {
+			u.Grants = append(u.Grants, on.Grant(slices.Sorted(maps.Keys(privileges))))
 		}
 		now.Users = append(now.Users, u)
 	}

@@ -44,7 +44,7 @@ type Engine struct {
 
 type account struct {
 	verifier string
-	grants   map[string]map[string]bool // by database, single privileges
+	grants   map[engine.On]map[string]bool // single privileges
 }
 
 // New makes an empty engine that calls itself name and behaves as MariaDB. now is the clock.
@@ -154,7 +154,8 @@ func (e *Engine) ListDatabases(context.Context) ([]guest.ObservedDatabase, error
 }
 
 // PutDatabase implements engine.Databases.
-func (e *Engine) PutDatabase(_ context.Context, database guest.Database) error {
+func (e *Engine) PutDatabase(_ context.Context, put guest.PutDatabase) error {
+	database := put.Database
 	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
 	}
@@ -201,7 +202,7 @@ func (e *Engine) DropDatabase(_ context.Context, name string) error {
 	defer leave()
 	delete(e.databases, name)
 	for _, a := range e.users {
-		delete(a.grants, name)
+		maps.DeleteFunc(a.grants, func(on engine.On, _ map[string]bool) bool { return on.Database == name })
 	}
 	return e.keep()
 }

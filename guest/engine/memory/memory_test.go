@@ -84,7 +84,7 @@ func TestOpen_remembers(t *testing.T) {
 	}
 	must(e.Prepare(t.Context(), engine.Settings{"max_connections": "100"}))
 	must(e.Start(t.Context()))
-	must(e.PutDatabase(t.Context(), guest.Database{Name: "shop"}))
+	must(e.PutDatabase(t.Context(), guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	_, err := e.PutUser(t.Context(), guest.PutUser{
 		Name: "app", Host: "%", Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", Authoritative: true,
 		Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT", "INSERT"}}},

@@ -53,21 +53,22 @@ func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) 
 		if user.Verifier == "" {
 			return "", guest.Errorf(guest.KindInvalid, "the account %s@%s is not there and needs a password to be made", user.Name, user.Host)
 		}
-		a = &account{grants: map[string]map[string]bool{}}
+		a = &account{grants: map[engine.On]map[string]bool{}}
 		e.users[wanted] = a
 	}
 	if user.Verifier != "" {
 		a.verifier = user.Verifier
 	}
 	if user.Authoritative {
-		a.grants = map[string]map[string]bool{}
+		a.grants = map[engine.On]map[string]bool{}
 	}
 	for _, g := range user.Grants {
-		if a.grants[g.Database] == nil {
-			a.grants[g.Database] = map[string]bool{}
+		on := engine.OnOf(g)
+		if a.grants[on] == nil {
+			a.grants[on] = map[string]bool{}
 		}
-		for _, p := range e.catalog.ExpandPrivileges(g.Database, g.Privileges) {
-			a.grants[g.Database][p] = true
+		for _, p := range e.catalog.ExpandPrivileges(on.Target, g.Privileges) {
+			a.grants[on][p] = true
 		}
 	}
 	return a.verifier, e.keep()
