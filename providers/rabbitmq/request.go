@@ -107,7 +107,7 @@ func (b *Broker) request(ctx context.Context, r request) (*http.Request, error) 
 		return nil, err
 	}
 	req.SetBasicAuth(b.options.User, b.options.Password)
-	req.Header.Set("Accept", "application/json")
+	// No Accept: some resources of the API offer nothing by that name when they are put (406).
 	req.Header.Set("Content-Type", "application/json")
 	if b.options.UserAgent != "" {
 		req.Header.Set("User-Agent", b.options.UserAgent)
