@@ -76,6 +76,7 @@ type Parts struct {
 	HeldBy        string
 	NotAttachable string
 	Address       string // of the port, where the recorded address is none of its own
+	Account       string // what is wrong with its account at the message broker
 }
 
 // Marked is an object in the cloud with a mark.

@@ -154,7 +154,7 @@ func (i *Instance) Attributes() Attributes {
 	if i.Guest.NoConfigDrive {
 		out["guest.config_drive"] = false
 	}
-	putList(out, "guest.transports", i.Guest.Transports)
+	putText(out, "guest.transports", strings.Join(i.Guest.Transports, ", then ")) // a list would be compared as a set
 	if b := i.Guest.Broker; b != nil {
 		out["guest.broker.url"] = b.URL
 		putText(out, "guest.broker.vhost", b.VHost)
