@@ -30,7 +30,26 @@ func (a *Agent) inspect(ctx context.Context, body json.RawMessage) (guest.Inspec
 	defer cancel()
 	defer context.AfterFunc(a.ctx, cancel)()
 
-	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew}
+	seen, err := a.health(ctx)
+	if err != nil {
+		return guest.Inspection{}, err
+	}
+	server, _ := a.theEngine()
+	if server == nil || !seen.Prepared || seen.Status != guest.StatusHealthy && seen.Status != guest.StatusRestartRequired {
+		return seen, nil
+	}
+	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
+		return guest.Inspection{}, err
+	}
+	return seen, nil
+}
+
+// health is what is quickly told: who it is, how the engine is, and how full the volume.
+func (a *Agent) health(ctx context.Context) (guest.Inspection, error) {
+	a.mu.Lock()
+	atBroker := a.atBroker
+	a.mu.Unlock()
+	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew, Broker: atBroker}
 	server, wanted := a.theEngine()
 	if server == nil {
 		if seen.Prepared { // its volume is not there
@@ -50,16 +69,8 @@ func (a *Agent) inspect(ctx context.Context, body json.RawMessage) (guest.Inspec
 		seen.Status = guest.StatusNew
 		return seen, nil
 	}
-	if seen.Volume, err = a.volume(ctx); err != nil {
-		return guest.Inspection{}, err
-	}
-	if seen.Status != guest.StatusHealthy && seen.Status != guest.StatusRestartRequired {
-		return seen, nil
-	}
-	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
-		return guest.Inspection{}, err
-	}
-	return seen, nil
+	seen.Volume, err = a.volume(ctx)
+	return seen, err
 }
 
 // inspectEngine fills in what an engine that answers can tell, by its powers, side by side.
