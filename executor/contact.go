@@ -112,8 +112,10 @@ func (i *instanceAct) rotate(ctx context.Context, client channel, generation int
 	})
 	if settled(member) { // known before it is asked for, so that the guest is found in between
 		request.Enroll = func(b *state.Batch) {
-			member.Rotating = generation
-			b.PutMembers = append(b.PutMembers, member)
+			between := member.Clone()
+			between.Rotating, between.Transports = generation, i.eitherWay(member)
+			between.SSHPort = max(member.SSHPort, i.sshPort)
+			b.PutMembers = append(b.PutMembers, between)
 		}
 	}
 	if err := i.hands.Call(ctx, request); err != nil {

@@ -19,7 +19,7 @@ type Accounts interface {
 	// Login is how a member's agent logs in with the credentials of a generation. It holds secrets.
 	Login(member state.Member, broker resource.GuestBroker, generation int) (*guest.BrokerConfig, error)
 	// Open makes the queues of a member in the vhost of its account, and Close removes them. Both MAY be repeated.
-	Open(ctx context.Context, member state.Member) error
+	Open(ctx context.Context, member state.Member, broker resource.GuestBroker) error
 	Close(ctx context.Context, member state.Member) error
 }
 
@@ -42,6 +42,17 @@ func (i *instanceAct) arrange(ctx context.Context) error {
 		return err
 	}
 	return i.account(ctx)
+}
+
+// openWays opens the ways that are wanted before the guest is told of them; others are closed when it has been.
+func (i *instanceAct) openWays(ctx context.Context) error {
+	if err := i.account(ctx); err != nil {
+		return err
+	}
+	if i.sshPort == 0 || !i.touches("guest.transports") {
+		return nil
+	}
+	return i.setAccess(ctx)
 }
 
 // account gives the instance its account at the broker with its queues, before the server that is born to use it. What is
@@ -72,7 +83,7 @@ func (i *instanceAct) account(ctx context.Context) error {
 	}
 	member := i.hands.Member()
 	return i.cloudCall(ctx, "queues", member.Objects[state.SlotAccount].ID, func(ctx context.Context) error {
-		return i.Accounts.Open(ctx, member)
+		return i.Accounts.Open(ctx, member, *broker)
 	})
 }
 
@@ -112,6 +123,27 @@ func (i *instanceAct) mendAccount(ctx context.Context, stands bool) error {
 		}
 		return i.renew(ctx, birth(member))
 	})
+}
+
+// eitherWay are the ways to a guest while it is told of others: those that it gets, and those that it had.
+func (i *instanceAct) eitherWay(member state.Member) []string {
+	wanted := i.body.Guest.Transports
+	if slices.Equal(wanted, member.Transports) {
+		return wanted
+	}
+	named := func(ways []string) []string {
+		if len(ways) == 0 {
+			return []string{resource.TransportSSH}
+		}
+		return ways
+	}
+	all := slices.Clone(named(wanted))
+	for _, way := range named(member.Transports) {
+		if !slices.Contains(all, way) {
+			all = append(all, way)
+		}
+	}
+	return all
 }
 
 // renew sets the credentials of a generation at the broker, and ends what was opened with others.

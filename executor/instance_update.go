@@ -36,7 +36,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 		return err
 	}
 	if i.touches(append(pathWays, plan.PathAccount)...) {
-		if err := i.account(ctx); err != nil {
+		if err := i.openWays(ctx); err != nil {
 			return err
 		}
 	}

@@ -142,6 +142,9 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	if m.volume != nil && readOnly(m.volume) {
 		tell("volume_read_only", "the volume is read-only: `openstack volume set --read-write %s` when it is detached", m.volume.ID)
 	}
+	if asked.Detour != "" {
+		tell("guest_detour", "%s", asked.Detour)
+	}
 	if _, why := l.account(m); why != "" {
 		tell("account_unknown", "what its account at the message broker may do is not known: %s", why)
 	}

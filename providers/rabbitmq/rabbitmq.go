@@ -120,24 +120,21 @@ func (b *Broker) Identity(ctx context.Context) (providers.BrokerIdentity, error)
 	return id, err
 }
 
-// alarms are the nodes that take no messages because they lack memory or disk.
+// alarms say which nodes take no messages because they lack memory or disk. The check is exact at once, as the nodes' own
+// figures are not, and fails (503) where there are any.
 func (b *Broker) alarms(ctx context.Context, call string) ([]string, error) {
-	var nodes []struct {
-		Name   string `json:"name"`
-		Memory bool   `json:"mem_alarm"`
-		Disk   bool   `json:"disk_free_alarm"`
+	var health struct {
+		Alarms []struct{ Node, Resource string } `json:"alarms"`
 	}
-	if err := b.get(ctx, call, &nodes, "nodes"); err != nil {
+	err := b.do(ctx, request{
+		call: call, method: http.MethodGet, path: []string{"health", "checks", "alarms"}, into: &health, also: http.StatusServiceUnavailable,
+	})
+	if err != nil {
 		return nil, err
 	}
 	var out []string
-	for _, n := range nodes {
-		if n.Memory {
-			out = append(out, "memory alarm on "+clean(n.Name))
-		}
-		if n.Disk {
-			out = append(out, "disk alarm on "+clean(n.Name))
-		}
+	for _, alarm := range health.Alarms {
+		out = append(out, clean(alarm.Resource)+" alarm on "+clean(alarm.Node))
 	}
 	return out, nil
 }

@@ -49,6 +49,7 @@ type request struct {
 	query  url.Values
 	body   any // nil: none
 	into   any // nil: the answer's body does not matter
+	also   int // a further status that comes with what is asked; 0: none
 }
 
 func (b *Broker) do(ctx context.Context, r request) error {
@@ -72,7 +73,7 @@ func (b *Broker) do(ctx context.Context, r request) error {
 		return b.silence(r.call, err)
 	case len(data) > maxBody:
 		return &providers.Error{Kind: providers.KindTransient, Call: r.call, Message: fmt.Sprintf("the reply is longer than %d bytes", maxBody), Sent: true}
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
+	case (resp.StatusCode < 200 || resp.StatusCode > 299) && resp.StatusCode != r.also:
 		return refused(r.call, resp, data)
 	case r.into == nil:
 		return nil
