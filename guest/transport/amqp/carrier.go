@@ -207,7 +207,7 @@ func openReply(key Key, sent label, request guest.Request, result json.RawMessag
 	}
 	reply, err := guest.DecodeReply(text)
 	if err != nil {
-		return guest.Reply{}, fmt.Errorf("%w: %w", oslo.ErrGarbage, err)
+		return guest.Reply{}, fmt.Errorf("%w: %v", oslo.ErrGarbage, err)
 	}
 	if reply.ID != request.ID {
 		return guest.Reply{}, fmt.Errorf("%w: it answers another request", oslo.ErrGarbage)

@@ -113,7 +113,7 @@ func (b Broker) refused(err error, limit time.Duration) *guest.Error {
 		return b.unreachable(guest.StageGreet, "it does not speak TLS at this port; without TLS the URL begins with amqp://")
 	case strings.Contains(err.Error(), "remote error: tls"):
 		return b.unreachable(guest.StageLogin, "it refuses our certificate: "+err.Error())
-	case errors.As(err, &said):
+	case errors.As(err, &said) && (said.Code == amqp091.AccessRefused || said.Code == amqp091.NotAllowed):
 		return b.unreachable(guest.StageLogin, b.refusal(said))
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return b.unreachable(guest.StageConnect, "there is no way to it: "+err.Error())
@@ -133,8 +133,6 @@ func (b Broker) refusal(said *amqp091.Error) string {
 		return fmt.Sprintf("it has no vhost %q: %s", b.VHost, reason)
 	case said.Code == amqp091.NotAllowed && strings.Contains(said.Reason, "limit"):
 		return fmt.Sprintf("a limit of the vhost %q or the user %q is reached: %s", b.VHost, b.User, reason)
-	case said.Code == amqp091.NotAllowed:
-		return fmt.Sprintf("the user %q may not use the vhost %q: %s", b.User, b.VHost, reason)
 	}
-	return "it ended the connection; it may expect TLS (amqps://), or be no broker: " + reason
+	return fmt.Sprintf("the user %q may not use the vhost %q: %s", b.User, b.VHost, reason)
 }

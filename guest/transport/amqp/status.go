@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
@@ -23,8 +24,8 @@ var errNoStatus = errors.New("no status is there: the guest has not published on
 func (d *Dialer) LastStatus(ctx context.Context, target Target) (Heard, error) {
 	queue := queueStatus + target.Guest
 	var body []byte
-	// Another reader holds the message for the moment of its own look.
-	const tries, pause = 5, 100 * time.Millisecond
+	// Another reader holds the message for the moment of its own look, and does not look again when we do.
+	const tries, pause = 10, 80 * time.Millisecond
 	for range tries {
 		err := d.do(ctx, target.Broker, queue, func(c *oslo.Channel) error {
 			delivery, found, err := c.Get(queue, false)
@@ -43,7 +44,7 @@ func (d *Dialer) LastStatus(ctx context.Context, target Target) (Heard, error) {
 		select {
 		case <-ctx.Done():
 			return Heard{}, explain(target.Broker, queue, ctx.Err())
-		case <-time.After(pause):
+		case <-time.After(rand.N(pause)):
 		}
 	}
 	return Heard{}, explain(target.Broker, queue, errNoStatus)

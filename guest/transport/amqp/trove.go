@@ -37,7 +37,7 @@ func newTrove(s *serving) *trove {
 
 func (t *trove) endpoint() oslo.Endpoint {
 	return oslo.Endpoint{Version: troveVersion, Handle: func(ctx context.Context, r oslo.Request) (json.RawMessage, error) {
-		call, err := t.decrypt(r)
+		call, err := t.secure.DecodeRequest(r)
 		if err != nil {
 			return nil, refusal(refusedSeal, "%v", err)
 		}
@@ -58,28 +58,6 @@ func (t *trove) endpoint() oslo.Endpoint {
 	}}
 }
 
-// A troveCall is a request in clear.
-type troveCall struct {
-	method string
-	id     string // of the message
-	args   map[string]json.RawMessage
-}
-
-func (t *trove) decrypt(r oslo.Request) (troveCall, error) {
-	if _, err := t.secure.DecodeContext(r.Context); err != nil {
-		return troveCall{}, err
-	}
-	call := troveCall{r.Method, cmp.Or(r.ID, r.Unique), map[string]json.RawMessage{}}
-	for name, value := range r.Args {
-		plain, err := t.secure.Decode(value)
-		if err != nil {
-			return troveCall{}, err
-		}
-		call.args[name] = plain
-	}
-	return call, nil
-}
-
 // asGuestError is what Trove's clients make their own exception of.
 func asGuestError(err error) error {
 	var known *guest.Error
@@ -96,8 +74,8 @@ func asGuestError(err error) error {
 	}
 }
 
-func (t *trove) dispatch(ctx context.Context, c troveCall) (any, error) {
-	switch c.method {
+func (t *trove) dispatch(ctx context.Context, c oslo.Request) (any, error) {
+	switch c.Method {
 	case methodTrovePing:
 		return true, nil
 	case "get_filesystem_stats":
@@ -123,20 +101,23 @@ func (t *trove) dispatch(ctx context.Context, c troveCall) (any, error) {
 	case "restart":
 		return nil, t.change(ctx, c, guest.MethodRestart, guest.Restart{})
 	}
-	return nil, oslo.NoSuchMethod(c.method)
+	return nil, oslo.NoSuchMethod(c.Method)
 }
 
 // arg reads an argument that must be there.
-func arg[T any](c troveCall, name string) (T, error) {
+func arg[T any](c oslo.Request, name string) (T, error) {
 	var value T
-	text, there := c.args[name]
+	text, there := c.Args[name]
 	if !there || json.Unmarshal(text, &value) != nil {
-		return value, guest.Errorf(guest.KindInvalid, "%s: the argument %s is missing or of another type", c.method, name)
+		return value, guest.Errorf(guest.KindInvalid, "%s: the argument %s is missing or of another type", c.Method, name)
 	}
 	return value, nil
 }
 
-// ask sends a request to the agent itself. part tells the requests of one message apart.
+// part is the id of one of the requests that a message asks for.
+func part(c oslo.Request, i int) string { return fmt.Sprintf("trove-%s-%d", cmp.Or(c.ID, c.Unique), i) }
+
+// ask sends a request to the agent itself.
 func (t *trove) ask(ctx context.Context, id string, method guest.Method, body any) (json.RawMessage, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -149,20 +130,20 @@ func (t *trove) ask(ctx context.Context, id string, method guest.Method, body an
 	return reply.Result, nil
 }
 
-func (t *trove) change(ctx context.Context, c troveCall, method guest.Method, body any) error {
-	_, err := t.ask(ctx, "trove-"+c.id, method, body)
+func (t *trove) change(ctx context.Context, c oslo.Request, method guest.Method, body any) error {
+	_, err := t.ask(ctx, part(c, 0), method, body)
 	return err
 }
 
-func (t *trove) inspect(ctx context.Context, c troveCall) (guest.Inspection, error) {
-	result, err := t.ask(ctx, "trove-"+c.id, guest.MethodInspect, guest.Inspect{})
+func (t *trove) inspect(ctx context.Context, c oslo.Request) (guest.Inspection, error) {
+	result, err := t.ask(ctx, part(c, 0), guest.MethodInspect, guest.Inspect{})
 	if err != nil {
 		return guest.Inspection{}, err
 	}
 	return guest.DecodeBody[guest.Inspection](result)
 }
 
-func (t *trove) filesystem(ctx context.Context, c troveCall) (any, error) {
+func (t *trove) filesystem(ctx context.Context, c oslo.Request) (any, error) {
 	seen, err := t.inspect(ctx, c)
 	if err != nil {
 		return nil, err
@@ -180,13 +161,13 @@ func (t *trove) filesystem(ctx context.Context, c troveCall) (any, error) {
 }
 
 // page cuts a sorted list as Trove does, and says with which name the next one begins.
-func page[T any](c troveCall, all []T, name func(T) string) (out []T, next any, err error) {
+func page[T any](c oslo.Request, all []T, name func(T) string) (out []T, next any, err error) {
 	var limit *int
 	var marker *string
 	var include bool
 	for field, into := range map[string]any{"limit": &limit, "marker": &marker, "include_marker": &include} {
-		if text, there := c.args[field]; there && json.Unmarshal(text, into) != nil {
-			return nil, nil, guest.Errorf(guest.KindInvalid, "%s: the argument %s is of another type", c.method, field)
+		if text, there := c.Args[field]; there && json.Unmarshal(text, into) != nil {
+			return nil, nil, guest.Errorf(guest.KindInvalid, "%s: the argument %s is of another type", c.Method, field)
 		}
 	}
 	out = slices.DeleteFunc(slices.Clone(all), func(item T) bool {

@@ -3,10 +3,10 @@ package amqp
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/amqp/oslo"
 )
 
 // troveDatabase and troveUser are Trove's models as they are serialised (trove/common/db/mysql/models.py).
@@ -42,7 +42,7 @@ func orEmpty(text *string) string {
 	return *text
 }
 
-func (t *trove) listDatabases(ctx context.Context, c troveCall) (any, error) {
+func (t *trove) listDatabases(ctx context.Context, c oslo.Request) (any, error) {
 	seen, err := t.inspect(ctx, c)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (t *trove) listDatabases(ctx context.Context, c troveCall) (any, error) {
 	return []any{out, next}, err
 }
 
-func (t *trove) users(ctx context.Context, c troveCall) ([]troveUser, error) {
+func (t *trove) users(ctx context.Context, c oslo.Request) ([]troveUser, error) {
 	seen, err := t.inspect(ctx, c)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (t *trove) users(ctx context.Context, c troveCall) ([]troveUser, error) {
 	return all, nil
 }
 
-func (t *trove) listUsers(ctx context.Context, c troveCall) (any, error) {
+func (t *trove) listUsers(ctx context.Context, c oslo.Request) (any, error) {
 	all, err := t.users(ctx, c)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (t *trove) listUsers(ctx context.Context, c troveCall) (any, error) {
 	return []any{out, next}, err
 }
 
-func (t *trove) getUser(ctx context.Context, c troveCall) (any, error) {
+func (t *trove) getUser(ctx context.Context, c oslo.Request) (any, error) {
 	name, err := arg[string](c, "username")
 	if err != nil {
 		return nil, err
@@ -105,12 +105,12 @@ func (t *trove) getUser(ctx context.Context, c troveCall) (any, error) {
 }
 
 // isRootEnabled looks for an account of that name which is not one of the system's: those are hidden.
-func (t *trove) isRootEnabled(ctx context.Context, c troveCall) (any, error) {
+func (t *trove) isRootEnabled(ctx context.Context, c oslo.Request) (any, error) {
 	all, err := t.users(ctx, c)
 	return slices.ContainsFunc(all, func(u troveUser) bool { return u.Name == "root" }), err
 }
 
-func (t *trove) createDatabases(ctx context.Context, c troveCall) error {
+func (t *trove) createDatabases(ctx context.Context, c oslo.Request) error {
 	databases, err := arg[[]troveDatabase](c, "databases")
 	if err != nil {
 		return err
@@ -126,10 +126,7 @@ func (t *trove) createDatabases(ctx context.Context, c troveCall) error {
 	return nil
 }
 
-// part is the id of one of several requests that a message asks for.
-func part(c troveCall, i int) string { return fmt.Sprintf("trove-%s-%d", c.id, i) }
-
-func (t *trove) deleteDatabase(ctx context.Context, c troveCall) error {
+func (t *trove) deleteDatabase(ctx context.Context, c oslo.Request) error {
 	database, err := arg[troveDatabase](c, "database")
 	if err != nil {
 		return err
@@ -137,7 +134,7 @@ func (t *trove) deleteDatabase(ctx context.Context, c troveCall) error {
 	return t.change(ctx, c, guest.MethodDropDatabase, guest.DropDatabase{Name: database.Name})
 }
 
-func (t *trove) createUsers(ctx context.Context, c troveCall) error {
+func (t *trove) createUsers(ctx context.Context, c oslo.Request) error {
 	users, err := arg[[]troveUser](c, "users")
 	if err != nil {
 		return err
@@ -166,7 +163,7 @@ func (t *trove) putUser(ctx context.Context, id string, name guest.UserName, pas
 	return err
 }
 
-func (t *trove) deleteUser(ctx context.Context, c troveCall) error {
+func (t *trove) deleteUser(ctx context.Context, c oslo.Request) error {
 	user, err := arg[troveUser](c, "user")
 	if err != nil {
 		return err
@@ -175,7 +172,7 @@ func (t *trove) deleteUser(ctx context.Context, c troveCall) error {
 }
 
 // changePasswords names its users by keys of its own, as Trove does.
-func (t *trove) changePasswords(ctx context.Context, c troveCall) error {
+func (t *trove) changePasswords(ctx context.Context, c oslo.Request) error {
 	users, err := arg[[]struct {
 		Name     string  `json:"name"`
 		Password string  `json:"password"`

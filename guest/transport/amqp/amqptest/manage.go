@@ -7,7 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,13 +22,21 @@ type Rights struct {
 // Everything is every right.
 var Everything = Rights{Configure: ".*", Write: ".*", Read: ".*"}
 
-var vhosts atomic.Int64
+var (
+	vhosts  atomic.Int64
+	unplain = regexp.MustCompile(`[^A-Za-z0-9]+`) // what some clients would have to escape
+)
+
+// StockURL is the address of a vhost as clients of oslo.messaging want it, with the administrator's credentials.
+func (b *Broker) StockURL(vhost string) string {
+	return fmt.Sprintf("rabbit://%s:%s@127.0.0.1:%d/%s", AdminUser, AdminPassword, b.ports.amqp, vhost)
+}
 
 // VHost makes a vhost, in which the administrator may do everything, that is deleted when the test ends. Its name says whose
 // it is.
 func (b *Broker) VHost(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("%s %d", strings.ReplaceAll(t.Name(), "/", " "), vhosts.Add(1))
+	name := fmt.Sprintf("%s-%d", unplain.ReplaceAllString(t.Name(), "-"), vhosts.Add(1))
 	b.API(t, http.MethodPut, "/api/vhosts/"+url.PathEscape(name), map[string]string{"description": "of a test"})
 	b.Grant(t, name, AdminUser, Everything)
 	t.Cleanup(func() {

@@ -21,6 +21,7 @@ type Client struct {
 	Prepare       func(*Channel) error // declares what the client needs; nil: nothing
 	Exchange      string               // topic exchange to which requests go; the client never declares it
 	ReplyExchange string               // topic exchange from which replies come, with the key reply.HEX; empty: the default one
+	Secure        *Secure              // encrypts as Trove does; nil: arguments, context and results travel as they are
 	Undelivered   string               // topic exchange of dead letters; empty: none
 	Patience      time.Duration        // how long a connection that broke is tried again; 0: for ever
 	Log           func(message string, args ...any)
@@ -217,6 +218,9 @@ func (c *Client) Call(ctx context.Context, r Request) (json.RawMessage, error) {
 	case end.reply.Failure != nil:
 		return nil, end.reply.Failure
 	}
+	if c.Secure != nil {
+		return c.Secure.Decode(end.reply.Result)
+	}
 	return end.reply.Result, nil
 }
 
@@ -245,6 +249,12 @@ func (c *Client) leave(id string) {
 func (c *Client) send(ctx context.Context, r Request, expiration string) error {
 	if r.Unique == "" {
 		r.Unique = NewID()
+	}
+	if c.Secure != nil {
+		var err error
+		if r, err = c.Secure.encodeRequest(r); err != nil {
+			return err
+		}
 	}
 	body, err := EncodeRequest(r)
 	if err != nil {

@@ -55,7 +55,7 @@ func (l *Line) Run(ctx context.Context) {
 
 // keep holds a link up as long as it can.
 func (l *Line) keep(ctx context.Context, link *Link) error {
-	pause, down := firstPause, time.Now()
+	pause, down, said := firstPause, time.Now(), ""
 	for {
 		if link != nil {
 			l.set(link)
@@ -67,7 +67,7 @@ func (l *Line) keep(ctx context.Context, link *Link) error {
 				return ErrClosed
 			}
 			l.set(nil)
-			pause, down = firstPause, time.Now()
+			pause, down, said = firstPause, time.Now(), ""
 		}
 		var err error
 		if link, err = l.connect(ctx); err == nil {
@@ -76,8 +76,9 @@ func (l *Line) keep(ctx context.Context, link *Link) error {
 		if l.Patience > 0 && time.Since(down) > l.Patience {
 			return fmt.Errorf("%w, and then for %s: %w", ErrCut, l.Patience, err)
 		}
-		if ctx.Err() == nil {
+		if text := err.Error(); text != said && ctx.Err() == nil { // once, not at every attempt
 			l.log("connecting to the broker", "error", err)
+			said = text
 		}
 		select {
 		case <-ctx.Done():

@@ -201,15 +201,19 @@ func (c *Channel) publish(exchange, key string, message amqp091.Publishing) erro
 		return err
 	}
 	acked := confirmed.Wait()
-	// The library hands a return over before the confirmation of the same message, in one goroutine.
+	// The end of the channel comes first: it ends the returns too.
 	select {
-	case <-c.returns:
-		return ErrNoQueue
 	case err := <-c.closed:
 		if err == nil {
 			return ErrCut
 		}
 		return err
+	default:
+	}
+	// The library hands a return over before the confirmation of the same message, in one goroutine.
+	select {
+	case <-c.returns:
+		return ErrNoQueue
 	default:
 	}
 	if !acked {

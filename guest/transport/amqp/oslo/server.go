@@ -173,7 +173,9 @@ func (s *Server) answer(ctx context.Context, request Request) {
 		}
 		select {
 		case <-within.Done():
-			s.log("a reply could not be delivered", "method", request.Method, "error", err)
+			if ctx.Err() == nil {
+				s.log("a reply could not be delivered", "method", request.Method, "error", err)
+			}
 			return
 		case <-time.After(replyPause):
 		}

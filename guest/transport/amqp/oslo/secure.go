@@ -12,35 +12,36 @@ import (
 	"fmt"
 )
 
-// A Serializer turns values into what travels, and back.
-type Serializer interface {
-	Encode(value json.RawMessage) (json.RawMessage, error)
-	Decode(value json.RawMessage) (json.RawMessage, error)
-	EncodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error)
-	DecodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error)
-}
-
-// Plain sends values as they are.
-type Plain struct{}
-
-// Encode fulfils Serializer.
-func (Plain) Encode(value json.RawMessage) (json.RawMessage, error) { return value, nil }
-
-// Decode fulfils Serializer.
-func (Plain) Decode(value json.RawMessage) (json.RawMessage, error) { return value, nil }
-
-// EncodeContext fulfils Serializer.
-func (Plain) EncodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error) {
-	return values, nil
-}
-
-// DecodeContext fulfils Serializer.
-func (Plain) DecodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error) {
-	return values, nil
-}
-
 // ErrNotEncrypted tells that a value is not one that the key encrypted.
 var ErrNotEncrypted = errors.New("the message is not encrypted with this key")
+
+// encodeRequest encrypts the arguments and the context of a request.
+func (s *Secure) encodeRequest(r Request) (_ Request, err error) {
+	args := map[string]json.RawMessage{}
+	for name, value := range r.Args {
+		if args[name], err = s.Encode(value); err != nil {
+			return Request{}, err
+		}
+	}
+	r.Args = args
+	r.Context, err = s.EncodeContext(r.Context)
+	return r, err
+}
+
+// DecodeRequest decrypts the arguments and the context of a request. The error is ErrNotEncrypted.
+func (s *Secure) DecodeRequest(r Request) (_ Request, err error) {
+	if r.Context, err = s.DecodeContext(r.Context); err != nil {
+		return Request{}, err
+	}
+	args := map[string]json.RawMessage{}
+	for name, value := range r.Args {
+		if args[name], err = s.Decode(value); err != nil {
+			return Request{}, err
+		}
+	}
+	r.Args = args
+	return r, nil
+}
 
 // contextKey is the only name in an encrypted context.
 const contextKey = "context"
@@ -59,7 +60,7 @@ func NewSecure(key string) *Secure {
 	return &Secure{block}
 }
 
-// Encode fulfils Serializer.
+// Encode encrypts a value.
 func (s *Secure) Encode(value json.RawMessage) (json.RawMessage, error) {
 	if len(value) == 0 {
 		value = json.RawMessage("null")
@@ -78,7 +79,7 @@ func (s *Secure) encrypt(iv [aes.BlockSize]byte, plain []byte) []byte {
 	return out
 }
 
-// Decode fulfils Serializer. The error is ErrNotEncrypted.
+// Decode decrypts a value. The error is ErrNotEncrypted.
 func (s *Secure) Decode(value json.RawMessage) (json.RawMessage, error) {
 	var sealed []byte // base64
 	if string(value) == "null" || json.Unmarshal(value, &sealed) != nil {
@@ -104,7 +105,7 @@ func (s *Secure) decrypt(sealed []byte) ([]byte, error) {
 	return plain[:len(plain)-pad], nil
 }
 
-// EncodeContext fulfils Serializer: the whole context is one encrypted value.
+// EncodeContext encrypts a context: the whole of it is one value.
 func (s *Secure) EncodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	if values == nil {
 		values = map[string]json.RawMessage{}
@@ -120,7 +121,7 @@ func (s *Secure) EncodeContext(values map[string]json.RawMessage) (map[string]js
 	return map[string]json.RawMessage{contextKey: sealed}, nil
 }
 
-// DecodeContext fulfils Serializer. A context that is missing or not an object is ErrNotEncrypted: it is all that shows a
+// DecodeContext decrypts a context. One that is missing or not an object is ErrNotEncrypted: it is all that shows a
 // key in a request without arguments.
 func (s *Secure) DecodeContext(values map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	text, err := s.Decode(values[contextKey])
