@@ -72,8 +72,9 @@ func (a *Agent) used(generation int) {
 	}
 }
 
-// attend serves at the broker, as long as the agent has one. A login at another address, or in another mode, is a new post.
-func (a *Agent) attend(ctx context.Context) {
+// Attend serves at the broker until ctx ends, as long as the agent has one; the handler is the agent, or stands before it. A
+// login at another address, or in another mode, is a new post.
+func (a *Agent) Attend(ctx context.Context, handler guest.Handler) {
 	if a.config.Attend == nil {
 		return
 	}
@@ -88,7 +89,7 @@ func (a *Agent) attend(ctx context.Context) {
 				<-within.Done()
 				return
 			}
-			if err := a.config.Attend(within, a.post(), a); err != nil && within.Err() == nil {
+			if err := a.config.Attend(within, a.post(), handler); err != nil && within.Err() == nil {
 				a.log.Error("serving at the broker", "error", err)
 				<-within.Done() // until the next rotation brings something better
 			}

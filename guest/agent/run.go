@@ -40,7 +40,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	work.Go(func() { a.serve(ctx, full, a) })
 	work.Go(func() { a.serve(ctx, reading, guest.ReadOnly(a)) })
 	work.Go(func() { a.watch(ctx) })
-	work.Go(func() { a.attend(ctx) })
+	work.Go(func() { a.Attend(ctx, a) })
 	a.log.Info("serving", "member", a.born.Member, "engine", a.born.Engine, "version", a.config.Version)
 	<-ctx.Done()
 	err = a.shutdown(context.WithoutCancel(ctx))
