@@ -102,6 +102,7 @@ func instanceCells() map[string]scenario {
 	}
 	maps.Copy(all, settingCells())
 	maps.Copy(all, brokerCells())
+	maps.Copy(all, careCells())
 	return all
 }
 

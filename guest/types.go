@@ -240,7 +240,7 @@ type RotateLog struct {
 type ReadLog struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"` // bytes from the beginning; negative: from the end
-	Limit  int    `json:"limit"`  // at most so many bytes; 0 or more than 4 MiB: 4 MiB
+	Limit  int    `json:"limit"`  // at most so many bytes; 0 or more than 1 MiB: 1 MiB
 }
 
 // LogPart is a part of a log. Secrets that an engine writes into its logs are masked.

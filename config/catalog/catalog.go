@@ -57,6 +57,7 @@ type Engine struct {
 	HasGrants         bool // what users may is said by grants
 	HasACL            bool // what users may is said by ACL rules
 	HasRoles          bool // users may be given roles
+	OneGrantOption    bool // what a user is granted on one target may be handed on as a whole or not at all
 	HasOwners         bool // databases have an owner, an encoding and extensions
 	RenamesDatabases  bool
 	Logs              []string // what logs can be enabled, sorted; the error log is always on

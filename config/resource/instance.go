@@ -35,6 +35,10 @@ type Instance struct {
 	Restart          string            `json:"restart,omitempty"` // never, if_required
 	Metadata         map[string]string `json:"metadata,omitempty"`
 	Guest            Guest             `json:"guest,omitzero"`
+	// Root is the password of the engine's administrator who may log in from outside; nil: there is none.
+	Root *Password `json:"root,omitempty"`
+	Logs []string  `json:"logs,omitempty"` // enabled ones, sorted; none: as somebody left them
+	TLS  TLS       `json:"tls,omitzero"`
 }
 
 // Localities are the ways in which the instances of one block are placed: Nova's policies of server groups.
@@ -100,6 +104,24 @@ func (g Guest) Speaks(transport string) bool {
 	return slices.Contains(g.Transports, transport)
 }
 
+// TLS says how clients speak TLS with the engine.
+type TLS struct {
+	Required bool     `json:"required,omitempty"` // clients from outside must
+	Names    []string `json:"names,omitempty"`    // more DNS names and addresses of the certificate, sorted
+}
+
+// CertificateNames are what the certificate of an instance is for: its declared names and its addresses, sorted.
+func (i *Instance) CertificateNames(addresses ...string) []string {
+	names := slices.Clone(i.TLS.Names)
+	for _, address := range addresses {
+		if address != "" {
+			names = append(names, address)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Kind is KindInstance.
 func (i *Instance) Kind() Kind { return KindInstance }
 
@@ -163,6 +185,15 @@ func (i *Instance) Attributes() Attributes {
 			out["guest.broker.client_certificates"] = true
 		}
 	}
+	if i.Root != nil {
+		out["root.enabled"] = true
+	}
+	putDigest(out, "root.password", i.Root)
+	putList(out, "logs", i.Logs)
+	if i.TLS.Required {
+		out["tls.required"] = true
+	}
+	putList(out, "tls.names", i.TLS.Names)
 	return out
 }
 
@@ -176,7 +207,8 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 		panic(fmt.Sprintf("judging an instance against %T", next))
 	}
 	switch {
-	case path == "name", strings.HasPrefix(path, "access."), path == "guest.source_cidrs", strings.HasPrefix(path, "metadata."), path == "guest.transports":
+	case path == "name", strings.HasPrefix(path, "access."), path == "guest.source_cidrs", strings.HasPrefix(path, "metadata."),
+		strings.HasPrefix(path, "root."), path == "logs", strings.HasPrefix(path, "tls."), path == "guest.transports":
 		return inPlace(Online)
 	case path == "guest.broker.vhost" && i.Guest.Broker != nil && to.Guest.Broker != nil:
 		return refused("an agent does not change its vhost in place",

@@ -37,6 +37,10 @@ func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error)
 	}
 	user.Grants = nil
 	for on, privileges := range merged {
+		if _, both := merged[On{on.Target, !on.Grantable}]; both && c.OneGrantOption {
+			return guest.PutUser{}, guest.Errorf(guest.KindInvalid,
+				"the grants on %s are grantable or they are not: %s has one grant option for all of them", on.Target, c.Name)
+		}
 		canonical, err := c.CheckPrivileges(on.Target, privileges)
 		if err != nil {
 			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)

@@ -46,6 +46,7 @@ func TestDerivedKeysNeverChange(t *testing.T) {
 		{"broker password", "ad6a408f55e71dad7abfb53188ebdd1020ffbe583740f2d29be10b2fb5b704ff", ring.BrokerPassword(member, 2).Reveal()},
 		{"message key", "f33f1dd14661e9230f12b063c734ebb16b1ce3aee3e9e51e071e698b191a767b", hex.EncodeToString(messageKey[:])},
 		{"trove key", "68f23663d09086075dcd484db610c9f7", ring.TroveKey(member).Reveal()},
+		{"salt", "b683df01fc5277dc71e3cfdb50889f30be7376dd996687c76e509a1352444f6e", hex.EncodeToString(ring.Salt("instance.orders", "root"))},
 		{"key check", "87a20e73bbaf15b5388a528c956620377d5545e939666465f21fdf7d43b65adc", ring.KeyCheck()},
 	}
 	for _, v := range vectors {

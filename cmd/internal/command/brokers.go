@@ -232,7 +232,12 @@ func (g *guests) Login(member state.Member, broker resource.GuestBroker, generat
 		login.Password = g.ring.BrokerPassword(member.ID, generation).Reveal()
 		return login, nil
 	}
-	return login, g.certify(login, member.ID, generation)
+	certificate, secret, err := g.ring.Client(member.ID, generation, user, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("issuing a certificate for the broker: %w", err)
+	}
+	login.Certificate, login.Key = certificate, secret.Reveal()
+	return login, nil
 }
 
 // Open implements executor.Accounts.
