@@ -10,8 +10,9 @@ import (
 var engines = map[string]map[string]string{
 	"mariadb": {
 		"SERVER": "shop", "STATIC": "table_open_cache_instances", "PARAMETER": "wait_timeout",
-		"WRITE": `CREATE OR REPLACE TABLE greetings (text VARCHAR(40)) AS SELECT "hello" AS text`,
-		"READ":  `SELECT text FROM greetings`,
+		"WRITE":  `CREATE OR REPLACE TABLE greetings (text VARCHAR(40)) AS SELECT "hello" AS text`,
+		"READ":   `SELECT text FROM greetings`,
+		"DENIED": `command denied`, "REFUSED": `Access denied`,
 
 		"CHANGE": `s/max_connections  *= 200/max_connections = 300/`, "CHANGED": `max_connections += "200" -> "300"`,
 		"ASK": `SELECT @@GLOBAL.max_connections`, "ANSWER": `^300$`,
