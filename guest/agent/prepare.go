@@ -163,7 +163,7 @@ func (a *Agent) host() (engine.Host, error) {
 	if os.Geteuid() != 0 || a.paths.root != "/" {
 		return host, nil
 	}
-	host.User = engineUser(a.born.Engine)
+	host.User = packages[a.born.Engine].user
 	if host.User == "" {
 		return host, nil
 	}
