@@ -16,6 +16,8 @@ const (
 	TypeString  ParameterType = "string"
 	TypeEnum    ParameterType = "enum"
 	TypeSet     ParameterType = "set"
+	// TypeSize is a size in bytes as Redis reads it: k, m and g after the number count in 1000, kb, mb and gb in 1024.
+	TypeSize ParameterType = "size"
 )
 
 // Parameter is one setting of an engine version.
@@ -33,6 +35,7 @@ type Parameter struct {
 	Option  string              // the option file's word for it; empty: Name
 	Unit    string              // of a number without one: a size (8kB, MB) or a time (ms, min); empty: it is a plain number
 	Refused string              // why users may not set it (it belongs to the agent); empty: they may
+	Form    string              // the grammar of a text, by its name in package catalog; empty: any text
 }
 
 // Version is one version of an engine, by the words a user writes ("10.11").
@@ -65,10 +68,12 @@ type Engine struct {
 	RenamesDatabases  bool
 	Logs              []string // what logs can be enabled, sorted; the error log is always on
 	Versions          map[string]Version
+	Note              string            // what people must know before they trust the tables; empty: they are the server's own
 	Shares            map[string]string // versions without a table of their own, to the version whose table they share
 	names             nameRules
 	passwords         passwordRules
 	grants            grantRules // nil: the engine has no grants
+	acls              aclRules   // nil: the engine has no ACL
 }
 
 // What differs in kind between engines, and not in tables.
@@ -95,6 +100,11 @@ type (
 		entrance(t Target) string
 		// covers tells whether a privilege on one target gives another one on another target.
 		covers(wide Target, p string, narrow Target, q string) bool
+	}
+	aclRules interface {
+		canonicalACL(rules []string) ([]string, error)
+		storedACL(rules []string) []string
+		serverACL(canonical []string) []string
 	}
 )
 

@@ -32,7 +32,12 @@ func (p Parameter) Normalize(value string) (string, error) {
 			return p.normalizeFlags(value)
 		}
 		return p.normalizeSet(value)
+	case TypeSize:
+		return p.normalizeSize(value)
 	case TypeString:
+		if form, ok := forms[p.Form]; ok {
+			return form(p, value)
+		}
 		return p.normalizeString(value)
 	}
 	return "", fmt.Errorf("%s has the unknown type %q", p.Name, p.Type)

@@ -1,7 +1,5 @@
 package catalog
 
-import "strings"
-
 // postgresqlVersion is a generated table with what only people know: which parameters belong to the agent, and what it
 // starts the server with.
 func postgresqlVersion(v Version) Version {
@@ -12,21 +10,6 @@ func postgresqlVersion(v Version) Version {
 		v.Parameters[name] = p
 	}
 	return v
-}
-
-// owned is why parameters belong to the agent: their names, or beginnings of names and a star.
-type owned struct{ why, names string }
-
-// ownedBy says why a parameter is not for users; empty: it is.
-func ownedBy(groups []owned, name string) string {
-	for _, group := range groups {
-		for word := range strings.FieldsSeq(group.names) {
-			if prefix, ok := strings.CutSuffix(word, "*"); word == name || ok && strings.HasPrefix(name, prefix) {
-				return group.why
-			}
-		}
-	}
-	return ""
 }
 
 var postgresqlOwned = []owned{

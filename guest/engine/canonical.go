@@ -10,7 +10,7 @@ import (
 )
 
 // CanonicalUser checks a request against the catalog and returns it in the words the engine stores: hosts normalised,
-// one grant a database, privileges canonical, sorted. What the catalog refuses is KindInvalid.
+// one grant a database, privileges and ACL rules canonical, sorted. What the catalog refuses is KindInvalid.
 func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error) {
 	for _, err := range []error{c.CheckUserName(user.Name), c.CheckHost(user.Host)} {
 		if err != nil {
@@ -58,6 +58,13 @@ func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error)
 	}
 	user.Grants = GrantsOf(c, sets)
 	user.Roles = slices.Compact(slices.Sorted(slices.Values(user.Roles)))
+	if len(user.ACL) > 0 {
+		canonical, err := c.CanonicalACL(user.ACL)
+		if err != nil {
+			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
+		}
+		user.ACL = canonical
+	}
 	return user, nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a server that is found again by whoever knows its arguments: it lives in a session of its own and does
@@ -51,8 +53,12 @@ func (p Process) Find() (int, bool) {
 	return 0, false
 }
 
-// is tells whether pid is our server. A zombie has no executable and so is not.
+// is tells whether pid is our server. A zombie has no executable and so is not, and a child that the server forked leads no
+// session: it may outlive a server that was killed.
 func (p Process) is(pid int) bool {
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		return false
+	}
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil || !bytes.Contains(arguments, []byte("\x00"+strings.Join(p.Arguments, "\x00")+"\x00")) {
 		return false
@@ -63,8 +69,13 @@ func (p Process) is(pid int) bool {
 		program, _, _ := bytes.Cut(arguments, []byte{0})
 		return filepath.Base(string(program)) == filepath.Base(p.Binary)
 	}
+	// One program may have several names, of which the process knows the file's own.
+	binary := p.Binary
+	if file, err := filepath.EvalSymlinks(binary); err == nil {
+		binary = file
+	}
 	// A package upgrade replaces the file under the running server.
-	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
+	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(binary)
 }
 
 // Spawn starts the server as an account, or as ourselves when that has no name, and returns a channel that gets the way
