@@ -166,6 +166,17 @@ func TestRightsMadeByHand(t *testing.T) {
 	}
 }
 
+// The server grants on databases that are not there; dropping such a one takes the grants away.
+func TestDropOfAnAbsentDatabaseRevokes(t *testing.T) {
+	t.Parallel()
+	ctx, e, _ := start(t, newHost(t, 256))
+	put(ctx, t, e, "app", "x", guest.Grant{Database: "nowhere", Privileges: []string{"SELECT"}})
+	must(t, e.DropDatabase(ctx, "nowhere"))
+	if list, err := e.ListUsers(ctx); err != nil || len(list) != 1 || len(list[0].Grants) != 0 {
+		t.Errorf("users are %+v, %v", list, err)
+	}
+}
+
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))

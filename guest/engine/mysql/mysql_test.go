@@ -156,6 +156,12 @@ func TestUsers(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+	converse(t, e, "users_admin.txt")
+	web := guest.PutUser{Name: "web", Host: "%", Authoritative: true}
+	web.Roles = []string{"auditor"}
+	if _, err := e.PutUser(ctx, web); err != nil {
+		t.Error(err)
+	}
 	converse(t, e, "users_refused.txt")
 	app.Roles = []string{"nobody"}
 	if _, err := e.PutUser(ctx, app); kindOf(err) != guest.KindConflict {
