@@ -88,7 +88,7 @@ func (p *planning) removalsLast() {
 }
 
 // names keeps apart the steps that free a name inside a guest and those that take it: an account is dropped or renamed
-// before another step makes one of the same name. A database would lose its data so, and is refused.
+// before another step makes one of the same name. A database that is dropped would lose its data so, and is refused.
 func (p *planning) names() {
 	freed := map[string]*plan.Step{}
 	for _, address := range sortedAddresses(p.steps) {
@@ -106,7 +106,7 @@ func (p *planning) names() {
 		if !ok || from == nil || from == s || s.Action == plan.Update && !renames(s) {
 			continue
 		}
-		if s.Address.Kind == resource.KindDatabase {
+		if s.Address.Kind == resource.KindDatabase && !renames(from) {
 			p.relabelled(s, from)
 			continue
 		}
