@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/graph"
@@ -31,6 +32,7 @@ func (p *planning) order() {
 	}
 	p.removalsLast()
 	p.names()
+	p.grantsByName()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
 		if gone := p.gone[address]; gone != nil {
@@ -111,6 +113,38 @@ func (p *planning) names() {
 			continue
 		}
 		p.after(s, from)
+	}
+}
+
+// grantsByName lets a user wait for the databases that its grants call by their bare names, where the engine grants only on
+// what is there. The owner of a database comes before it and needs no grant.
+func (p *planning) grantsByName() {
+	made := map[string]*plan.Step{}
+	for _, s := range p.steps {
+		d, ok := s.After.Body.(*resource.Database)
+		if !ok {
+			continue
+		}
+		if engine, known := catalog.Lookup(d.Manager); known && engine.HasOwners {
+			key, _ := inGuest(d)
+			made[key] = s
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	for _, s := range p.steps {
+		u, ok := s.After.Body.(*resource.User)
+		if !ok {
+			continue
+		}
+		for _, g := range u.Grants {
+			key, _ := inGuest(&resource.Database{Instance: u.Instance, Name: g.Database})
+			needed := made[key]
+			if needed != nil && needed.After.Body.(*resource.Database).Owner.Name != u.Name {
+				p.after(s, needed)
+			}
+		}
 	}
 }
 
