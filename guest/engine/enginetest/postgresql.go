@@ -47,8 +47,25 @@ func PostgreSQL() Facts {
 		BadSettings: []engine.Settings{
 			{"work_mem": "1kB"}, {"no_such_parameter": "1"}, {"data_directory": "/"}, {"log_lock_waits": "perhaps"}, {"wal_compression": "best"},
 			{"archive_command": "rm -rf /"}, {"shared_preload_libraries": "x"}, {"search_path": "a\nb"}, {"statement_timeout": "5 weeks"},
-			// The rules allow it, the server does not.
-			{"timezone": "Mars/Phobos"}, {"default_text_search_config": "no_such_config"},
 		},
+		Refused:  engine.Settings{"timezone": "Mars/Phobos", "default_text_search_config": "no_such_config"},
+		Fatal:    engine.Settings{"shared_buffers": "4TB"},
+		FatalWhy: "shared memory",
+		Landing:  "postgres",
+		Ping:     "SELECT 4711",
+		Root:     "root",
+		Forbidden: []string{
+			"CREATE ROLE evil LOGIN", "ALTER ROLE postgres PASSWORD 'x'", "ALTER ROLE root SUPERUSER", "COPY (SELECT 1) TO PROGRAM 'true'",
+			"GRANT pg_execute_server_program TO root", "GRANT pg_read_server_files TO root", "ALTER SYSTEM SET work_mem = '8MB'",
+			"SELECT pg_read_file('/etc/passwd')", "CREATE EXTENSION file_fdw", "SELECT rolpassword FROM pg_authid", "CREATE TABLE public.t (n int)",
+			"CREATE TEMPORARY TABLE t (n int)", "SELECT pg_reload_conf()",
+		},
+		Sabotage: []string{
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", "DROP ROLE postgres", "ALTER ROLE postgres NOLOGIN",
+			"ALTER DATABASE postgres ALLOW_CONNECTIONS false", "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", "DROP DATABASE postgres",
+			"ALTER ROLE root SET default_transaction_read_only = on", "CREATE DATABASE mine", "ALTER DATABASE mine SET search_path = evil",
+		},
+		ReadOnly: []string{"ALTER SYSTEM SET default_transaction_read_only = on"},
+		Writable: []string{"ALTER SYSTEM RESET default_transaction_read_only"},
 	}
 }
