@@ -19,15 +19,25 @@ func engines(p *page) {
 		}
 		p.line("- versions: %s", codes(engine.VersionNames()))
 		p.line("- port: %d", engine.Port)
-		p.line("- databases that cannot be declared: %s", codes(engine.SystemDBs))
+		if engine.HasDatabases {
+			p.line("- databases that cannot be declared: %s", codes(engine.SystemDBs))
+		}
 		p.line("- accounts that cannot be declared: %s", codes(engine.SystemUsers))
-		p.line("- privileges on one database: %s", codes(engine.Privileges))
-		p.line("- privileges on all databases (`\"*\"`): these and %s", codes(without(engine.GlobalPrivileges, engine.Privileges)))
+		refused := "refused command"
+		if engine.HasGrants {
+			refused = "refused privilege"
+			p.line("- privileges on one database: %s", codes(engine.Privileges))
+			p.line("- privileges on all databases (`\"*\"`): these and %s", codes(without(engine.GlobalPrivileges, engine.Privileges)))
+		}
+		for _, paragraph := range engine.Manual {
+			p.line("")
+			p.line("%s", paragraph)
+		}
 		rows := [][]string{}
 		for _, privilege := range slices.Sorted(maps.Keys(engine.RefusedPrivileges)) {
 			rows = append(rows, []string{code(privilege), engine.RefusedPrivileges[privilege]})
 		}
-		p.table([]string{"refused privilege", "why"}, rows)
+		p.table([]string{refused, "why"}, rows)
 		for _, version := range slices.Sorted(maps.Keys(engine.Versions)) {
 			parameters(p, engine, engine.Versions[version])
 		}
