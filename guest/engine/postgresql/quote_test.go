@@ -70,7 +70,7 @@ func FuzzStatements(f *testing.F) {
 	}
 	made := func(user, database string) []string {
 		u := guest.PutUser{Name: user, Authoritative: true, Rights: guest.Rights{Roles: []string{database}, RequireTLS: true}}
-		w := world{database: object{kind: "database", name: database, owner: "o", place: place{clause: "DATABASE " + identifier(database)}}, makers: []string{superuser, user + "2"}}
+		w := world{database: object{kind: "database", name: database, owner: superuser, place: place{clause: "DATABASE " + identifier(database)}}, makers: []string{superuser, user + "2"}}
 		known, _ := catalog.Lookup(Name)
 		asked, err := w.asked(known, user, []guest.Grant{{Database: database, Privileges: []string{"SELECT", "TEMPORARY"}}})
 		if err != nil {
