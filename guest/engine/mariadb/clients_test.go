@@ -177,6 +177,23 @@ func TestDropOfAnAbsentDatabaseRevokes(t *testing.T) {
 	}
 }
 
+// A declared role counts as soon as its user logs in.
+func TestARoleIsSwitchedOn(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	for _, statement := range []string{"CREATE DATABASE shop", "CREATE TABLE shop.t (n INT)", "CREATE ROLE auditor", "GRANT SELECT ON shop.* TO auditor"} {
+		must(t, s.Exec(ctx, statement))
+	}
+	user := guest.PutUser{Name: "app", Host: "%", Verifier: e.Catalog.Verifier("x", nil), Authoritative: true}
+	user.Roles = []string{"auditor"}
+	if _, err := e.PutUser(ctx, user); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connect(t, e, "app", "x", "").ExecContext(ctx, "SELECT n FROM shop.t"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
