@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 )
 
-// ListUsers implements engine.Users: a query, and two in each database.
+// ListUsers implements engine.Users: two queries, and two in each database that somebody has to do with.
 func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 	s, err := e.session(ctx, maintenance)
 	if err != nil {
@@ -31,7 +33,7 @@ func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 		}
 		sets[name] = r.beyond()
 	}
-	err = e.eachWorld(ctx, s, func(_ *session, w *world) error {
+	err = e.eachWorld(ctx, s, "", nil, func(_ *session, w *world) error {
 		for name := range roles {
 			if w.database.name == maintenance {
 				w.strange(name, sets[name])
@@ -52,25 +54,39 @@ func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 	return out, nil
 }
 
-// eachWorld reads all databases that can be entered, the server's own one last, and hands them over one after another.
-func (e *Engine) eachWorld(ctx context.Context, s *session, do func(s *session, w *world) error) error {
-	databases, err := e.readDatabases(ctx, s)
+// concernQuery lists the databases in which a role holds or owns something, or any role does: the server keeps count of
+// that for all databases, so that the others need not be entered.
+const concernQuery = `SELECT DISTINCT b.datname::text FROM pg_shdepend AS d JOIN pg_authid AS r ON r.oid = d.refobjid
+	JOIN pg_database AS b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+	WHERE d.refclassid = 'pg_authid'::regclass AND b.datallowconn AND NOT b.datistemplate AND b.datname <> '` + maintenance + `' AND ($1 = '' OR r.rolname = $1)`
+
+func concerned(ctx context.Context, s *session, role string) ([]string, error) {
+	rows, err := s.conn.Query(ctx, concernQuery, role)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
-		if !d.entered {
-			continue
-		}
-		err := e.within(ctx, d.Name, func(in *session) error {
-			w, err := readWorld(ctx, in, d.Name)
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// eachWorld reads the databases that concern a role, or any role when it is empty, with the named ones, and hands them over
+// one after another; the server's own is the last.
+func (e *Engine) eachWorld(ctx context.Context, s *session, role string, also []string, do func(s *session, w *world) error) error {
+	databases, err := concerned(ctx, s, role)
+	if err != nil {
+		return fault("looking for the databases that hold rights", err)
+	}
+	databases = append(databases, also...)
+	slices.Sort(databases)
+	for _, database := range append(slices.Compact(databases), maintenance) {
+		err := e.within(ctx, database, func(in *session) error {
+			w, err := readWorld(ctx, in, database)
 			if err != nil {
 				return err
 			}
 			return do(in, w)
 		})
 		if err != nil && code(err) != noSuchDatabase {
-			return fault("reading the rights in the database "+d.Name, err)
+			return fault("reading the rights in the database "+database, err)
 		}
 	}
 	return nil
@@ -108,7 +124,11 @@ func (e *Engine) PutUser(ctx context.Context, user guest.PutUser) (string, error
 	if err := e.putRole(ctx, s, account, user); err != nil {
 		return "", err
 	}
-	err = e.eachWorld(ctx, s, func(in *session, w *world) error { return e.grantIn(ctx, in, w, user) })
+	var granted []string
+	for _, g := range user.Grants {
+		granted = append(granted, g.Database)
+	}
+	err = e.eachWorld(ctx, s, user.Name, granted, func(in *session, w *world) error { return e.grantIn(ctx, in, w, user) })
 	if err != nil {
 		return "", err
 	}
@@ -130,6 +150,9 @@ func (e *Engine) grantIn(ctx context.Context, in *session, w *world, user guest.
 	}
 	if err := w.putGrants(ctx, in, user.Name, asked, !user.Authoritative); err != nil {
 		return fault(fmt.Sprintf("granting to %s in the database %s", user.Name, w.database.name), err)
+	}
+	if w.database.name == maintenance {
+		return nil
 	}
 	if w, err = readWorld(ctx, in, w.database.name); err != nil {
 		return err
@@ -295,16 +318,13 @@ func (e *Engine) dropRole(ctx context.Context, s *session, name string) error {
 	if err := endSessions(ctx, s, "usename", name); err != nil {
 		return err
 	}
-	databases, err := e.readDatabases(ctx, s)
+	databases, err := concerned(ctx, s, name)
 	if err != nil {
 		return err
 	}
 	disown := fmt.Sprintf("REASSIGN OWNED BY %s TO %s; DROP OWNED BY %s", identifier(name), superuser, identifier(name))
-	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
-		if !d.entered {
-			continue
-		}
-		err := e.within(ctx, d.Name, func(in *session) error { return in.exec(ctx, disown) })
+	for _, database := range append(databases, maintenance) {
+		err := e.within(ctx, database, func(in *session) error { return in.exec(ctx, disown) })
 		if err != nil && code(err) != noSuchDatabase {
 			return err
 		}
