@@ -35,7 +35,11 @@ func (i *instanceAct) meet(ctx context.Context, volume string) (guest.Prepared, 
 		defer client.close()
 	}
 	i.progress("preparing %s %s", i.body.Manager, i.body.Version)
-	return i.prepare(ctx, client, volume)
+	prepared, err := i.prepare(ctx, client, volume)
+	if err != nil {
+		return prepared, err
+	}
+	return prepared, i.certify(ctx, client)
 }
 
 // greeting bounds the time until an agent has answered its first request.

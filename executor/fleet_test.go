@@ -97,7 +97,7 @@ func fleetOf(n int) (*resource.Set, map[resource.Address]resource.Secret) {
 		set.Blocks[address(text)] = resource.Repetition{Mode: "single"}
 	}
 	engine, _ := catalog.Lookup("mariadb")
-	verifier, secrets := resource.NewSecret(engine.Verifier("p")), map[resource.Address]resource.Secret{}
+	verifier, secrets := resource.NewSecret(engine.Verifier("p", nil)), map[resource.Address]resource.Secret{}
 	template := one.Resources[address("instance.orders")].Body.(*resource.Instance)
 	for i := range n {
 		key := resource.TextKey(fmt.Sprintf("n%05d", i))

@@ -158,12 +158,12 @@ func (g *guests) resize(cloud *cloudmem.Cloud) {
 }
 
 func (g *guests) engineFor(volumes []string) func(string, engine.Host) (engine.Engine, error) {
-	return func(_ string, host engine.Host) (engine.Engine, error) {
+	return func(name string, host engine.Host) (engine.Engine, error) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		id := strings.Join(volumes, ",")
 		if g.disks[id] == nil {
-			g.disks[id] = memory.New(memory.Name, now)
+			g.disks[id] = memory.New(name, now)
 		}
 		return g.disks[id], nil
 	}

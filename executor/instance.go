@@ -45,6 +45,7 @@ type instanceAct struct {
 	enginePort int
 	sshPort    int
 	image      string // id, once it is known
+	rootStored string // the digest of what the engine stores for root, once it was asked for
 }
 
 // create is one straight line: each part returns what an earlier life made of it.
@@ -53,10 +54,13 @@ func (i *instanceAct) create(ctx context.Context) error {
 		return err
 	}
 	prepared, err := i.build(ctx)
+	if err == nil {
+		err = i.care(ctx)
+	}
 	if err != nil {
 		return i.failed(ctx, err)
 	}
-	i.record.Status, i.record.Fault = state.Ready, ""
+	i.record.Body, i.record.Status, i.record.Fault = i.done(), state.Ready, ""
 	i.record.Computed = i.computed(prepared)
 	return i.finish(ctx)
 }
@@ -78,7 +82,7 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 	if !known {
 		record = state.Record{Address: i.step.Address, Member: i.IDs.Member(), Role: i.IDs.Role()}
 	}
-	record.Body, record.Protect, record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
+	record.Body, record.Protect, record.DependsOn = i.done(), i.step.Protect, i.step.DependsOn
 	record.Status, record.Fault = state.Creating, ""
 	batch := state.Batch{PutRecords: []state.Record{record}}
 	if !known {
@@ -96,6 +100,9 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 	var none guest.Prepared
 	if _, err := i.agentDigest(); err != nil { // before anything is made for a guest that it cannot be delivered to
+		return none, err
+	}
+	if err := i.rootSupplied(); err != nil {
 		return none, err
 	}
 	ports, err := i.network(ctx)

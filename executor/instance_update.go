@@ -50,6 +50,8 @@ func (i *instanceAct) update(ctx context.Context) error {
 		{[]string{"access.public", "access.public_network", "access.floating_ip"}, i.publish},
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},
+		{[]string{"root", "logs"}, i.care},
+		{[]string{"tls"}, i.recertify},
 	} {
 		if !i.touches(part.paths...) {
 			continue
@@ -58,7 +60,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 			return err
 		}
 	}
-	i.record.Body, i.record.Protect, i.record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
+	i.record.Body, i.record.Protect, i.record.DependsOn = i.done(), i.step.Protect, i.step.DependsOn
 	i.record.Status, i.record.Fault = state.Ready, ""
 	return i.finish(ctx)
 }

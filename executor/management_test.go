@@ -115,7 +115,7 @@ func TestManagement_rebuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := managed(t)
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "kept"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
 			volume, port, address := w.object(orders, state.SlotVolume), w.object(orders, state.SlotPort), w.member(orders).Address
 			for _, slot := range slots {
 				w.gone(slot)

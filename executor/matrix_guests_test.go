@@ -84,6 +84,8 @@ func databaseCells() map[string]scenario {
 				t.Errorf("the database is %+v", d)
 			}
 		}),
+		"update-owner":             none("no engine whose databases have owners is in the catalog yet"),
+		"update-extensions":        none("no engine whose databases have extensions is in the catalog yet"),
 		"update-lifecycle.protect": protected(shop),
 		"update-depends_on":        depends(shop, "datastore.other"),
 		"replace": cell(func(t *testing.T) {
@@ -101,7 +103,7 @@ func databaseCells() map[string]scenario {
 			w, _ := built(t)
 			must(t, w.engine().DropDatabase(context.Background(), "shop"))
 			w.done(plan.ModeApply, "create "+shop, "update "+app)
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "shop", Charset: "latin1"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "shop", Charset: "latin1"}}))
 			w.done(plan.ModeApply, onlyShop...)
 		}),
 		"unknown": silenced(shop, func(f estate) { f.db.Charset = "latin1" }),
@@ -118,7 +120,7 @@ func databaseCells() map[string]scenario {
 			w.done(plan.ModeApply, "update "+shop, "update "+app)
 		}),
 		"orphan": unmanaged(resource.KindDatabase, func(t *testing.T, w *world) {
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "mine"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "mine"}}))
 		}, "mine"),
 		"import": none(importLater),
 	}
@@ -132,7 +134,7 @@ func (f estate) repassword(where, password string) {
 
 func verifier(password string) string {
 	engine, _ := catalog.Lookup("mariadb")
-	return engine.Verifier(password)
+	return engine.Verifier(password, nil)
 }
 
 func wantGrant(t *testing.T, w *world, name, host, database string, privileges ...string) {
@@ -184,6 +186,19 @@ func userCells() map[string]scenario {
 			wantGrant(t, w, "app", "%", "shop", "DELETE", "INSERT")
 			wantGrant(t, w, "app", "%", "*", "PROCESS")
 		}),
+		"update-grant (on tables)": cell(updateTables),
+		"update-roles":             cell(updateRoles),
+		"update-connection_limit": change(func(f estate) { f.user.ConnectionLimit = 7 }, onlyApp, func(t *testing.T, w *world) {
+			if a, _ := w.account("app", "%"); a.ConnectionLimit != 7 {
+				t.Errorf("the account is %+v", a)
+			}
+		}),
+		"update-require_tls": change(func(f estate) { f.user.RequireTLS = true }, onlyApp, func(t *testing.T, w *world) {
+			if a, _ := w.account("app", "%"); !a.RequireTLS {
+				t.Errorf("the account is %+v", a)
+			}
+		}),
+		"update-acl":               none("no engine with ACL rules is in the catalog yet"),
 		"update-grants":            cell(updateAdditive),
 		"update-lifecycle.protect": protected(app),
 		"update-depends_on":        depends(app, "datastore.other"),

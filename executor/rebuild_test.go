@@ -64,7 +64,7 @@ func TestRebuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := built(t)
-			must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "kept"}))
+			must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
 			volume := w.object(orders, state.SlotVolume)
 			for _, slot := range slots {
 				w.gone(slot)
@@ -81,7 +81,7 @@ func TestRebuild(t *testing.T) {
 // TestRebuild_ofAServerThatFails: nothing was ever on the new server itself, so it is replaced again.
 func TestRebuild_ofAServerThatFails(t *testing.T) {
 	w, _ := built(t)
-	must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "kept"}))
+	must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
 	volume := w.object(orders, state.SlotVolume)
 	w.gone(state.SlotServer)
 	w.cloud.Fail(cloudmem.Fault{Call: "create server", Build: "ERROR", Message: "No valid host was found"})
@@ -121,7 +121,7 @@ func TestRebuild_everyDeath(t *testing.T) {
 			s := story{name: name, mode: plan.ModeApply, ask: shape{limit: "200", password: "one"}, min: 5, start: func(w *world) {
 				w.ask(shape{limit: "200", password: "one"})
 				w.apply(plan.ModeApply)
-				must(t, w.engine().PutDatabase(context.Background(), guest.Database{Name: "kept"}))
+				must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
 				for _, slot := range slots {
 					w.gone(slot)
 				}

@@ -80,7 +80,7 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		two := address("user.second")
 		put(two, &resource.User{Instance: orders, Name: s.second, Host: "%", Password: &resource.Password{Digest: "digest of second"}})
 		engine, _ := catalog.Lookup("mariadb")
-		secrets[two] = resource.NewSecret(engine.Verifier("second"))
+		secrets[two] = resource.NewSecret(engine.Verifier("second", nil))
 	}
 	if s.twin != nil {
 		other := *set.Resources[orders].Body.(*resource.Instance)
@@ -99,7 +99,7 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 			Grants: []resource.Grant{{Database: "shop", Privileges: s.grant, Of: shop}},
 		})
 		engine, _ := catalog.Lookup("mariadb")
-		secrets[app] = resource.NewSecret(engine.Verifier(s.password))
+		secrets[app] = resource.NewSecret(engine.Verifier(s.password, nil))
 	}
 	return set, secrets
 }

@@ -78,6 +78,36 @@ func (c *Client) ResizeVolume(ctx context.Context, id string, body ResizeVolume)
 	return call[VolumeResized](ctx, c, id, MethodResizeVolume, body)
 }
 
+// PutRoot gives or takes the account of the engine's administrator; see the type PutRoot.
+func (c *Client) PutRoot(ctx context.Context, id string, body PutRoot) (RootPut, error) {
+	return call[RootPut](ctx, c, id, MethodPutRoot, body)
+}
+
+// PutLogs makes these logs the enabled ones; see the type PutLogs.
+func (c *Client) PutLogs(ctx context.Context, id string, body PutLogs) (Done, error) {
+	return call[Done](ctx, c, id, MethodPutLogs, body)
+}
+
+// RotateLog begins a log anew; see the type RotateLog.
+func (c *Client) RotateLog(ctx context.Context, id string, body RotateLog) (Done, error) {
+	return call[Done](ctx, c, id, MethodRotateLog, body)
+}
+
+// Certify gives the engine its certificate; see the type Certify.
+func (c *Client) Certify(ctx context.Context, id string, body Certify) (Certified, error) {
+	return call[Certified](ctx, c, id, MethodCertify, body)
+}
+
+// Metrics asks for the engine's figures.
+func (c *Client) Metrics(ctx context.Context) (Metrics, error) {
+	return call[Metrics](ctx, c, c.newID(), MethodMetrics, nil)
+}
+
+// ReadLog reads a part of a log; see the type ReadLog.
+func (c *Client) ReadLog(ctx context.Context, body ReadLog) (LogPart, error) {
+	return call[LogPart](ctx, c, c.newID(), MethodReadLog, body)
+}
+
 func call[T any](ctx context.Context, c *Client, id string, method Method, body any) (T, error) {
 	var none T
 	request := Request{Version: Version, ID: id, Method: method}

@@ -156,7 +156,8 @@ func versionError(client string, clients int, agent string, agents int) *Error {
 func (m Method) known() bool {
 	switch m {
 	case MethodPing, MethodInspect, MethodPrepare, MethodRotate, MethodPutDatabase, MethodDropDatabase, MethodPutUser,
-		MethodDropUser, MethodConfigure, MethodRestart, MethodResizeVolume:
+		MethodDropUser, MethodConfigure, MethodRestart, MethodResizeVolume, MethodPutRoot, MethodPutLogs, MethodRotateLog,
+		MethodCertify, MethodMetrics, MethodReadLog:
 		return true
 	}
 	return false

@@ -12,6 +12,23 @@ type AgentConfig struct {
 	VolumeID   string `json:"volume_id,omitempty"` // Cinder id of the data volume; empty: the server's own disk
 	Generation int    `json:"generation"`          // of the keys that came with it, 1 on a new machine
 	DigestKey  string `json:"digest_key"`          // hex, 32 bytes: for verifier digests; empty: rotate brings it
+	// Broker is where the agent listens for requests beside its own sockets; nil: nowhere.
+	Broker *BrokerConfig `json:"broker,omitempty"`
+}
+
+// BrokerConfig is how an agent reaches its message broker, and what seals its messages. It holds secrets.
+type BrokerConfig struct {
+	URL         string `json:"url"`   // amqp://HOST:PORT or amqps://HOST:PORT, without credentials
+	VHost       string `json:"vhost"` // "/" or a name without the slash
+	User        string `json:"user"`
+	Password    string `json:"password,omitempty"`    // empty: the certificate logs in
+	CA          string `json:"ca,omitempty"`          // PEM; empty: the machine's own
+	Certificate string `json:"certificate,omitempty"` // PEM, of the client
+	Key         string `json:"key,omitempty"`         // PEM
+	Generation  int    `json:"generation"`            // of Password and MessageKey
+	MessageKey  string `json:"message_key"`           // hex, 32 bytes
+	Mode        string `json:"mode,omitempty"`        // "sealed" (also when empty) or "trove"
+	TroveKey    string `json:"trove_key,omitempty"`   // of mode trove: Trove's per-instance key
 }
 
 // Where a guest keeps what trovectl and the agent both know, relative to the root of the guest ("/" in a real one).

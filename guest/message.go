@@ -18,8 +18,8 @@ const MaxMessage = 16 << 20
 // Method names what a request asks for. The set is closed: an agent answers others with KindUnsupported.
 type Method string
 
-// The methods of version 1. All but ping and inspect change the guest; each of those sets a state rather than makes a
-// change, so that running it again is harmless.
+// The methods of version 1. All but ping, inspect, metrics and read_log change the guest; each of those sets a state rather
+// than makes a change, so that running it again is harmless.
 const (
 	MethodPing         Method = "ping"
 	MethodInspect      Method = "inspect"
@@ -32,10 +32,22 @@ const (
 	MethodConfigure    Method = "configure"
 	MethodRestart      Method = "restart"
 	MethodResizeVolume Method = "resize_volume"
+	MethodPutRoot      Method = "put_root"
+	MethodPutLogs      Method = "put_logs"
+	MethodRotateLog    Method = "rotate_log"
+	MethodCertify      Method = "certify"
+	MethodMetrics      Method = "metrics"
+	MethodReadLog      Method = "read_log"
 )
 
 // Changes tells whether the method changes the guest, and so is recorded in the agent's outcome file.
-func (m Method) Changes() bool { return m != MethodPing && m != MethodInspect }
+func (m Method) Changes() bool {
+	switch m {
+	case MethodPing, MethodInspect, MethodMetrics, MethodReadLog:
+		return false
+	}
+	return true
+}
 
 // A Request asks one thing of one guest. ID is the journal's intent id for methods that change something: a second
 // request with the same ID gets the first one's outcome and has no second effect.

@@ -26,6 +26,7 @@ const (
 	StatusShutdown        Status = "shutdown"         // stopped on purpose
 	StatusCrashed         Status = "crashed"          // ended by itself
 	StatusStarting        Status = "starting"         // process runs, no answer yet
+	StatusReadOnly        Status = "read_only"        // answers a query, and takes no write though nobody here asked for that
 )
 
 // Inspection is the whole truth about a guest, in one reply. Lists are sorted; system databases and users are hidden.
@@ -39,6 +40,35 @@ type Inspection struct {
 	Settings       map[string]Setting `json:"settings,omitempty"` // by parameter name: the managed and the asked ones
 	Volume         *ObservedVolume    `json:"volume,omitempty"`
 	PendingRestart []string           `json:"pending_restart,omitempty"` // managed parameters that wait for a restart
+	Root           *ObservedRoot      `json:"root,omitempty"`            // nil: the engine has no such account
+	Logs           []ObservedLog      `json:"logs,omitempty"`
+	TLS            *ObservedTLS       `json:"tls,omitempty"`    // nil: the engine has no TLS
+	Broker         string             `json:"broker,omitempty"` // state of the agent's connection to its broker: "", "connected", or why not
+}
+
+// ObservedRoot is the account of the engine's administrator that may log in from outside.
+type ObservedRoot struct {
+	Enabled        bool   `json:"enabled"`
+	VerifierDigest string `json:"verifier_digest,omitempty"`
+}
+
+// ObservedLog is one log of the engine. Names are general, slow and error. Size in bytes.
+type ObservedLog struct {
+	Name    string `json:"name"`
+	Enabled bool   `json:"enabled"`
+	Fixed   bool   `json:"fixed,omitempty"` // always on: the error log
+	Size    int64  `json:"size"`
+}
+
+// ObservedTLS is what the engine shows to clients that ask for TLS. Times are RFC 3339.
+type ObservedTLS struct {
+	// Request is a PKCS #10 certificate request in PEM, signed by the guest's own key, which never leaves it.
+	Request     string   `json:"request"`
+	Fingerprint string   `json:"fingerprint,omitempty"` // SHA-256 of the certificate in use, hex; empty: none yet
+	CA          string   `json:"ca,omitempty"`          // SHA-256 of the CA's certificate, hex
+	NotAfter    string   `json:"not_after,omitempty"`
+	Names       []string `json:"names,omitempty"` // DNS names and addresses in it, sorted
+	Required    bool     `json:"required"`        // clients from outside must use it
 }
 
 // ObservedDatabase is a database as the engine has it. Size in bytes, of data and indexes.
@@ -54,6 +84,15 @@ type ObservedUser struct {
 	Host           string  `json:"host"`
 	VerifierDigest string  `json:"verifier_digest"`
 	Grants         []Grant `json:"grants,omitempty"`
+	Rights
+}
+
+// Rights are what an account may beside its grants. An engine fills what it has.
+type Rights struct {
+	Roles           []string `json:"roles,omitempty"`            // granted roles, sorted
+	ACL             []string `json:"acl,omitempty"`              // Redis: rules in canonical form and order
+	ConnectionLimit int      `json:"connection_limit,omitempty"` // 0: none
+	RequireTLS      bool     `json:"require_tls,omitempty"`
 }
 
 // Setting is one engine parameter in canonical text (catalog.Parameter.Normalize): booleans ON and OFF, sizes in bytes.
@@ -72,18 +111,24 @@ type ObservedVolume struct {
 	FreeBytes int64  `json:"free_bytes"`
 }
 
-// Database names a database and its defaults. Empty charset or collation: the server's default.
+// Database names a database and its defaults. What is empty is the server's default, and unmanaged.
 type Database struct {
-	Name      string `json:"name"`
-	Charset   string `json:"charset,omitempty"`
-	Collation string `json:"collation,omitempty"`
+	Name       string   `json:"name"`
+	Charset    string   `json:"charset,omitempty"`    // MySQL family
+	Collation  string   `json:"collation,omitempty"`  // PostgreSQL: of the database, fixed at creation
+	Owner      string   `json:"owner,omitempty"`      // PostgreSQL: a role
+	Encoding   string   `json:"encoding,omitempty"`   // PostgreSQL: fixed at creation
+	Extensions []string `json:"extensions,omitempty"` // PostgreSQL: installed, sorted; without those the server has itself
 }
 
-// Grant is a set of privileges on one database ("*": on all). Privileges are upper case and sorted; a lone
-// "ALL PRIVILEGES" stands for all that the engine has at that level. Database is a literal name, never a pattern.
+// Grant is a set of privileges on one database ("*": on all), or on a schema or a table of it. Privileges are upper case
+// and sorted; a lone "ALL PRIVILEGES" stands for all that the engine has at that level. Names are literal, never patterns.
 type Grant struct {
 	Database   string   `json:"database"`
+	Schema     string   `json:"schema,omitempty"` // PostgreSQL; empty: the database itself, and every schema of it
+	Table      string   `json:"table,omitempty"`  // empty: not one table; PostgreSQL: of Schema
 	Privileges []string `json:"privileges"`
+	Grantable  bool     `json:"grantable,omitempty"` // with the grant option
 }
 
 // Prepare makes the guest ready: finds the volume by id, formats it only when it is blank, mounts it, initialises the
@@ -104,6 +149,9 @@ type Rotate struct {
 	HostKey        string   `json:"host_key"`        // OpenSSH private key, PEM, ed25519
 	AuthorizedKeys []string `json:"authorized_keys"` // whole lines with their options
 	DigestKey      string   `json:"digest_key"`      // hex, 32 bytes: for verifier digests
+	// Broker replaces the credentials and the message key of the agent's broker; nil: it has none, or keeps them. The agent
+	// keeps the former ones until it is in with the new ones.
+	Broker *BrokerConfig `json:"broker,omitempty"`
 }
 
 // Rotated answers rotate.
@@ -111,9 +159,11 @@ type Rotated struct {
 	Generation int `json:"generation"`
 }
 
-// PutDatabase makes the database exist with these defaults. Existing tables are not converted.
+// PutDatabase makes the database exist with these defaults. Existing tables are not converted. Extensions are installed
+// and never dropped.
 type PutDatabase struct {
-	Database Database `json:"database"`
+	Database   Database `json:"database"`
+	RenameFrom string   `json:"rename_from,omitempty"` // PostgreSQL: renamed first when it is there and the other is not
 }
 
 // DropDatabase removes a database and the grants on it. A database that is not there is a success.
@@ -131,6 +181,7 @@ type PutUser struct {
 	Grants        []Grant   `json:"grants"`
 	Authoritative bool      `json:"authoritative"`
 	RenameFrom    *UserName `json:"rename_from,omitempty"`
+	Rights
 }
 
 // UserName names an account.
@@ -159,6 +210,63 @@ type Configure struct {
 // Configured answers configure.
 type Configured struct {
 	Pending []string `json:"pending,omitempty"` // names that wait for a restart, sorted
+}
+
+// PutRoot gives the engine's administrator an account that may log in from outside, with this verifier, or takes it away
+// and ends its sessions. It never is the account of the agent, and holds less than that. An empty Verifier leaves the
+// password of an existing one and is refused for a new one.
+type PutRoot struct {
+	Enabled  bool   `json:"enabled"`
+	Verifier string `json:"verifier,omitempty"`
+}
+
+// RootPut answers put_root with the digest of the verifier that the engine now stores.
+type RootPut struct {
+	VerifierDigest string `json:"verifier_digest,omitempty"`
+}
+
+// PutLogs makes the named logs the whole set of enabled ones, beside those that are always on.
+type PutLogs struct {
+	Enabled []string `json:"enabled"`
+}
+
+// RotateLog renames a log's file to the name with .1 behind it, in the place of an older one, and begins a new one.
+type RotateLog struct {
+	Name string `json:"name"`
+}
+
+// ReadLog asks for a part of a log.
+type ReadLog struct {
+	Name   string `json:"name"`
+	Offset int64  `json:"offset"` // bytes from the beginning; negative: from the end
+	Limit  int    `json:"limit"`  // at most so many bytes; 0 or more than 1 MiB: 1 MiB
+}
+
+// LogPart is a part of a log. Secrets that an engine writes into its logs are masked.
+type LogPart struct {
+	Offset int64  `json:"offset"` // of Data's first byte
+	Size   int64  `json:"size"`   // of the whole log, bytes
+	Data   []byte `json:"data"`
+}
+
+// Certify gives the engine a certificate for the guest's own key (ObservedTLS.Request), with its CA. An engine that can
+// takes it without a restart.
+type Certify struct {
+	Certificate string `json:"certificate"` // PEM
+	CA          string `json:"ca"`          // PEM
+	Required    bool   `json:"required"`    // clients from outside must use TLS
+}
+
+// Certified answers certify.
+type Certified struct {
+	Pending bool `json:"pending,omitempty"` // waits for a restart
+}
+
+// Metrics are figures of the engine, by name. Names that all engines share: connections, max_connections, queries (since
+// the start), uptime_seconds, data_bytes, disk_used_bytes, disk_free_bytes; lag_seconds of a replica. Others begin with
+// the engine's name and a dot.
+type Metrics struct {
+	Values map[string]float64 `json:"values"`
 }
 
 // Restart restarts the engine and waits until it answers a query.

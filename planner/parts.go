@@ -45,6 +45,15 @@ func (p *planning) mend(d *difference, r *resource.Resource, record state.Record
 		}
 		d.add(c, false)
 	}
+	if i, ok := r.Body.(*resource.Instance); ok && s.Parts.Certificate != "" {
+		member := p.prior.Members[record.Member]
+		c := plan.Change{
+			Path: plan.PathCertificate, Before: s.Parts.Certificate, Impact: resource.Online,
+			After: strings.Join(i.CertificateNames(member.Address, member.FloatingAddress), ", "),
+		}
+		d.add(c, false)
+		changes = append(changes, c)
+	}
 	if len(changes) > 0 {
 		slices.SortStableFunc(d.changes, func(a, b plan.Change) int { return cmp.Compare(a.Path, b.Path) })
 	}

@@ -92,18 +92,17 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 		}
 	}
 	host, _ := hostOf(r.Body)
-	_, there := p.seen.Found[r.Address]
+	found, there := p.seen.Found[r.Address]
 	adopts := there && reason.Code == plan.ReasonNew && p.gone[host] == nil
-	if body, ok := r.Body.(*resource.User); ok {
-		switch {
-		case body.Password == nil && !adopts:
-			s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
-		case body.Password != nil && body.Password.Digest == "":
-			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
-		}
+	password, _ := resource.PasswordOf(r.Body)
+	switch {
+	case password == nil && r.Body.Kind() == resource.KindUser && !adopts:
+		s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
+	case password != nil && password.Digest == "":
+		s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 	}
 	if adopts {
-		s.Notes = append(s.Notes, "exists already and will be adopted")
+		p.adopts(s, r, found)
 	}
 	return s
 }
@@ -203,8 +202,11 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 		return
 	}
 	reason := plan.Reason{Code: plan.ReasonDrift, Text: "it was changed by somebody else"}
-	if d.edited {
+	switch {
+	case d.edited:
 		reason = plan.Reason{Code: plan.ReasonChanged}
+	case len(d.changes) == 1 && d.changes[0].Path == plan.PathCertificate:
+		reason = plan.Reason{Code: plan.ReasonUpkeep, Text: "it needs another certificate"}
 	}
 	step := p.update(r, record, reason)
 	step.Changes, step.Impact = d.changes, d.impact
@@ -230,19 +232,19 @@ func (p *planning) lifecycle(d *difference, r *resource.Resource, record state.R
 		d.add(plan.Change{Path: "lifecycle.protect", Before: record.Protect, After: r.Protect, Impact: resource.Online}, true)
 	}
 	if !slices.Equal(r.DependsOn, record.DependsOn) {
-		d.add(plan.Change{Path: "depends_on", Before: texts(record.DependsOn), After: texts(r.DependsOn), Impact: resource.Online}, true)
+		d.add(plan.Change{Path: "depends_on", Before: addresses(record.DependsOn), After: addresses(r.DependsOn), Impact: resource.Online}, true)
 	}
 	if len(d.changes) == 0 && manager(r.Body) != manager(record.Body) {
 		d.add(plan.Change{Path: "manager", Before: manager(record.Body), After: manager(r.Body), Impact: resource.Online}, true)
 	}
 }
 
-func texts(addresses []resource.Address) any {
-	if len(addresses) == 0 {
+func addresses(all []resource.Address) any {
+	if len(all) == 0 {
 		return nil
 	}
-	out := make([]string, len(addresses))
-	for i, a := range addresses {
+	out := make([]string, len(all))
+	for i, a := range all {
 		out[i] = a.String()
 	}
 	return out

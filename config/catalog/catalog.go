@@ -54,20 +54,39 @@ type Engine struct {
 	PrivilegeAliases  map[string]string // other spellings of the server, to the canonical one
 	HasDatabases      bool
 	HasUserHosts      bool // users are name@host
+	HasGrants         bool // what users may is said by grants
+	HasACL            bool // what users may is said by ACL rules
+	HasRoles          bool // users may be given roles
+	OneGrantOption    bool // what a user is granted on one target may be handed on as a whole or not at all
+	HasOwners         bool // databases have an owner, an encoding and extensions
+	RenamesDatabases  bool
+	Logs              []string // what logs can be enabled, sorted; the error log is always on
 	Versions          map[string]Version
 	Shares            map[string]string // versions without a table of their own, to the version whose table they share
-	rules             rules
+	names             nameRules
+	passwords         passwordRules
+	grants            grantRules // nil: the engine has no grants
 }
 
-// rules are what differs in kind, not in tables.
-type rules interface {
-	databaseName(e *Engine, name string) error
-	userName(e *Engine, name string) error
-	userHost(e *Engine, host string) error
-	normalizeHost(host string) string
-	verifier(password string) string
-	checkVerifier(verifier string) error
-}
+// What differs in kind between engines, and not in tables.
+type (
+	nameRules interface {
+		databaseName(e *Engine, name string) error
+		userName(e *Engine, name string) error
+		userHost(e *Engine, host string) error
+		normalizeHost(host string) string
+	}
+	passwordRules interface {
+		verifier(password string, salt []byte) string
+		checkVerifier(verifier string) error
+	}
+	grantRules interface {
+		// target tells why privileges cannot be granted on it, its names included.
+		target(e *Engine, t Target) error
+		// privileges are all that may be granted on a target that passed, upper case, sorted.
+		privileges(e *Engine, t Target) []string
+	}
+)
 
 var engines = map[string]*Engine{}
 

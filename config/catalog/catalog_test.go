@@ -19,7 +19,7 @@ func mariadb(t testing.TB) *Engine {
 func TestEveryEngineIsWhole(t *testing.T) {
 	for _, name := range Names() {
 		e, _ := Lookup(name)
-		if e.Name != name || e.Port == 0 || e.rules == nil || len(e.Versions) == 0 {
+		if e.Name != name || e.Port == 0 || e.names == nil || len(e.Versions) == 0 {
 			t.Errorf("%s lacks something: %q, port %d, %d versions", name, e.Name, e.Port, len(e.Versions))
 		}
 		for version, shares := range e.Shares {
@@ -104,13 +104,13 @@ func TestUserNamesAndHosts(t *testing.T) {
 func TestVerifier(t *testing.T) {
 	e := mariadb(t)
 	// The server's own SELECT PASSWORD('password').
-	if got := e.Verifier("password"); got != "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19" {
+	if got := e.Verifier("password", nil); got != "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19" {
 		t.Errorf("the verifier of \"password\" is %s", got)
 	}
-	if err := e.CheckVerifier(e.Verifier("ü'\"\\")); err != nil {
+	if err := e.CheckVerifier(e.Verifier("ü'\"\\", nil)); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []string{"", "hunter2", strings.ToLower(e.Verifier("x")), e.Verifier("x") + "0", "*" + strings.Repeat("G", 40)} {
+	for _, bad := range []string{"", "hunter2", strings.ToLower(e.Verifier("x", nil)), e.Verifier("x", nil) + "0", "*" + strings.Repeat("G", 40)} {
 		err := e.CheckVerifier(bad)
 		if err == nil {
 			t.Errorf("%q passes", bad)
@@ -139,10 +139,10 @@ func TestPrivileges(t *testing.T) {
 		{"shop", []string{"PROCESS"}, nil, `grant it on "*"`},
 		{"*", []string{"SUPER"}, nil, "account"},
 		{"*", []string{"FILE"}, nil, "files"},
-		{"shop", []string{"GRANT OPTION"}, nil, "declared"},
+		{"shop", []string{"GRANT OPTION"}, nil, "grantable"},
 		{"shop", []string{"SELEKT"}, nil, "did you mean SELECT?"},
 	} {
-		got, err := e.CheckPrivileges(c.database, c.given)
+		got, err := e.CheckPrivileges(Target{Database: c.database}, c.given)
 		if (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused) {
 			t.Errorf("%q on %s: %v, want %q", c.given, c.database, err, c.refused)
 		}
@@ -150,7 +150,7 @@ func TestPrivileges(t *testing.T) {
 			t.Errorf("%q on %s (-want +got):\n%s", c.given, c.database, diff)
 		}
 	}
-	if got := e.JoinPrivileges("shop", map[string]bool{"SELECT": true, "SUPER": true, "DROP": false}); !cmp.Equal(got, []string{"SELECT", "SUPER"}) {
+	if got := e.JoinPrivileges(Target{Database: "shop"}, map[string]bool{"SELECT": true, "SUPER": true, "DROP": false}); !cmp.Equal(got, []string{"SELECT", "SUPER"}) {
 		t.Errorf("joined: %q", got)
 	}
 }

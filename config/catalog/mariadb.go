@@ -37,13 +37,18 @@ func init() {
 		},
 		HasDatabases: true,
 		HasUserHosts: true,
-		Versions:     map[string]Version{"10.11": mariadbVersion(mariadb1011())},
+		HasGrants:    true,
+		HasRoles:     true,
+		// GRANT ... WITH GRANT OPTION is one mark for all that the account has at that place.
+		OneGrantOption: true,
+		Logs:           []string{"general", "slow"},
+		Versions:       map[string]Version{"10.11": mariadbVersion(mariadb1011())},
 		Shares: map[string]string{
 			"10.5": "10.11", "10.6": "10.11", "10.7": "10.11", "10.8": "10.11", "10.9": "10.11", "10.10": "10.11",
 			"11.0": "10.11", "11.1": "10.11", "11.2": "10.11", "11.3": "10.11", "11.4": "10.11", "11.5": "10.11",
 			"11.6": "10.11", "11.7": "10.11", "11.8": "10.11",
 		},
-		rules: mariadbRules{},
+		names: mariadbRules{}, passwords: mariadbRules{}, grants: mariadbRules{},
 	}
 }
 
@@ -57,7 +62,7 @@ func mariadbRefused() map[string]string {
 		settings    = "settings of the server belong to a config_group"
 	)
 	return map[string]string{
-		"SUPER": account, "CREATE USER": account, "SET USER": account, "GRANT OPTION": "users are declared, not handed on by other users",
+		"SUPER": account, "CREATE USER": account, "SET USER": account, "GRANT OPTION": "write grantable = true in the grant",
 		"FILE": "it reads and writes files of the guest", "SHUTDOWN": stop, "RELOAD": stop,
 		"CREATE TABLESPACE": "it places files outside of the database", "USAGE": "it is no privilege at all: leave the grant out",
 		"CONNECTION ADMIN": "it passes the connection limit that the agent needs to get in",
@@ -212,7 +217,7 @@ func (mariadbRules) normalizeHost(host string) string {
 }
 
 // verifier is mysql_native_password's: SHA1 of SHA1. An empty password has an empty verifier: none can be given.
-func (mariadbRules) verifier(password string) string {
+func (mariadbRules) verifier(password string, _ []byte) string {
 	if password == "" {
 		return ""
 	}
@@ -231,4 +236,37 @@ func (mariadbRules) checkVerifier(verifier string) error {
 		}
 	}
 	return nil
+}
+
+// mariadbTablePrivileges may be granted on one table. Source: MariaDB, "GRANT: Table Privileges".
+var mariadbTablePrivileges = []string{
+	"ALTER", "CREATE", "CREATE VIEW", "DELETE", "DELETE HISTORY", "DROP", "INDEX", "INSERT", "REFERENCES", "SELECT", "SHOW VIEW",
+	"TRIGGER", "UPDATE",
+}
+
+func (r mariadbRules) target(e *Engine, t Target) error {
+	switch {
+	case t.Schema != "":
+		return fmt.Errorf("%s has no schemas in a database: leave schema out", e.Name)
+	case t.Database == "*" && t.Table != "":
+		return errors.New("a table is of one database: name it in place of \"*\"")
+	case t.Table != "":
+		if err := mariadbText("table", t.Table, 64); err != nil {
+			return err
+		}
+	}
+	if t.Database == "*" {
+		return nil
+	}
+	return r.databaseName(e, t.Database)
+}
+
+func (mariadbRules) privileges(e *Engine, t Target) []string {
+	switch {
+	case t.Table != "":
+		return mariadbTablePrivileges
+	case t.Database == "*":
+		return e.GlobalPrivileges
+	}
+	return e.Privileges
 }

@@ -62,7 +62,7 @@ var mariadbOwned = []struct{ why, names string }{
 	{"how clients reach the server belongs to the instance", `bind_address extra_port port proxy_protocol_networks
 		skip_name_resolve skip_networking socket skip_grant_tables`},
 	{"certificates belong to the agent", `ssl_* tls_version require_secure_transport`},
-	{"it would write passwords and queries in clear into a file of the guest", `general_log`},
+	{"logs are switched by the instance's argument logs", `general_log log_output log_slow_query slow_query_log`},
 	{"replication belongs to trovectl", `gtid_* init_slave log_bin log_bin_basename log_bin_compress*
 		log_bin_index log_slave_updates log_slow_slave_statements master_verify_checksum read_only relay_log*
 		replicate_* report_* rpl_semi_sync_* server_id slave_* sync_master_info sync_relay_log* wsrep_* log_tc_size

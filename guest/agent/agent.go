@@ -26,6 +26,8 @@ type Config struct {
 	ReloadSSH func(ctx context.Context) error
 	// Watch is how often the engine is looked at, and the first pause before a crashed one is started again. 0: 2 s.
 	Watch time.Duration
+	// MaxLog is the size at which a log begins anew by itself, bytes; one old one is kept. 0: 256 MiB.
+	MaxLog int64
 	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 3 min.
 	VolumeWait time.Duration
 }
@@ -33,6 +35,7 @@ type Config struct {
 const (
 	defaultWatch      = 2 * time.Second
 	defaultVolumeWait = 3 * time.Minute
+	defaultMaxLog     = 256 << 20
 )
 
 func (c *Config) setDefaults() {
@@ -47,6 +50,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Watch == 0 {
 		c.Watch = defaultWatch
+	}
+	if c.MaxLog == 0 {
+		c.MaxLog = defaultMaxLog
 	}
 	if c.VolumeWait == 0 {
 		c.VolumeWait = defaultVolumeWait
@@ -134,12 +140,22 @@ func (a *Agent) Handle(ctx context.Context, request guest.Request) guest.Reply {
 	switch request.Method {
 	case guest.MethodPing:
 		return guest.Answer(request.ID, a.pong(), nil)
-	case guest.MethodInspect:
-		result, err := a.inspect(ctx, request.Body)
-		return guest.Answer(request.ID, result, err)
+	case guest.MethodInspect, guest.MethodMetrics, guest.MethodReadLog:
+		return a.read(ctx, request)
 	default:
 		return a.change(ctx, request)
 	}
+}
+
+// readTime bounds a request that reads: an engine that hangs must not hold whoever asks about the fleet.
+const readTime = 20 * time.Second
+
+func (a *Agent) read(ctx context.Context, request guest.Request) guest.Reply {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	result, err := reads[request.Method](a, ctx, request.Body)
+	return guest.Answer(request.ID, result, err)
 }
 
 func (a *Agent) pong() guest.Pong {

@@ -82,6 +82,11 @@ func (a *Agent) attach(ctx context.Context, volumeID string, wait time.Duration)
 	if err != nil {
 		return asGuestError(guest.KindUnsupported, "opening the engine "+a.born.Engine, err)
 	}
+	if _, ok := server.(engine.Certified); ok {
+		if err := a.keepKey(); err != nil {
+			return err
+		}
+	}
 	a.setEngine(server, false)
 	return nil
 }

@@ -135,6 +135,7 @@ func (a *Agent) watch(ctx context.Context) {
 				backoff = min(2*backoff, mostPause)
 			}
 		}
+		a.trimLogs(ctx)
 		if !pause(ctx, a.config.Watch) {
 			return
 		}

@@ -35,6 +35,8 @@ func distributionUnit(engineName string) string {
 		return "postgresql.service"
 	case "redis":
 		return "redis-server.service"
+	case "valkey":
+		return "valkey-server.service"
 	}
 	return ""
 }

@@ -105,7 +105,8 @@ func (e *tiny) ListDatabases(context.Context) ([]guest.ObservedDatabase, error) 
 	return list, nil
 }
 
-func (e *tiny) PutDatabase(ctx context.Context, database guest.Database) error {
+func (e *tiny) PutDatabase(ctx context.Context, put guest.PutDatabase) error {
+	database := put.Database
 	e.runs.Add(1)
 	if database.Name == "panic" {
 		panic("a defect")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,24 +27,28 @@ func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error)
 		former := guest.UserName{Name: user.RenameFrom.Name, Host: c.NormalizeHost(user.RenameFrom.Host)}
 		user.RenameFrom = &former
 	}
-	merged := map[string][]string{}
+	merged := map[On][]string{}
 	for _, g := range user.Grants {
-		if g.Database != "*" {
-			if err := c.CheckDatabaseName(g.Database); err != nil {
-				return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
-			}
+		on := OnOf(g)
+		if err := c.CheckTarget(on.Target); err != nil {
+			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
 		}
-		merged[g.Database] = append(merged[g.Database], g.Privileges...)
+		merged[on] = append(merged[on], g.Privileges...)
 	}
 	user.Grants = nil
-	for database, privileges := range merged {
-		canonical, err := c.CheckPrivileges(database, privileges)
+	for on, privileges := range merged {
+		if _, both := merged[On{on.Target, !on.Grantable}]; both && c.OneGrantOption {
+			return guest.PutUser{}, guest.Errorf(guest.KindInvalid,
+				"the grants on %s are grantable or they are not: %s has one grant option for all of them", on.Target, c.Name)
+		}
+		canonical, err := c.CheckPrivileges(on.Target, privileges)
 		if err != nil {
 			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
 		}
-		user.Grants = append(user.Grants, guest.Grant{Database: database, Privileges: canonical})
+		user.Grants = append(user.Grants, on.Grant(canonical))
 	}
-	slices.SortFunc(user.Grants, func(a, b guest.Grant) int { return strings.Compare(a.Database, b.Database) })
+	slices.SortFunc(user.Grants, CompareGrants)
+	user.Roles = slices.Compact(slices.Sorted(slices.Values(user.Roles)))
 	return user, nil
 }
 
@@ -73,14 +78,46 @@ func CanonicalSettings(c *catalog.Engine, version string, values Settings) (Sett
 	return out, nil
 }
 
-// GrantsOf makes the canonical list of grants from sets of privileges by database, sorted.
-func GrantsOf(c *catalog.Engine, sets map[string]map[string]bool) []guest.Grant {
+// On is what a grant is on, and how: grants that differ in it stand beside one another.
+type On struct {
+	catalog.Target
+	Grantable bool
+}
+
+// OnOf is what this grant is on.
+func OnOf(g guest.Grant) On {
+	return On{catalog.Target{Database: g.Database, Schema: g.Schema, Table: g.Table}, g.Grantable}
+}
+
+// Grant is the grant of these privileges.
+func (on On) Grant(privileges []string) guest.Grant {
+	return guest.Grant{Database: on.Database, Schema: on.Schema, Table: on.Table, Grantable: on.Grantable, Privileges: privileges}
+}
+
+// CompareGrants orders grants by what they are on.
+func CompareGrants(a, b guest.Grant) int {
+	return cmp.Or(strings.Compare(a.Database, b.Database), strings.Compare(a.Schema, b.Schema), strings.Compare(a.Table, b.Table),
+		compareBool(a.Grantable, b.Grantable))
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// GrantsOf makes the canonical list of grants from sets of privileges, sorted.
+func GrantsOf(c *catalog.Engine, sets map[On]map[string]bool) []guest.Grant {
 	var out []guest.Grant
-	for database, set := range sets {
+	for on, set := range sets {
 		if len(set) > 0 {
-			out = append(out, guest.Grant{Database: database, Privileges: c.JoinPrivileges(database, set)})
+			out = append(out, on.Grant(c.JoinPrivileges(on.Target, set)))
 		}
 	}
-	slices.SortFunc(out, func(a, b guest.Grant) int { return strings.Compare(a.Database, b.Database) })
+	slices.SortFunc(out, CompareGrants)
 	return out
 }

@@ -30,6 +30,7 @@ type Account struct {
 	Name, Host string
 	Verifier   string
 	Grants     []guest.Grant
+	guest.Rights
 }
 
 // State is what an engine tells about itself.
@@ -59,7 +60,8 @@ type Engine interface {
 // Databases is the power to hold several databases. System databases are hidden and refused.
 type Databases interface {
 	ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, error)
-	PutDatabase(ctx context.Context, database guest.Database) error
+	// PutDatabase follows guest.PutDatabase.
+	PutDatabase(ctx context.Context, database guest.PutDatabase) error
 	DropDatabase(ctx context.Context, name string) error
 }
 
@@ -77,4 +79,47 @@ type Configurable interface {
 	Configure(ctx context.Context, values Settings) (pending []string, err error)
 	// ReadSettings returns the managed settings and those named.
 	ReadSettings(ctx context.Context, names []string) (map[string]guest.Setting, error)
+}
+
+// Rooted is the power to give the engine's administrator an account that may log in from outside.
+type Rooted interface {
+	// Root returns that account; Verifier is empty when there is none.
+	Root(ctx context.Context) (Account, error)
+	// PutRoot follows guest.PutRoot and returns the verifier that the engine now stores.
+	PutRoot(ctx context.Context, root guest.PutRoot) (verifier string, err error)
+}
+
+// Logged is the power to write logs. Log files are below Host.Log; the agent reads, masks and renames them.
+type Logged interface {
+	// ListLogs returns every log that the engine can write, also while it is down.
+	ListLogs(ctx context.Context) ([]Log, error)
+	// PutLogs follows guest.PutLogs.
+	PutLogs(ctx context.Context, enabled []string) error
+	// ReopenLog makes the engine write into a new file after the old one was renamed.
+	ReopenLog(ctx context.Context, name string) error
+}
+
+// Log is one log of an engine.
+type Log struct {
+	Name    string // general, slow, error
+	Path    string // absolute
+	Enabled bool
+	Fixed   bool // always on
+}
+
+// Certified is the power to speak TLS with a certificate that it is given. It holds across restarts.
+type Certified interface {
+	// PutCertificate keeps the files where only the engine's process and the agent can read them, makes the engine use them,
+	// and returns whether that waits for a restart. The same ones again change nothing.
+	PutCertificate(ctx context.Context, files TLSFiles, required bool) (pending bool, err error)
+	// TLSRequired tells whether clients from outside must use TLS.
+	TLSRequired(ctx context.Context) (bool, error)
+}
+
+// TLSFiles are in PEM: a certificate, its PKCS #8 key, and the CA that signed it.
+type TLSFiles struct{ Certificate, Key, CA []byte }
+
+// Metered is the power to tell figures; see guest.Metrics for their names. The agent adds those of the disk.
+type Metered interface {
+	Metrics(ctx context.Context) (map[string]float64, error)
 }

@@ -149,9 +149,10 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	for _, rule := range l.everyone(m) {
 		tell("open_to_everyone", "it is open to everyone: %s. No apply did that: somebody opened it by hand; the next `trovectl apply` closes it", rule)
 	}
-	if asked.Status != "" && !tells(asked.Status) {
-		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
+	if end, ending := ends(asked, l.out.At); ending {
+		tell("certificate_ends", "the certificate that clients check ends %s: the next `trovectl apply` renews it", end)
 	}
+	engineConditions(asked, tell)
 	if names := slices.Sorted(maps.Keys(waiting)); len(names) > 0 {
 		tell("restart_pending", "in force after a restart of the engine: %s", strings.Join(names, ", "))
 	}

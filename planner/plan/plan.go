@@ -138,6 +138,7 @@ const (
 	ReasonDestroy     ReasonCode = "destroy"     // delete: all is to be destroyed
 	ReasonOrphan      ReasonCode = "orphan"      // delete_orphan
 	ReasonRequested   ReasonCode = "requested"   // somebody asked for it by a command
+	ReasonUpkeep      ReasonCode = "upkeep"      // what ages is renewed
 )
 
 // Reason is why, as a code and as words.
@@ -167,6 +168,9 @@ const (
 	PathAttached = "volume.attached"
 	PathAddress  = "address"
 )
+
+// PathCertificate is the path of a change that gives an instance a new certificate; its values say why, and for what names.
+const PathCertificate = "tls.certificate"
 
 // FactKind is what a fact is about. The set is closed.
 type FactKind string

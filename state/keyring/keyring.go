@@ -22,11 +22,14 @@ const KeySize = 32
 
 // The purposes that this package derives for. Others have names of their own.
 const (
-	purposeHost     = "ssh-host"
-	purposeClient   = "ssh-client"
-	purposeDigest   = "verifier-digest"
-	purposePassword = "password-digest"
-	purposeCheck    = "key-check"
+	purposeHost      = "ssh-host"
+	purposeClient    = "ssh-client"
+	purposeDigest    = "verifier-digest"
+	purposePassword  = "password-digest"
+	purposeCheck     = "key-check"
+	purposeCA        = "ca"
+	purposeClientTLS = "tls-client"
+	purposeSalt      = "verifier-salt"
 )
 
 // ErrWrongKey is a master key that is not the one of the state.
@@ -109,6 +112,15 @@ func (r *Ring) PasswordDigest(plaintext resource.Secret) string {
 func (r *Ring) HashDigest(hash resource.Secret) string { return r.digest("hash:" + hash.Reveal()) }
 
 func (r *Ring) digest(text string) string { return r.hmac(purposePassword, text) }
+
+// Salt is for the verifier of one account of an instance, both by what the configuration calls them: 32 bytes that nobody
+// can guess and that are the same in every run.
+func (r *Ring) Salt(instance, account string) []byte {
+	key := r.Derive("", purposeSalt, 1)
+	mac := hmac.New(sha256.New, key[:])
+	_, _ = fmt.Fprintf(mac, "%q %q", instance, account) // never fails, by the contract of hash.Hash
+	return mac.Sum(nil)
+}
 
 // KeyCheck tells this master key from any other without telling anything of it. It is kept in the state.
 func (r *Ring) KeyCheck() string { return r.hmac(purposeCheck, r.lineage) }

@@ -42,6 +42,7 @@ func TestDerivedKeysNeverChange(t *testing.T) {
 		{"digest key", "cc6e7a12185dff960d8824cf423391e0d76ab528417ee3528b6609233b823f40", hex.EncodeToString(digestKey[:])},
 		{"password digest", "b24eb1146aecd3046b922e31aa64eba68dc5d09fe3c5ce91630d2061bd921f97", ring.PasswordDigest(resource.NewSecret("correct horse"))},
 		{"hash digest", "193ef6a7d9c4e52bf3df9670182de2617f3e5a8a36ae0b14a9cfb81bd8b6b230", ring.HashDigest(resource.NewSecret("*0123"))},
+		{"salt", "b683df01fc5277dc71e3cfdb50889f30be7376dd996687c76e509a1352444f6e", hex.EncodeToString(ring.Salt("instance.orders", "root"))},
 		{"key check", "87a20e73bbaf15b5388a528c956620377d5545e939666465f21fdf7d43b65adc", ring.KeyCheck()},
 	}
 	for _, v := range vectors {

@@ -30,9 +30,11 @@ var rooms = []row{
 
 	{"guest", nil, "messages depend on nothing"},
 	{"guest/transport/ssh/sshtest", nil, "a server for tests knows none of its clients"},
+	{"guest/transport/amqp/...", []string{"guest", "guest/transport/amqp/oslo"}, "a format of messages and a broker for tests know no guest's engine"},
 	{"guest/transport/*", []string{"guest", "guest/transport/pipe"}, "transports carry messages and know no engine"},
 	{"guest/engine", []string{"guest", "config/catalog"}, "an engine knows its host and the catalog"},
-	{"guest/engine/internal/...", []string{"guest", "guest/engine", "config/catalog"}, "shared by engines of one family"},
+	{"guest/engine/internal/native", []string{"guest", "guest/engine"}, "processes and files know no engine"},
+	{"guest/engine/internal/...", []string{"guest", "guest/engine", "guest/engine/internal/native", "config/catalog"}, "shared by engines of one family"},
 	{"guest/engine/all", []string{"guest", "guest/engine", "guest/engine/*"}, "the only registry of engines"},
 	{
 		"guest/engine/*", []string{"guest", "guest/engine", "guest/engine/internal/...", "config/catalog"},
@@ -101,7 +103,7 @@ var theirs = []row{
 		"carrying, deriving and serving keys; the wiring opens the caller's own",
 	},
 	{"golang.org/x/crypto", []string{"state/keyring", "guest/...", "providers/emulator/machines"}, "keys and sealed messages"},
-	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp", "providers/rabbitmq"}, "carrying messages"},
+	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp/...", "providers/rabbitmq"}, "carrying messages"},
 	{"github.com/go-sql-driver/mysql", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/jackc/pgx/v5", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/redis/go-redis/v9", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/trovectl/trovectl/config"
 	"github.com/trovectl/trovectl/executor/bootstrap"
@@ -84,6 +85,36 @@ func (g *guests) AgentDigest() (string, error) {
 	return parcel.SHA256, file.Close()
 }
 
+// enter opens a channel to the agent of a member in service, and checks that it is the one.
+func (g *guests) enter(ctx context.Context, member state.Member) (guest.Carrier, error) {
+	if member.ReachedAt() == "" || member.Generation == 0 {
+		return nil, guest.Errorf(guest.KindUnreachable, "the guest was never met")
+	}
+	carrier, err := g.Dial(ctx, member, member.Generations()...)
+	if err != nil {
+		return nil, err
+	}
+	pong, err := guest.NewClient(carrier, nil).Ping(ctx)
+	if err == nil && pong.Member != string(member.ID) {
+		err = fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
+	}
+	if err != nil {
+		_ = carrier.Close()
+		return nil, err
+	}
+	return carrier, nil
+}
+
+// metrics asks an agent for its engine's figures.
+func (g *guests) metrics(ctx context.Context, member state.Member) (guest.Metrics, error) {
+	carrier, err := g.enter(ctx, member)
+	if err != nil {
+		return guest.Metrics{}, err
+	}
+	defer func() { _ = carrier.Close() }()
+	return guest.NewClient(carrier, nil).Metrics(ctx)
+}
+
 // Inspect asks an agent for everything at once.
 func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
 	if member.ReachedAt() == "" || member.Generation == 0 {
@@ -113,6 +144,16 @@ const hostKeyComment = "trovectl"
 // AuthorizedKey is the line that lets this trovectl call the agent and do nothing else.
 func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
 	return bootstrap.AuthorizedKeyLine(g.ring.ClientKey(member, generation).AuthorizedKey("trovectl"))
+}
+
+// Certify signs a certificate for a guest's key.
+func (g *guests) Certify(request string, names []string, now time.Time) (certificate, ca string, err error) {
+	authority, err := g.ring.CA()
+	if err != nil {
+		return "", "", err
+	}
+	certificate, err = authority.Server(request, names, now)
+	return certificate, authority.PEM(), err
 }
 
 // DigestKey is what the agent makes verifier digests with. It has one generation: digests are recorded, and a new server

@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 		e := memory.New("mariadb", time.Now)
 		known, _ := catalog.Lookup("mariadb")
 		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
+			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11", Facts: enginetest.MariaDB(),
 		}
 	})
 }
@@ -33,7 +33,7 @@ func TestContract_kept(t *testing.T) {
 		e := open(t, t.TempDir())
 		known, _ := catalog.Lookup("mariadb")
 		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
+			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11", Facts: enginetest.MariaDB(),
 		}
 	})
 }
@@ -84,7 +84,7 @@ func TestOpen_remembers(t *testing.T) {
 	}
 	must(e.Prepare(t.Context(), engine.Settings{"max_connections": "100"}))
 	must(e.Start(t.Context()))
-	must(e.PutDatabase(t.Context(), guest.Database{Name: "shop"}))
+	must(e.PutDatabase(t.Context(), guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	_, err := e.PutUser(t.Context(), guest.PutUser{
 		Name: "app", Host: "%", Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", Authoritative: true,
 		Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT", "INSERT"}}},

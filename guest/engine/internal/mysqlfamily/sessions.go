@@ -1,28 +1,27 @@
-package mariadb
+package mysqlfamily
 
 import (
 	"context"
 	"net"
 	"net/netip"
 	"strings"
-
-	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
 // endSessions ends the sessions that an account may have opened. The server tells a session's user and where it came
 // from, not which account let it in; another account of the same user that covers the same address loses its sessions too.
-func (e *Engine) endSessions(ctx context.Context, s *mysqlfamily.Session, name, host string) error {
-	rows, err := s.Rows(ctx, "SELECT ID AS id, HOST AS host FROM information_schema.PROCESSLIST WHERE BINARY USER = "+mysqlfamily.Literal(name))
+func (e *Server) endSessions(ctx context.Context, s *Session, name, host string) error {
+	rows, err := s.Rows(ctx, "SELECT ID AS id, HOST AS host FROM information_schema.PROCESSLIST WHERE BINARY USER = "+Literal(name))
 	if err != nil {
-		return mysqlfamily.Fault("looking for the sessions of "+name, err)
+		return Fault("looking for the sessions of "+name, err)
 	}
 	for _, row := range rows {
-		if !hostMatches(host, row["host"]) {
+		// Nobody but the agent comes in as its user over the socket.
+		if !hostMatches(host, row["host"]) || e.agents(name, row["host"]) {
 			continue
 		}
 		const noSuchThread = 1094
-		if err := s.Exec(ctx, "KILL HARD CONNECTION "+row["id"]); err != nil && mysqlfamily.ErrorNumber(err) != noSuchThread {
-			return mysqlfamily.Fault("ending a session of "+name, err)
+		if err := s.Exec(ctx, e.Kill+row["id"]); err != nil && ErrorNumber(err) != noSuchThread {
+			return Fault("ending a session of "+name, err)
 		}
 	}
 	return nil

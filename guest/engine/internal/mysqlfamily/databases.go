@@ -1,4 +1,4 @@
-package mariadb
+package mysqlfamily
 
 import (
 	"context"
@@ -8,12 +8,11 @@ import (
 	"strings"
 
 	"github.com/trovectl/trovectl/guest"
-	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
 // ListDatabases implements engine.Databases: two queries, whatever the number of databases.
-func (e *Engine) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, error) {
-	s, err := e.session(ctx)
+func (e *Server) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, error) {
+	s, err := e.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -21,7 +20,7 @@ func (e *Engine) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, e
 	rows, err := s.Rows(ctx, `SELECT SCHEMA_NAME AS name, DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation
 		FROM information_schema.SCHEMATA`)
 	if err != nil {
-		return nil, mysqlfamily.Fault("listing the databases", err)
+		return nil, Fault("listing the databases", err)
 	}
 	sizes, err := e.sizes(ctx, s)
 	if err != nil {
@@ -39,12 +38,12 @@ func (e *Engine) ListDatabases(ctx context.Context) ([]guest.ObservedDatabase, e
 }
 
 // sizes are the bytes of data and indexes by database; one without tables is not in it.
-func (e *Engine) sizes(ctx context.Context, s *mysqlfamily.Session) (map[string]int64, error) {
+func (e *Server) sizes(ctx context.Context, s *Session) (map[string]int64, error) {
 	// BINARY: names that differ in case only are different databases.
 	rows, err := s.Rows(ctx, `SELECT MIN(TABLE_SCHEMA) AS name, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0)) AS size
 		FROM information_schema.TABLES GROUP BY BINARY TABLE_SCHEMA`)
 	if err != nil {
-		return nil, mysqlfamily.Fault("measuring the databases", err)
+		return nil, Fault("measuring the databases", err)
 	}
 	out := make(map[string]int64, len(rows))
 	for _, row := range rows {
@@ -56,42 +55,43 @@ func (e *Engine) sizes(ctx context.Context, s *mysqlfamily.Session) (map[string]
 }
 
 // PutDatabase implements engine.Databases. On a database that is there, an empty charset or collation leaves what it has.
-func (e *Engine) PutDatabase(ctx context.Context, database guest.Database) error {
-	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
+func (e *Server) PutDatabase(ctx context.Context, put guest.PutDatabase) error {
+	database := put.Database
+	if err := e.Catalog.CheckDatabaseName(database.Name); err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
 	}
 	charset, collation := strings.ToLower(database.Charset), strings.ToLower(database.Collation)
-	if err := e.catalog.CheckCharset(e.series, charset, collation); err != nil {
+	if err := e.Catalog.CheckCharset(e.Series, charset, collation); err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
 	}
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	s, err := e.session(ctx)
+	s, err := e.Session(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	var clauses string
 	if charset != "" {
-		clauses += " CHARACTER SET " + mysqlfamily.Literal(charset)
+		clauses += " CHARACTER SET " + Literal(charset)
 	}
 	if collation != "" {
-		clauses += " COLLATE " + mysqlfamily.Literal(collation)
+		clauses += " COLLATE " + Literal(collation)
 	}
-	name := mysqlfamily.Identifier(database.Name)
+	name := Identifier(database.Name)
 	if err := s.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+name+clauses); err != nil {
-		return mysqlfamily.Fault("creating the database "+database.Name, err)
+		return Fault("creating the database "+database.Name, err)
 	}
 	rows, err := s.Rows(ctx, fmt.Sprintf(`SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation
-		FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = BINARY %s`, mysqlfamily.Literal(database.Name)))
+		FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = BINARY %s`, Literal(database.Name)))
 	if err != nil || len(rows) != 1 {
-		return mysqlfamily.Fault("reading the database "+database.Name+" back", orMissing(err))
+		return Fault("reading the database "+database.Name+" back", orMissing(err))
 	}
 	if (charset == "" || rows[0]["charset"] == charset) && (collation == "" || rows[0]["collation"] == collation) {
 		return nil
 	}
 	if err := s.Exec(ctx, "ALTER DATABASE "+name+clauses); err != nil {
-		return mysqlfamily.Fault("altering the database "+database.Name, err)
+		return Fault("altering the database "+database.Name, err)
 	}
 	return nil
 }
@@ -105,27 +105,27 @@ func orMissing(err error) error {
 
 // DropDatabase implements engine.Databases. The server keeps the grants on a database that is gone, and whoever had them
 // could read a later one of the same name: they are revoked also when the database is not there.
-func (e *Engine) DropDatabase(ctx context.Context, name string) error {
-	if err := e.catalog.CheckDatabaseName(name); err != nil {
+func (e *Server) DropDatabase(ctx context.Context, name string) error {
+	if err := e.Catalog.CheckDatabaseName(name); err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
 	}
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	s, err := e.session(ctx)
+	s, err := e.Session(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.Exec(ctx, "DROP DATABASE IF EXISTS "+mysqlfamily.Identifier(name)); err != nil {
-		return mysqlfamily.Fault("dropping the database "+name, err)
+	if err := s.Exec(ctx, "DROP DATABASE IF EXISTS "+Identifier(name)); err != nil {
+		return Fault("dropping the database "+name, err)
 	}
 	accounts, err := e.readAccounts(ctx, s)
 	if err != nil {
 		return err
 	}
 	for _, a := range accounts {
-		for _, r := range a.rights {
-			if r.database != name {
+		for _, r := range a.Rights {
+			if r.Database != name {
 				continue
 			}
 			if err := e.revoke(ctx, s, a, r, nil); err != nil {
@@ -136,7 +136,7 @@ func (e *Engine) DropDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-func (e *Engine) systemDatabase(name string) bool {
+func (e *Server) systemDatabase(name string) bool {
 	lower := strings.ToLower(name)
-	return slices.Contains(e.catalog.SystemDBs, lower) || strings.HasPrefix(lower, "#mysql50#")
+	return slices.Contains(e.Catalog.SystemDBs, lower) || strings.HasPrefix(lower, "#mysql50#")
 }

@@ -1,4 +1,4 @@
-package mariadb
+package mysqlfamily
 
 import (
 	"bytes"
@@ -15,17 +15,10 @@ import (
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
-	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 const undoWithin = 30 * time.Second
-
-// cut is a value that the server changed in silence.
-type cut struct{ name, wanted, got string }
-
-func (c cut) Error() string {
-	return fmt.Sprintf("the server does not take %s = %s and makes it %s", c.name, c.wanted, c.got)
-}
 
 // change is one dynamic setting to be changed in the running server.
 type change struct {
@@ -36,8 +29,8 @@ type change struct {
 }
 
 // changesFor compares the running server with what is wanted. What was managed and is not any more goes back to its base.
-func (e *Engine) changesFor(ctx context.Context, s *mysqlfamily.Session, former, values engine.Settings) ([]change, error) {
-	running, err := e.runningValues(ctx, s)
+func (e *Server) changesFor(ctx context.Context, s *Session, former, values engine.Settings) ([]change, error) {
+	running, err := e.RunningValues(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -50,14 +43,14 @@ func (e *Engine) changesFor(ctx context.Context, s *mysqlfamily.Session, former,
 	slices.Sort(names)
 	var changes []change
 	for _, name := range names {
-		p, ok := e.catalog.Parameter(e.series, name)
+		p, ok := e.Catalog.Parameter(e.Series, name)
 		if !ok || !p.Dynamic {
 			continue
 		}
 		c := change{parameter: p, before: running[name]}
 		wanted, managed := values[name]
 		if c.after = wanted; !managed {
-			base, own := e.base(p)
+			base, own := e.Base(p)
 			c.after, c.toDefault = base, !own
 		}
 		if c.toDefault || c.after != c.before {
@@ -69,7 +62,7 @@ func (e *Engine) changesFor(ctx context.Context, s *mysqlfamily.Session, former,
 
 // apply makes the changes. Some settings bound others, so that the order matters: those that the server does not take as
 // they are get another turn after the rest, as long as a turn gets one further.
-func (e *Engine) apply(ctx context.Context, s *mysqlfamily.Session, changes []change) error {
+func (e *Server) apply(ctx context.Context, s *Session, changes []change) error {
 	todo := changes
 	for len(todo) > 0 {
 		var later []change
@@ -92,22 +85,18 @@ func (e *Engine) apply(ctx context.Context, s *mysqlfamily.Session, changes []ch
 	return nil
 }
 
-func (e *Engine) refuse(ctx context.Context, s *mysqlfamily.Session, changes []change, why error) error {
-	kind := guest.KindEngine
-	if _, isCut := errors.AsType[cut](why); isCut || mysqlfamily.ErrorNumber(why) != 0 {
-		kind = guest.KindInvalid
-	}
+func (e *Server) refuse(ctx context.Context, s *Session, changes []change, why error) error {
 	// Whoever asked may have given up; what was begun is undone all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
 	if err := e.undo(ctx, s, changes); err != nil {
 		return guest.Errorf(guest.KindEngine, "%v; and going back failed: %v", why, err)
 	}
-	return guest.Errorf(kind, "%v; nothing was changed", why)
+	return guest.Errorf(guest.KindEngine, "%v; nothing was changed", why)
 }
 
 // undo goes back to the former values, in as many turns as it takes.
-func (e *Engine) undo(ctx context.Context, s *mysqlfamily.Session, changes []change) error {
+func (e *Server) undo(ctx context.Context, s *Session, changes []change) error {
 	var failed error
 	for range changes {
 		failed = nil
@@ -126,13 +115,13 @@ func (e *Engine) undo(ctx context.Context, s *mysqlfamily.Session, changes []cha
 }
 
 // set changes one value and reads it back: the server cuts values that it does not like and says so in a warning only.
-func set(ctx context.Context, s *mysqlfamily.Session, c change) error {
+func set(ctx context.Context, s *Session, c change) error {
 	value := c.after
 	switch {
 	case c.toDefault:
 		value = "DEFAULT"
 	case c.parameter.Type == catalog.TypeEnum || c.parameter.Type == catalog.TypeSet || c.parameter.Type == catalog.TypeString:
-		value = mysqlfamily.Literal(value)
+		value = Literal(value)
 	}
 	if err := s.Exec(ctx, "SET GLOBAL "+c.parameter.Name+" = "+value); err != nil {
 		return fmt.Errorf("setting %s: %w", c.parameter.Name, err)
@@ -140,7 +129,7 @@ func set(ctx context.Context, s *mysqlfamily.Session, c change) error {
 	return verify(ctx, s, c)
 }
 
-func verify(ctx context.Context, s *mysqlfamily.Session, c change) error {
+func verify(ctx context.Context, s *Session, c change) error {
 	if c.toDefault {
 		return nil
 	}
@@ -149,37 +138,36 @@ func verify(ctx context.Context, s *mysqlfamily.Session, c change) error {
 		return fmt.Errorf("reading %s back: %w", c.parameter.Name, err)
 	}
 	if got = canonical(c.parameter, got); got != c.after {
-		return cut{c.parameter.Name, c.after, got}
+		return fmt.Errorf("the server does not take %s = %s and makes it %s", c.parameter.Name, c.after, got)
 	}
 	return nil
 }
 
 // validate has the server itself read the option files with these values, without starting it.
-func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
+func (e *Server) validate(ctx context.Context, values engine.Settings) error {
 	if len(values) == 0 {
 		return nil
 	}
-	directory, err := os.MkdirTemp(e.host.Conf, ".check-*")
+	directory, err := os.MkdirTemp(e.Host.Conf, ".check-*")
 	if err != nil {
 		return internal("making a place to check the settings", err)
 	}
 	defer func() { _ = os.RemoveAll(directory) }()
 	path := directory + "/my.cnf"
-	content := append(fmt.Appendf(nil, "!include %s\n", e.paths.base), e.format(values)...)
-	if err := mysqlfamily.WriteFile(path, content, 0o644); err != nil {
+	content := append(fmt.Appendf(nil, "!include %s\n", e.Paths.Base), e.format(values)...)
+	if err := native.WriteFile(path, content, 0o644); err != nil {
 		return internal("writing the settings to check", err)
 	}
-	// Without the log it says what is wrong on its standard error.
-	cmd := exec.CommandContext(ctx, e.process.Binary, "--defaults-file="+path, "--log-error=", "--help", "--verbose")
+	cmd := exec.CommandContext(ctx, e.Process.Binary, append([]string{"--defaults-file=" + path}, e.CheckConfig...)...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	if err := cmd.Run(); err != nil {
-		return guest.Errorf(guest.KindInvalid, "the server refuses these settings: %s", complaint(complaints.String(), "[ERROR] "))
+		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s", complaint(complaints.String(), "[ERROR] "))
 	}
 	if text := complaint(complaints.String(), "adjusted to"); strings.Contains(text, "adjusted to") {
-		return guest.Errorf(guest.KindInvalid, "the server does not take these settings as they are: %s", text)
+		return guest.Errorf(guest.KindEngine, "the server does not take these settings as they are: %s", text)
 	}
 	return nil
 }
