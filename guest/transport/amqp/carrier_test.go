@@ -23,6 +23,7 @@ import (
 
 // TestAnswersThatAreNone puts somebody in the place of the agent who has its credentials, and mostly its key too.
 func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, amqptest.Shared(t))
 	w.dialer.Monitor = eventually // nothing here is silent
 	const garbage = "what answers is not the guest's agent"
@@ -176,6 +177,7 @@ func TestKeyGenerations(t *testing.T) {
 // TestCredentialsOfTheGuestChange: the agent's next login is with what it has then, or, when the broker is not as far, with
 // what it had before.
 func TestCredentialsOfTheGuestChange(t *testing.T) {
+	t.Parallel()
 	m := newWorld(t, amqptest.Shared(t)).member(t, "m")
 	var current atomic.Pointer[Broker]
 	before := m.broker

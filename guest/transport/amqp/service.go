@@ -56,6 +56,7 @@ func Serve(ctx context.Context, s Service, handler guest.Handler) error {
 	if s.Mode == ModeTrove {
 		// As a stock server: its clients declare the same exchange, and wait for replies at the default one.
 		r.server.Exchange, r.server.Name, r.server.ReplyExchange = exchangeRequests, s.Guest, ""
+		r.server.Undelivered = exchangeUndelivered
 		r.server.Declare = func(c *oslo.Channel) error {
 			if err := declareShared(c); err != nil {
 				return err
