@@ -7,8 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/zclconf/go-cty/cty"
-
 	"github.com/trovectl/trovectl/config/resource"
 )
 
@@ -32,6 +30,7 @@ func (b *builder) instance() resource.Body {
 	b.instanceVolume(i)
 	b.instanceAccess(i)
 	b.instanceGuest(i)
+	b.instanceCare(i)
 	return i
 }
 
@@ -206,7 +205,8 @@ func (b *builder) instanceGuest(i *resource.Instance) {
 		}
 		b.f.failed = b.f.failed || own.failed
 	}
-	if len(i.Guest.SourceCIDRs) > 0 || b.f.failed {
+	b.instanceTransports(i, own)
+	if len(i.Guest.SourceCIDRs) > 0 || !i.Guest.Speaks(resource.TransportSSH) || b.f.failed {
 		return
 	}
 	at := b.f.at
@@ -219,38 +219,4 @@ func (b *builder) instanceGuest(i *resource.Instance) {
 	b.r.fail(at, "Missing argument", "Write guest { transport \"ssh\" { source_cidrs = [\"10.0.9.10/32\"] } } with the addresses that trovectl connects from.",
 		"source_cidrs says from where the agents may be reached; it has no default, and never is everywhere.")
 	b.f.failed = true
-}
-
-// database builds a database. Where the instance is broken, what needs its engine is not checked.
-func (b *builder) database() resource.Body {
-	f := b.f
-	d := &resource.Database{
-		Name: b.named(b.defaultName()), Charset: strings.ToLower(f.text("charset")), Collation: strings.ToLower(f.text("collation")),
-	}
-	inst, addr, ok := lookup[*resource.Instance](b, "instance")
-	d.Instance = addr
-	engine := b.engineOf(inst, ok)
-	if engine == nil {
-		return d
-	}
-	if !engine.HasDatabases {
-		b.failAt(f.at, "No databases", "Remove the block.", "%s has no databases.", engine.Name)
-		return d
-	}
-	if err := engine.CheckDatabaseName(d.Name); err != nil {
-		b.fail("name", "Invalid name of a database", "", "%s.", err)
-	}
-	if err := engine.CheckCharset(inst.Version, d.Charset, d.Collation); err != nil {
-		at := "charset"
-		if d.Charset == "" || strings.HasPrefix(err.Error(), "collation") {
-			at = "collation"
-		}
-		b.fail(at, "Invalid charset or collation", "", "%s.", err)
-	}
-	for name, value := range map[string]string{"charset": d.Charset, "collation": d.Collation} {
-		if value != "" {
-			b.overrides[name] = cty.StringVal(value)
-		}
-	}
-	return d
 }

@@ -32,7 +32,12 @@ func (a *act) database(ctx context.Context) error {
 			return err
 		}))
 	}
-	put := guest.PutDatabase{Database: guest.Database{Name: body.Name, Charset: body.Charset, Collation: body.Collation}}
+	put := guest.PutDatabase{Database: guest.Database{
+		Name: body.Name, Charset: body.Charset, Collation: body.Collation, Owner: body.Owner.Name, Encoding: body.Encoding, Extensions: body.Extensions,
+	}}
+	if before, ok := a.step.Before.Body.(*resource.Database); ok && before.Name != body.Name {
+		put.RenameFrom = before.Name
+	}
 	return in.hands.Call(ctx, a.put(in, "put_database", put, func(ctx context.Context, id string) error {
 		_, err := in.client.PutDatabase(ctx, id, put)
 		return err

@@ -36,6 +36,8 @@ type Identities interface {
 	HostKey(member state.MemberID, generation int) (private string, public string)
 	AuthorizedKey(member state.MemberID, generation int) string
 	DigestKey(member state.MemberID) string
+	// Certify signs a certificate, in PEM, for the key of a guest's request and these names, and gives its CA's too.
+	Certify(request string, names []string, now time.Time) (certificate, ca string, err error)
 	// AgentDigest is the SHA-256, in hex, of the agent that Guests delivers. It fails where there is no agent to deliver.
 	AgentDigest() (string, error)
 }
@@ -46,6 +48,7 @@ type Executor struct {
 	Guests     Guests
 	Identities Identities
 	Facts      Facts
+	Accounts   Accounts // may be nil where no guest is reached over a message broker
 	Session    state.Session
 	IDs        IDs
 	Clock      Clock

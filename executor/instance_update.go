@@ -35,7 +35,12 @@ func (i *instanceAct) update(ctx context.Context) error {
 	if err := i.reassemble(ctx); err != nil {
 		return err
 	}
-	if i.hands.Member().Rotating != 0 || i.touches(plan.PathKeys) {
+	if i.touches(append(pathWays, plan.PathAccount)...) {
+		if err := i.openWays(ctx); err != nil {
+			return err
+		}
+	}
+	if i.hands.Member().Rotating != 0 || i.touches(append(pathWays, plan.PathKeys)...) {
 		if err := i.rotateKeys(ctx); err != nil {
 			return err
 		}
@@ -46,10 +51,13 @@ func (i *instanceAct) update(ctx context.Context) error {
 	}{
 		{[]string{"name"}, i.rename},
 		{[]string{"metadata"}, i.setMetadata},
-		{[]string{"access.allowed_cidrs", "guest.source_cidrs", "guest.port"}, i.setAccess},
+		{[]string{"access.allowed_cidrs", "guest.source_cidrs", "guest.port", "guest.transports"}, i.setAccess},
+		{[]string{"guest.transports"}, i.leaveBroker},
 		{[]string{"access.public", "access.public_network", "access.floating_ip"}, i.publish},
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},
+		{[]string{"root", "logs"}, i.care},
+		{[]string{"tls"}, i.recertify},
 	} {
 		if !i.touches(part.paths...) {
 			continue
@@ -58,7 +66,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 			return err
 		}
 	}
-	i.record.Body, i.record.Protect, i.record.DependsOn = i.body, i.step.Protect, i.step.DependsOn
+	i.record.Body, i.record.Protect, i.record.DependsOn = i.done(), i.step.Protect, i.step.DependsOn
 	i.record.Status, i.record.Fault = state.Ready, ""
 	return i.finish(ctx)
 }

@@ -84,6 +84,8 @@ func databaseCells() map[string]scenario {
 				t.Errorf("the database is %+v", d)
 			}
 		}),
+		"update-owner":             none("no engine whose databases have owners is in the catalog yet"),
+		"update-extensions":        none("no engine whose databases have extensions is in the catalog yet"),
 		"update-lifecycle.protect": protected(shop),
 		"update-depends_on":        depends(shop, "datastore.other"),
 		"replace": cell(func(t *testing.T) {
@@ -184,6 +186,19 @@ func userCells() map[string]scenario {
 			wantGrant(t, w, "app", "%", "shop", "DELETE", "INSERT")
 			wantGrant(t, w, "app", "%", "*", "PROCESS")
 		}),
+		"update-grant (on tables)": cell(updateTables),
+		"update-roles":             cell(updateRoles),
+		"update-connection_limit": change(func(f estate) { f.user.ConnectionLimit = 7 }, onlyApp, func(t *testing.T, w *world) {
+			if a, _ := w.account("app", "%"); a.ConnectionLimit != 7 {
+				t.Errorf("the account is %+v", a)
+			}
+		}),
+		"update-require_tls": change(func(f estate) { f.user.RequireTLS = true }, onlyApp, func(t *testing.T, w *world) {
+			if a, _ := w.account("app", "%"); !a.RequireTLS {
+				t.Errorf("the account is %+v", a)
+			}
+		}),
+		"update-acl":               none("no engine with ACL rules is in the catalog yet"),
 		"update-grants":            cell(updateAdditive),
 		"update-lifecycle.protect": protected(app),
 		"update-depends_on":        depends(app, "datastore.other"),

@@ -101,6 +101,8 @@ func instanceCells() map[string]scenario {
 		"import":                   none(importLater),
 	}
 	maps.Copy(all, settingCells())
+	maps.Copy(all, brokerCells())
+	maps.Copy(all, careCells())
 	return all
 }
 

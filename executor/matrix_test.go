@@ -98,12 +98,17 @@ func whole() map[resource.Kind]resource.Body {
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}, Public: true, PublicNetwork: "public", FloatingIP: "203.0.113.9"},
 			Restart: "if_required", Metadata: map[string]string{"team": "a"},
-			Guest: resource.Guest{Network: "g", Port: 2222, SourceCIDRs: []string{"10.9.0.1/32"}, NoConfigDrive: true},
+			Guest: resource.Guest{Network: "g", Port: 2222, SourceCIDRs: []string{"10.9.0.1/32"}, NoConfigDrive: true, Transports: both, Broker: &resource.GuestBroker{URL: "amqps://b:5671", VHost: "v", Mode: "trove", Certificates: true}},
+			Root:  &resource.Password{Digest: "d", Engine: "e"}, Logs: []string{"slow"}, TLS: resource.TLS{Required: true, Names: []string{"db.example.org"}},
 		},
-		resource.KindDatabase: &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4", Collation: "utf8mb4_bin"},
+		resource.KindDatabase: &resource.Database{
+			Instance: orders, Manager: "mariadb", Name: "shop", Charset: "utf8mb4", Collation: "utf8mb4_bin",
+			Owner: resource.Role{Name: "app", Of: address("user.app")}, Encoding: "UTF8", Extensions: []string{"citext"},
+		},
 		resource.KindUser: &resource.User{
 			Instance: orders, Name: "app", Host: "%", Password: &resource.Password{Digest: "d", Engine: "e"},
-			Grants: []resource.Grant{{Database: "shop", Privileges: []string{"SELECT"}}}, Additive: true,
+			Grants: []resource.Grant{{Database: "shop", Schema: "s", Table: "t", Privileges: []string{"SELECT"}, Grantable: true, Of: address("database.shop")}}, Additive: true,
+			Roles: []resource.Role{{Name: "readers", Of: address("user.readers")}}, ACL: []string{"+@read"}, ConnectionLimit: 3, RequireTLS: true,
 		},
 	}
 }

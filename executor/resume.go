@@ -2,6 +2,7 @@ package executor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -141,32 +142,18 @@ func alike(has, want resource.Body) bool {
 	if has == nil || want == nil || has.Kind() != want.Kind() {
 		return false
 	}
-	if user, ok := want.(*resource.User); ok {
-		recorded, _ := has.(*resource.User)
-		has, want = withDigest(recorded, ""), withDigest(user, digestOf(recorded))
-	}
+	has, want = withDigest(has, ""), withDigest(want, digestOf(has))
 	a, errA := resource.EncodeBody(has)
 	b, errB := resource.EncodeBody(want)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
-func digestOf(user *resource.User) string {
-	if user.Password == nil {
-		return ""
+// withDigest is a body with nothing of its password but the digest, or the other one where it has none.
+func withDigest(body resource.Body, otherwise string) resource.Body {
+	if password, _ := resource.PasswordOf(body); password == nil {
+		return body
 	}
-	return user.Password.Digest
-}
-
-// withDigest is a user with nothing of its password but the digest, or the other one where it has none.
-func withDigest(user *resource.User, otherwise string) *resource.User {
-	out := *user
-	if user.Password != nil {
-		out.Password = &resource.Password{Digest: user.Password.Digest}
-		if out.Password.Digest == "" {
-			out.Password.Digest = otherwise
-		}
-	}
-	return &out
+	return resource.WithPassword(body, &resource.Password{Digest: cmp.Or(digestOf(body), otherwise)})
 }
 
 // standing is the step with those of its facts that this run has not changed itself: an earlier life that emptied a slot,
@@ -222,6 +209,8 @@ func (i *instanceAct) lost(ctx context.Context, slots []state.Slot) ([]state.Slo
 func (r *run) there(ctx context.Context, slot state.Slot, id string) (bool, error) {
 	var err error
 	switch slot {
+	case state.SlotAccount:
+		return true, nil // it is put again in place, and never forgotten
 	case state.SlotServer:
 		var server providers.Server
 		server, err = r.Cloud.Servers.Get(ctx, id)

@@ -44,6 +44,7 @@ type Inspection struct {
 	Logs           []ObservedLog      `json:"logs,omitempty"`
 	TLS            *ObservedTLS       `json:"tls,omitempty"`    // nil: the engine has no TLS
 	Broker         string             `json:"broker,omitempty"` // state of the agent's connection to its broker: "", "connected", or why not
+	Detour         string             `json:"-"`                // by which way it was reached in place of the preferred one, and why
 }
 
 // ObservedRoot is the account of the engine's administrator that may log in from outside.
@@ -239,7 +240,7 @@ type RotateLog struct {
 type ReadLog struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"` // bytes from the beginning; negative: from the end
-	Limit  int    `json:"limit"`  // at most so many bytes; 0 or more than 4 MiB: 4 MiB
+	Limit  int    `json:"limit"`  // at most so many bytes; 0 or more than 1 MiB: 1 MiB
 }
 
 // LogPart is a part of a log. Secrets that an engine writes into its logs are masked.

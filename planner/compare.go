@@ -31,10 +31,10 @@ func (p *planning) threeWay(want, had, seen resource.Body) difference {
 	w, h, s := want.Attributes(), had.Attributes(), seen.Attributes()
 	covers := p.coverage(want)
 	for _, path := range union(w, h, s) {
-		if path == passwordPath && want.Kind() == resource.KindUser {
+		if resource.Sensitive(want.Kind(), path) {
 			continue
 		}
-		if _, declared := w[path]; !declared && resource.Unmanaged(want.Kind(), path) {
+		if _, declared := w[path]; !declared && resource.Unmanaged(want.Kind(), path) && !(h[path] != nil && resource.Returns(want.Kind(), path)) {
 			continue
 		}
 		asSeen, asHad := covers(path, w[path], s[path]), same(w[path], h[path])
@@ -65,25 +65,25 @@ func (d *difference) add(change plan.Change, edited bool) {
 	d.edited = d.edited || edited
 }
 
-const passwordPath = "password"
-
 // password compares digests: of what the configuration says with the recorded one, and of what the engine stores with
 // the recorded one. A password that was not supplied in this run says nothing.
 func (d *difference) password(want, had, seen resource.Body) {
-	w, ok := want.(*resource.User)
-	if !ok || w.Password == nil {
+	w, path := resource.PasswordOf(want)
+	if w == nil {
 		return
 	}
-	h := had.(*resource.User)
-	edited := w.Password.Digest != "" && (h.Password == nil || h.Password.Digest != w.Password.Digest)
-	if edited || verifierChanged(h, seen.(*resource.User)) {
-		d.add(plan.Change{Path: passwordPath, Sensitive: true, Impact: resource.Online}, edited)
+	h, _ := resource.PasswordOf(had)
+	edited := w.Digest != "" && (h == nil || h.Digest != w.Digest)
+	if edited || verifierChanged(had, seen) {
+		d.add(plan.Change{Path: path, Sensitive: true, Impact: resource.Online}, edited)
 	}
 }
 
 // verifierChanged tells whether somebody changed a password in the engine.
-func verifierChanged(had, seen *resource.User) bool {
-	return had.Password != nil && had.Password.Engine != "" && seen.Password != nil && seen.Password.Engine != had.Password.Engine
+func verifierChanged(had, seen resource.Body) bool {
+	h, _ := resource.PasswordOf(had)
+	s, _ := resource.PasswordOf(seen)
+	return h != nil && h.Engine != "" && s != nil && s.Engine != h.Engine
 }
 
 // pending marks settings that are persisted now and in force after a restart that nobody asked for.
@@ -98,54 +98,51 @@ func (d *difference) pending(seen resource.Body) {
 	}
 }
 
-// coverage is how a wanted value is compared with a seen one: by equality, but for additive grants, where more than is
-// wanted is no difference.
+// coverage is how a wanted value is compared with a seen one: by equality, but where more than is wanted is no difference:
+// additive grants and roles, and the extensions of a database.
 func (p *planning) coverage(want resource.Body) func(path string, want, seen any) bool {
-	equal := p.alike
-	user, ok := want.(*resource.User)
-	if !ok || !user.Additive {
-		return equal
-	}
-	engine := p.engineOf(user.Instance)
-	databases := map[string]string{} // by path
-	for _, g := range user.Grants {
-		databases[grantPath(g)] = g.Database
-	}
-	return func(path string, want, seen any) bool {
-		if !strings.HasPrefix(path, "grant[") {
+	switch body := want.(type) {
+	case *resource.Database:
+		return func(path string, want, seen any) bool {
+			if path == "extensions" {
+				return subset(texts(want), texts(seen))
+			}
 			return same(want, seen)
 		}
-		if want == nil {
-			return true
+	case *resource.User:
+		if body.Additive {
+			return p.additive(body)
 		}
-		return subset(engine, databases[path], want, seen)
+	}
+	return p.alike
+}
+
+func (p *planning) additive(user *resource.User) func(path string, want, seen any) bool {
+	engine := p.engineOf(user.Instance)
+	targets := map[string]catalog.Target{} // by path
+	for _, g := range user.Grants {
+		targets[g.Path()] = g.Target()
+	}
+	return func(path string, want, seen any) bool {
+		w, s := texts(want), texts(seen)
+		switch {
+		case path != "roles" && !strings.HasPrefix(path, "grant["):
+			return same(want, seen)
+		case path != "roles" && engine != nil:
+			w, s = engine.ExpandPrivileges(targets[path], w), engine.ExpandPrivileges(targets[path], s)
+		}
+		return subset(w, s)
 	}
 }
 
-// grantPath asks the body for the path of a grant, so that quoting is decided in one place.
-func grantPath(g resource.Grant) string {
-	one := resource.User{Grants: []resource.Grant{g}}
-	for path := range one.Attributes() {
-		if strings.HasPrefix(path, "grant[") {
-			return path
-		}
-	}
-	return ""
+// texts is a value that is a list or absent.
+func texts(value any) []string {
+	list, _ := value.([]string)
+	return list
 }
 
-func subset(engine *catalog.Engine, database string, want, seen any) bool {
-	w, _ := want.([]string)
-	s, _ := seen.([]string)
-	if engine != nil {
-		on := catalog.Target{Database: database}
-		w, s = engine.ExpandPrivileges(on, w), engine.ExpandPrivileges(on, s)
-	}
-	for _, privilege := range w {
-		if !slices.Contains(s, privilege) {
-			return false
-		}
-	}
-	return true
+func subset(part, whole []string) bool {
+	return !slices.ContainsFunc(part, func(one string) bool { return !slices.Contains(whole, one) })
 }
 
 // engineOf is the engine of an instance as declared, or else as recorded; nil: it is not known.
@@ -170,7 +167,7 @@ func (p *planning) driftChanges(had resource.Body, subject Subject) []plan.Chang
 	h, s := had.Attributes(), seen.Attributes()
 	covers := p.coverage(had)
 	for _, path := range union(h, s) {
-		if path == passwordPath && had.Kind() == resource.KindUser {
+		if resource.Sensitive(had.Kind(), path) {
 			continue
 		}
 		if _, recorded := h[path]; !recorded && (resource.Unmanaged(had.Kind(), path) || slices.Contains(subject.Unrecorded, path)) {
@@ -180,8 +177,8 @@ func (p *planning) driftChanges(had resource.Body, subject Subject) []plan.Chang
 			changes = append(changes, plan.Change{Path: path, Before: h[path], After: s[path], Impact: resource.Online})
 		}
 	}
-	if h, ok := had.(*resource.User); ok && verifierChanged(h, seen.(*resource.User)) {
-		changes = append(changes, plan.Change{Path: passwordPath, Sensitive: true, Impact: resource.Online})
+	if _, path := resource.PasswordOf(had); verifierChanged(had, seen) {
+		changes = append(changes, plan.Change{Path: path, Sensitive: true, Impact: resource.Online})
 	}
 	return changes
 }

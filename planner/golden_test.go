@@ -17,14 +17,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestPlan_golden compares the plan of every scenario, as lines and as JSON, and what it tells, with the golden files.
 func TestPlan_golden(t *testing.T) {
-	for _, group := range [][]scenario{creations, changesInPlace, removals, observations, byHand, floatings, localities, interruptions, rotations, refusals, headroom, movings, targetings} {
+	for _, group := range [][]scenario{creations, changesInPlace, removals, observations, byHand, floatings, localities, interruptions, rotations, rights, refusals, headroom, movings, targetings} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) { s.check(t) })
 		}
 	}
 	t.Run("no file without a scenario", func(t *testing.T) {
 		known := map[string]bool{}
-		for _, group := range [][]scenario{creations, changesInPlace, removals, observations, byHand, floatings, localities, interruptions, rotations, refusals, headroom, movings, targetings} {
+		for _, group := range [][]scenario{creations, changesInPlace, removals, observations, byHand, floatings, localities, interruptions, rotations, rights, refusals, headroom, movings, targetings} {
 			for _, s := range group {
 				known[s.file()] = true
 			}

@@ -163,10 +163,12 @@ func (r *reality) undeclared(w *world, seen *planner.Observation) {
 			switch b := other.Body.(type) {
 			case *resource.Database:
 				if d, there := m.database[b.Name]; there {
+					d.Instance = b.Instance
 					seen.Found[other.Address] = &d
 				}
 			case *resource.User:
 				if u, there := m.account[name(b)]; there {
+					u.Instance, u.Additive = b.Instance, b.Additive
 					seen.Found[other.Address] = &u
 				}
 			}

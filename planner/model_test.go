@@ -264,6 +264,10 @@ func (m *machine) putDatabase(s plan.Step, b *resource.Database) {
 		return
 	}
 	old := m.database[b.Name]
+	if before, ok := s.Before.Body.(*resource.Database); ok && before.Name != b.Name {
+		old = m.database[before.Name]
+		delete(m.database, before.Name)
+	}
 	if b.Charset == "" {
 		b = &resource.Database{Instance: b.Instance, Name: b.Name, Charset: old.Charset, Collation: b.Collation}
 	}

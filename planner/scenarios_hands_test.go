@@ -42,6 +42,14 @@ var byHand = []scenario{
 	{"hands-readdressed", "The address that a port has now is taken over.", func(t *testing.T) *world {
 		return hands(t, planner.Parts{Address: "10.0.0.99"})
 	}},
+	{"hands-certificate", "A certificate that ends is renewed, also on a locked server.", func(t *testing.T) *world {
+		return hands(t, planner.Parts{Certificate: "ends 2027-01-02", Locked: true})
+	}},
+	{"hands-certificate-refresh", "That is no drift.", func(t *testing.T) *world {
+		w := hands(t, planner.Parts{Certificate: "missing"})
+		w.want, w.opts.Mode = &resource.Set{}, plan.ModeRefresh
+		return w
+	}},
 	{"hands-locked", "A lock alone is no drift, and keeps nobody from what needs no change of the server.", func(t *testing.T) *world {
 		w := hands(t, planner.Parts{Locked: true})
 		edit(w, "instance.orders", func(i *resource.Instance) { i.Name, i.Volume = "renamed", &resource.Volume{Size: 20} })

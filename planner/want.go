@@ -87,23 +87,23 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 	s := p.step(plan.Create, r, reason)
 	if body, ok := r.Body.(*resource.Instance); ok {
 		p.resolve(s, r, body, state.Slots)
+		s.Notes = append(s.Notes, waysNotes(body.Guest)...)
 		if reason.Code == plan.ReasonNew {
 			p.secondMachine(r, body)
 		}
 	}
 	host, _ := hostOf(r.Body)
-	_, there := p.seen.Found[r.Address]
+	found, there := p.seen.Found[r.Address]
 	adopts := there && reason.Code == plan.ReasonNew && p.gone[host] == nil
-	if body, ok := r.Body.(*resource.User); ok {
-		switch {
-		case body.Password == nil && !adopts:
-			s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
-		case body.Password != nil && body.Password.Digest == "":
-			s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
-		}
+	password, _ := resource.PasswordOf(r.Body)
+	switch {
+	case password == nil && r.Body.Kind() == resource.KindUser && !adopts:
+		s.Notes = append(s.Notes, "it has no password, and a new user needs one: the step fails unless the user is there")
+	case password != nil && password.Digest == "":
+		s.Notes = append(s.Notes, "no password was supplied in this run: the step fails unless it is given at apply")
 	}
 	if adopts {
-		s.Notes = append(s.Notes, "exists already and will be adopted")
+		p.adopts(s, r, found)
 	}
 	return s
 }
@@ -203,8 +203,11 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 		return
 	}
 	reason := plan.Reason{Code: plan.ReasonDrift, Text: "it was changed by somebody else"}
-	if d.edited {
+	switch {
+	case d.edited:
 		reason = plan.Reason{Code: plan.ReasonChanged}
+	case len(d.changes) == 1 && d.changes[0].Path == plan.PathCertificate:
+		reason = plan.Reason{Code: plan.ReasonUpkeep, Text: "it needs another certificate"}
 	}
 	step := p.update(r, record, reason)
 	step.Changes, step.Impact = d.changes, d.impact
@@ -216,6 +219,18 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 	}
 	notes(step, r.Body)
 	partsNotes(step)
+}
+
+// waysNotes tell how an agent is reached that has a way over a broker.
+func waysNotes(g resource.Guest) []string {
+	switch {
+	case g.Broker == nil:
+		return nil
+	case len(g.Transports) == 1:
+		return []string{"its agent is reached over " + g.Transports[0] + " alone: no SSH port is opened"}
+	default:
+		return []string{fmt.Sprintf("its agent is reached over %s, and over %s when that way is closed", g.Transports[0], g.Transports[1])}
+	}
 }
 
 func (p *planning) update(r *resource.Resource, record state.Record, reason plan.Reason) *plan.Step {
@@ -230,19 +245,19 @@ func (p *planning) lifecycle(d *difference, r *resource.Resource, record state.R
 		d.add(plan.Change{Path: "lifecycle.protect", Before: record.Protect, After: r.Protect, Impact: resource.Online}, true)
 	}
 	if !slices.Equal(r.DependsOn, record.DependsOn) {
-		d.add(plan.Change{Path: "depends_on", Before: texts(record.DependsOn), After: texts(r.DependsOn), Impact: resource.Online}, true)
+		d.add(plan.Change{Path: "depends_on", Before: addresses(record.DependsOn), After: addresses(r.DependsOn), Impact: resource.Online}, true)
 	}
 	if len(d.changes) == 0 && manager(r.Body) != manager(record.Body) {
 		d.add(plan.Change{Path: "manager", Before: manager(record.Body), After: manager(r.Body), Impact: resource.Online}, true)
 	}
 }
 
-func texts(addresses []resource.Address) any {
-	if len(addresses) == 0 {
+func addresses(all []resource.Address) any {
+	if len(all) == 0 {
 		return nil
 	}
-	out := make([]string, len(addresses))
-	for i, a := range addresses {
+	out := make([]string, len(all))
+	for i, a := range all {
 		out[i] = a.String()
 	}
 	return out

@@ -121,13 +121,16 @@ func (to Renaming) body(b resource.Body) resource.Body {
 		return &out
 	case *resource.Database:
 		out := *b
-		out.Instance = to.of(b.Instance)
+		out.Instance, out.Owner.Of = to.of(b.Instance), to.of(b.Owner.Of)
 		return &out
 	case *resource.User:
 		out := *b
-		out.Instance, out.Grants = to.of(b.Instance), slices.Clone(b.Grants)
+		out.Instance, out.Grants, out.Roles = to.of(b.Instance), slices.Clone(b.Grants), slices.Clone(b.Roles)
 		for i := range out.Grants {
 			out.Grants[i].Of = to.of(out.Grants[i].Of)
+		}
+		for i := range out.Roles {
+			out.Roles[i].Of = to.of(out.Roles[i].Of)
 		}
 		return &out
 	default: // a datastore names nothing

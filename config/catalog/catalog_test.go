@@ -139,7 +139,7 @@ func TestPrivileges(t *testing.T) {
 		{"shop", []string{"PROCESS"}, nil, `grant it on "*"`},
 		{"*", []string{"SUPER"}, nil, "account"},
 		{"*", []string{"FILE"}, nil, "files"},
-		{"shop", []string{"GRANT OPTION"}, nil, "declared"},
+		{"shop", []string{"GRANT OPTION"}, nil, "grantable"},
 		{"shop", []string{"SELEKT"}, nil, "did you mean SELECT?"},
 	} {
 		got, err := e.CheckPrivileges(Target{Database: c.database}, c.given)

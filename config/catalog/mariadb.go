@@ -39,8 +39,10 @@ func init() {
 		HasUserHosts: true,
 		HasGrants:    true,
 		HasRoles:     true,
-		Logs:         []string{"general", "slow"},
-		Versions:     map[string]Version{"10.11": mariadbVersion(mariadb1011())},
+		// GRANT ... WITH GRANT OPTION is one mark for all that the account has at that place.
+		OneGrantOption: true,
+		Logs:           []string{"general", "slow"},
+		Versions:       map[string]Version{"10.11": mariadbVersion(mariadb1011())},
 		Shares: map[string]string{
 			"10.5": "10.11", "10.6": "10.11", "10.7": "10.11", "10.8": "10.11", "10.9": "10.11", "10.10": "10.11",
 			"11.0": "10.11", "11.1": "10.11", "11.2": "10.11", "11.3": "10.11", "11.4": "10.11", "11.5": "10.11",
@@ -60,7 +62,7 @@ func mariadbRefused() map[string]string {
 		settings    = "settings of the server belong to a config_group"
 	)
 	return map[string]string{
-		"SUPER": account, "CREATE USER": account, "SET USER": account, "GRANT OPTION": "users are declared, not handed on by other users",
+		"SUPER": account, "CREATE USER": account, "SET USER": account, "GRANT OPTION": "write grantable = true in the grant",
 		"FILE": "it reads and writes files of the guest", "SHUTDOWN": stop, "RELOAD": stop,
 		"CREATE TABLESPACE": "it places files outside of the database", "USAGE": "it is no privilege at all: leave the grant out",
 		"CONNECTION ADMIN": "it passes the connection limit that the agent needs to get in",

@@ -73,7 +73,7 @@ func TestTheAgentsParametersAreRefused(t *testing.T) {
 	e := mariadb(t)
 	for _, name := range []string{
 		"datadir", "socket", "port", "bind_address", "log_bin_basename", "server_id", "init_file", "plugin_dir", "pid_file", "secure_file_priv",
-		"ssl_cert", "ssl_key", "skip_networking", "gtid_strict_mode", "read_only", "wsrep_on", "general_log", "skip_name_resolve", "tmpdir", "hostname",
+		"ssl_cert", "ssl_key", "skip_networking", "gtid_strict_mode", "read_only", "wsrep_on", "general_log", "slow_query_log", "log_slow_query", "log_output", "skip_name_resolve", "tmpdir", "hostname",
 		"version", "innodb_page_size", "lower_case_table_names", "sql_log_bin",
 	} {
 		if p, ok := e.Parameter("10.11", name); !ok || p.Refused == "" {

@@ -22,19 +22,29 @@ func putList(out Attributes, path string, values []string) {
 	}
 }
 
+// putDigest sets a path to what stands for a password that was supplied.
+func putDigest(out Attributes, path string, password *Password) {
+	if password != nil {
+		putText(out, path, password.Digest)
+	}
+}
+
 // Unmanaged tells whether a kind leaves an argument alone when the configuration leaves it out: then what is there, or what
 // the cloud or the engine chose, is no difference. Every other argument that is left out is wanted absent.
 func Unmanaged(kind Kind, path string) bool {
 	switch kind {
 	case KindInstance:
 		switch path {
-		case "volume.type", "volume.availability_zone", "availability_zone", "subnet", "fixed_ip", "region", "image", "image_tags", "image_sha256", "access.public_network":
+		case "volume.type", "volume.availability_zone", "availability_zone", "subnet", "fixed_ip", "region", "image", "image_tags", "image_sha256", "access.public_network", "logs":
 			return true
 		}
 	case KindDatabase:
-		return path == "charset" || path == "collation"
+		return path != "instance" && path != "name"
 	case KindUser:
 		return path == "password"
 	}
 	return false
 }
+
+// Returns tells whether an argument that is Unmanaged goes back to its default when it is taken out of the configuration.
+func Returns(kind Kind, path string) bool { return kind == KindInstance && path == "logs" }

@@ -31,13 +31,18 @@ func full(kind Kind) Body {
 			ConfigGroup: at(KindConfigGroup, "c"), Settings: map[string]string{"max_connections": "10", "innodb_log_file_size": "4194304"},
 			Access: Access{AllowedCIDRs: []string{"10.0.0.0/8"}}, Restart: "never", Metadata: map[string]string{"k": "v"},
 			Guest: Guest{Network: "g", Port: 22, SourceCIDRs: []string{"10.0.0.1/32"}},
+			Root:  &Password{Digest: "abc"}, Logs: []string{"slow"}, TLS: TLS{Required: true, Names: []string{"db.example.org"}},
 		}
 	case KindDatabase:
-		return &Database{Instance: at(KindInstance, "i"), Name: "n", Charset: "utf8mb4", Collation: "utf8mb4_bin"}
+		return &Database{
+			Instance: at(KindInstance, "i"), Manager: "mariadb", Name: "n", Charset: "utf8mb4", Collation: "utf8mb4_bin",
+			Owner: Role{Name: "o", Of: at(KindUser, "o")}, Encoding: "UTF8", Extensions: []string{"citext"},
+		}
 	default:
 		return &User{
 			Instance: at(KindInstance, "i"), Name: "n", Host: "%", Password: &Password{Digest: "abc"}, Additive: true,
-			Grants: []Grant{{Database: "d", Privileges: []string{"SELECT"}, Of: at(KindDatabase, "d")}, {Database: "e", Privileges: []string{"INSERT"}}},
+			Grants: []Grant{{Database: "d", Privileges: []string{"SELECT"}, Of: at(KindDatabase, "d")}, {Database: "e", Schema: "s", Table: "t", Privileges: []string{"INSERT"}, Grantable: true}},
+			Roles:  []Role{{Name: "r"}, {Name: "s", Of: at(KindUser, "s")}}, ACL: []string{"~a:*", "+@read"}, ConnectionLimit: 3, RequireTLS: true,
 		}
 	}
 }
@@ -208,7 +213,7 @@ func TestDependencies(t *testing.T) {
 	r := &Resource{
 		Address: at(KindUser, "u"), Body: full(KindUser), DependsOn: []Address{at(KindInstance, "i"), at(KindDatabase, "z")},
 	}
-	want := []Address{at(KindDatabase, "d"), at(KindDatabase, "z"), at(KindInstance, "i")}
+	want := []Address{at(KindDatabase, "d"), at(KindDatabase, "z"), at(KindInstance, "i"), at(KindUser, "s")}
 	if diff := cmp.Diff(want, r.Dependencies(), cmp.AllowUnexported(Key{})); diff != "" {
 		t.Errorf("dependencies (-want +got):\n%s", diff)
 	}

@@ -61,3 +61,37 @@ type Password struct {
 
 // Supplied tells whether there is something to set.
 func (p *Password) Supplied() bool { return p != nil && (!p.Secret.IsZero() || !p.Verifier.IsZero()) }
+
+// PasswordOf is what a body says about a password, with the path of it; nil: it says nothing.
+func PasswordOf(body Body) (password *Password, path string) {
+	switch b := body.(type) {
+	case *User:
+		return b.Password, "password"
+	case *Instance:
+		return b.Root, "root.password"
+	default:
+		return nil, ""
+	}
+}
+
+// WithPassword is a copy of a body that says something else about its password. Only bodies of which PasswordOf gives a
+// path have one.
+func WithPassword(body Body, password *Password) Body {
+	switch b := body.(type) {
+	case *User:
+		out := *b
+		out.Password = password
+		return &out
+	case *Instance:
+		out := *b
+		out.Root = password
+		return &out
+	default:
+		return body
+	}
+}
+
+// Sensitive tells whether the value at a path is a digest of a secret.
+func Sensitive(kind Kind, path string) bool {
+	return kind == KindUser && path == "password" || kind == KindInstance && path == "root.password"
+}

@@ -26,13 +26,18 @@ type Config struct {
 	ReloadSSH func(ctx context.Context) error
 	// Watch is how often the engine is looked at, and the first pause before a crashed one is started again. 0: 2 s.
 	Watch time.Duration
+	// MaxLog is the size at which a log begins anew by itself, bytes; one old one is kept. 0: 256 MiB.
+	MaxLog int64
 	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 3 min.
 	VolumeWait time.Duration
+	// Attend serves at the message broker until ctx ends; nil: the agent cannot, and is reached on its sockets alone.
+	Attend func(ctx context.Context, post guest.Post, handler guest.Handler) error
 }
 
 const (
 	defaultWatch      = 2 * time.Second
 	defaultVolumeWait = 3 * time.Minute
+	defaultMaxLog     = 256 << 20
 )
 
 func (c *Config) setDefaults() {
@@ -47,6 +52,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Watch == 0 {
 		c.Watch = defaultWatch
+	}
+	if c.MaxLog == 0 {
+		c.MaxLog = defaultMaxLog
 	}
 	if c.VolumeWait == 0 {
 		c.VolumeWait = defaultVolumeWait
@@ -75,6 +83,8 @@ type Agent struct {
 	identity identity
 	engine   engine.Engine // nil until the data volume is there
 	wanted   bool          // the engine should run: prepared, and not stopped by the agent
+	atBroker string        // state of the connection to the broker; empty: none was tried
+	reposted chan struct{} // closed when the logins change; nil: nobody waits
 }
 
 // Open reads the agent's configuration and what earlier lives recorded below Root. It starts nothing: Run does. A second
@@ -134,12 +144,22 @@ func (a *Agent) Handle(ctx context.Context, request guest.Request) guest.Reply {
 	switch request.Method {
 	case guest.MethodPing:
 		return guest.Answer(request.ID, a.pong(), nil)
-	case guest.MethodInspect:
-		result, err := a.inspect(ctx, request.Body)
-		return guest.Answer(request.ID, result, err)
+	case guest.MethodInspect, guest.MethodMetrics, guest.MethodReadLog:
+		return a.read(ctx, request)
 	default:
 		return a.change(ctx, request)
 	}
+}
+
+// readTime bounds a request that reads: an engine that hangs must not hold whoever asks about the fleet.
+const readTime = 20 * time.Second
+
+func (a *Agent) read(ctx context.Context, request guest.Request) guest.Reply {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	result, err := reads[request.Method](a, ctx, request.Body)
+	return guest.Answer(request.ID, result, err)
 }
 
 func (a *Agent) pong() guest.Pong {

@@ -21,6 +21,17 @@ var methods = map[guest.Method]perform{
 	guest.MethodConfigure:    withBody((*Agent).configure),
 	guest.MethodRestart:      withBody((*Agent).restart),
 	guest.MethodResizeVolume: withBody((*Agent).resizeVolume),
+	guest.MethodPutRoot:      withBody((*Agent).putRoot),
+	guest.MethodPutLogs:      withBody((*Agent).putLogs),
+	guest.MethodRotateLog:    withBody((*Agent).rotateLog),
+	guest.MethodCertify:      withBody((*Agent).certify),
+}
+
+// reads are the methods that change nothing: they are answered beside a change that may be in work.
+var reads = map[guest.Method]perform{
+	guest.MethodInspect: withBody((*Agent).inspect),
+	guest.MethodMetrics: withBody((*Agent).metrics),
+	guest.MethodReadLog: withBody((*Agent).readLog),
 }
 
 func withBody[In, Out any](do func(*Agent, context.Context, In) (Out, error)) perform {
@@ -95,6 +106,19 @@ func (a *Agent) dropUser(ctx context.Context, in guest.DropUser) (guest.Done, er
 		return guest.Done{}, asGuestError(guest.KindEngine, "dropping user "+quote(in.Name), err)
 	}
 	return guest.Done{}, nil
+}
+
+func (a *Agent) putRoot(ctx context.Context, in guest.PutRoot) (guest.RootPut, error) {
+	rooted, err := power[engine.Rooted](a, "root account")
+	if err != nil {
+		return guest.RootPut{}, err
+	}
+	verifier, err := rooted.PutRoot(ctx, in)
+	if err != nil {
+		return guest.RootPut{}, asGuestError(guest.KindEngine, "putting root", err)
+	}
+	digest, err := a.theIdentity().digest(verifier)
+	return guest.RootPut{VerifierDigest: digest}, err
 }
 
 func (a *Agent) configure(ctx context.Context, in guest.Configure) (guest.Configured, error) {

@@ -3,11 +3,9 @@ package agent
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,22 +13,30 @@ import (
 	"github.com/trovectl/trovectl/guest/engine"
 )
 
-// inspectTime bounds one inspection: an engine that hangs must not hold whoever asks about the fleet.
-const inspectTime = 20 * time.Second
-
 // inspect looks at everything at once, beside a change that may be in work. Databases, users and settings are there only
 // when the engine answers; one that fails while it is asked fails the inspection, because an empty list would say that
 // there is nothing.
-func (a *Agent) inspect(ctx context.Context, body json.RawMessage) (guest.Inspection, error) {
-	in, err := guest.DecodeBody[guest.Inspect](body)
+func (a *Agent) inspect(ctx context.Context, in guest.Inspect) (guest.Inspection, error) {
+	seen, err := a.health(ctx)
 	if err != nil {
 		return guest.Inspection{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, inspectTime)
-	defer cancel()
-	defer context.AfterFunc(a.ctx, cancel)()
+	server, _ := a.theEngine()
+	if server == nil || !seen.Prepared || !answers(seen.Status) {
+		return seen, nil
+	}
+	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
+		return guest.Inspection{}, err
+	}
+	return seen, nil
+}
 
-	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew}
+// health is what is quickly told: who it is, how the engine is, and how full the volume.
+func (a *Agent) health(ctx context.Context) (guest.Inspection, error) {
+	a.mu.Lock()
+	atBroker := a.atBroker
+	a.mu.Unlock()
+	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew, Broker: atBroker}
 	server, wanted := a.theEngine()
 	if server == nil {
 		if seen.Prepared { // its volume is not there
@@ -50,16 +56,13 @@ func (a *Agent) inspect(ctx context.Context, body json.RawMessage) (guest.Inspec
 		seen.Status = guest.StatusNew
 		return seen, nil
 	}
-	if seen.Volume, err = a.volume(ctx); err != nil {
-		return guest.Inspection{}, err
-	}
-	if seen.Status != guest.StatusHealthy && seen.Status != guest.StatusRestartRequired {
-		return seen, nil
-	}
-	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
-		return guest.Inspection{}, err
-	}
-	return seen, nil
+	seen.Volume, err = a.volume(ctx)
+	return seen, err
+}
+
+// answers tells whether an engine in this state can be asked.
+func answers(status guest.Status) bool {
+	return status == guest.StatusHealthy || status == guest.StatusRestartRequired || status == guest.StatusReadOnly
 }
 
 // inspectEngine fills in what an engine that answers can tell, by its powers, side by side.
@@ -97,6 +100,7 @@ func (a *Agent) inspectEngine(ctx context.Context, server engine.Engine, names [
 			return nil
 		})
 	}
+	a.inspectCare(ctx, work, server, seen)
 	if err := work.Wait(); err != nil {
 		return err
 	}
@@ -106,10 +110,57 @@ func (a *Agent) inspectEngine(ctx context.Context, server engine.Engine, names [
 		}
 	}
 	slices.Sort(seen.PendingRestart)
-	if len(seen.PendingRestart) > 0 {
+	if len(seen.PendingRestart) > 0 && seen.Status == guest.StatusHealthy {
 		seen.Status = guest.StatusRestartRequired
 	}
 	return nil
+}
+
+// inspectCare asks for what is not data: root, logs and TLS.
+func (a *Agent) inspectCare(ctx context.Context, work *errgroup.Group, server engine.Engine, seen *guest.Inspection) {
+	if rooted, ok := server.(engine.Rooted); ok {
+		work.Go(func() error {
+			root, err := rooted.Root(ctx)
+			if err != nil {
+				return asGuestError(guest.KindEngine, "asking for root", err)
+			}
+			digest, err := a.theIdentity().digest(root.Verifier)
+			seen.Root = &guest.ObservedRoot{Enabled: root.Verifier != "", VerifierDigest: digest}
+			return err
+		})
+	}
+	if logged, ok := server.(engine.Logged); ok {
+		work.Go(func() (err error) {
+			seen.Logs, err = observeLogs(ctx, logged)
+			return err
+		})
+	}
+	if certified, ok := server.(engine.Certified); ok {
+		work.Go(func() (err error) {
+			seen.TLS, err = a.observeTLS(ctx, certified)
+			return err
+		})
+	}
+}
+
+// metrics fulfils guest.Metrics: the engine's own, and those of the disk.
+func (a *Agent) metrics(ctx context.Context, _ struct{}) (guest.Metrics, error) {
+	metered, err := power[engine.Metered](a, "metrics")
+	if err != nil {
+		return guest.Metrics{}, err
+	}
+	values, err := metered.Metrics(ctx)
+	if err != nil {
+		return guest.Metrics{}, asGuestError(guest.KindEngine, "measuring the engine", err)
+	}
+	volume, err := a.volume(ctx)
+	if err != nil {
+		return guest.Metrics{}, err
+	}
+	if volume != nil {
+		values["disk_used_bytes"], values["disk_free_bytes"] = float64(volume.UsedBytes), float64(volume.FreeBytes)
+	}
+	return guest.Metrics{Values: values}, nil
 }
 
 // observe puts digests in the place of verifiers.
@@ -121,7 +172,7 @@ func observe(accounts []engine.Account, key identity) ([]guest.ObservedUser, err
 			return nil, err
 		}
 		users = append(users, guest.ObservedUser{
-			Name: account.Name, Host: account.Host, VerifierDigest: digest, Grants: account.Grants,
+			Name: account.Name, Host: account.Host, VerifierDigest: digest, Grants: account.Grants, Rights: account.Rights,
 		})
 	}
 	slices.SortFunc(users, func(a, b guest.ObservedUser) int {

@@ -18,6 +18,7 @@ type paths struct {
 	outcomes string // outcomes of the time before there is a data volume
 	data     string // the data volume: a mount point, or a link to a directory that plays a disk
 	conf     string // the engine's option files
+	tls      string // the guest's own key and certificate, 0700
 	run      string // the engine's sockets and pid files; not below /run, which a boot empties: engines find theirs again
 	logs     string // the engine's logs
 	sockets  string // directory of the agent's own sockets
@@ -40,6 +41,7 @@ func newPaths(root string) paths {
 		outcomes: at("var/lib/trove-guestagent/outcomes.log"),
 		data:     at("var/lib/trove-guestagent/data"),
 		conf:     at("etc/trove-guestagent/engine"),
+		tls:      at("var/lib/trove-guestagent/tls"),
 		run:      at("var/lib/trove-guestagent/run"),
 		logs:     at("var/log/trove-guestagent"),
 		sockets:  at("run/trove-guestagent"),
@@ -67,19 +69,6 @@ func (p paths) make() error {
 		}
 	}
 	return nil
-}
-
-// engineUser names the operating system user that an engine's package makes for it.
-func engineUser(engineName string) string {
-	switch engineName {
-	case "mariadb", "mysql", "percona":
-		return "mysql"
-	case "postgresql":
-		return "postgres"
-	case "redis":
-		return "redis"
-	}
-	return ""
 }
 
 // giveTo makes directories belong to a user by name. Only root can, and needs to.

@@ -45,10 +45,15 @@ func (l *look) within(instance resource.Address) (inspected, planner.Subject) {
 }
 
 func databaseBody(body *resource.Database, seen guest.ObservedDatabase) *resource.Database {
-	return &resource.Database{
-		Instance: body.Instance, Name: body.Name,
-		Charset: cmp.Or(seen.Charset, body.Charset), Collation: cmp.Or(seen.Collation, body.Collation),
+	out := &resource.Database{
+		Instance: body.Instance, Manager: body.Manager, Name: body.Name, Owner: resource.Role{Name: seen.Owner},
+		Charset: cmp.Or(seen.Charset, body.Charset), Collation: cmp.Or(seen.Collation, body.Collation), Encoding: cmp.Or(seen.Encoding, body.Encoding),
+		Extensions: slices.Sorted(slices.Values(seen.Extensions)),
 	}
+	if seen.Owner == body.Owner.Name {
+		out.Owner = body.Owner
+	}
+	return out
 }
 
 // undeclared finds what is in the guests without a record: what a declared resource names is found, the rest is

@@ -129,8 +129,10 @@ func (l *look) instance(record state.Record) planner.Subject {
 	if asked.why == "" {
 		body.Settings = settings(m.body, asked.Inspection, l.settingNames(record))
 		s.Pending = pending(asked.Inspection)
+		care(&body, asked.Inspection)
 	}
 	s.Body, s.Unrecorded = &body, unrecorded(m.body, &body, asked.Inspection)
+	s.Parts.Certificate = l.certificate(m, asked)
 	s.Conditions = l.conditions(m, asked, s.Pending)
 	return s
 }

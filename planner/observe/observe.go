@@ -28,9 +28,13 @@ type Guests interface {
 type Sources struct {
 	Cloud  *providers.Cloud
 	Guests Guests // nil: nobody asks the guests, and what is in them is not known
+	// Rights are what the account of a member at the broker should have; nil where there is no broker.
+	Rights func(member state.MemberID, broker resource.GuestBroker) providers.Rights
 	Now    func() time.Time
 	// Choices are what an earlier look of the same run found on offer; when they are complete, nobody asks again.
 	Choices planner.Choices
+	// CA is the fingerprint of the CA that signs for the engines: SHA-256 in hex. Empty: certificates are not looked at.
+	CA string
 	// Parallel bounds how many guests are asked at once; 0: 64. GuestTimeout bounds one of them; 0: 30 s.
 	Parallel     int
 	GuestTimeout time.Duration
@@ -196,5 +200,5 @@ func (l *look) ask(ctx context.Context, member state.Member, names []string) ins
 // tells tells whether an engine in this state knows its databases and users. One that does not answer has empty lists,
 // which say nothing.
 func tells(status guest.Status) bool {
-	return status == guest.StatusHealthy || status == guest.StatusRestartRequired
+	return status == guest.StatusHealthy || status == guest.StatusRestartRequired || status == guest.StatusReadOnly
 }

@@ -30,6 +30,7 @@ func (l *look) parts(m machine) planner.Parts {
 		}
 		p.Detached = m.volume != nil && !slices.Contains(s.VolumeIDs, m.volume.ID)
 	}
+	p.Account, _ = l.account(m)
 	if p.Detached || m.server == nil {
 		p.HeldBy, p.NotAttachable = l.heldBy(m), notAttachable(m.volume)
 	}
@@ -141,6 +142,12 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	if m.volume != nil && readOnly(m.volume) {
 		tell("volume_read_only", "the volume is read-only: `openstack volume set --read-write %s` when it is detached", m.volume.ID)
 	}
+	if asked.Detour != "" {
+		tell("guest_detour", "%s", asked.Detour)
+	}
+	if _, why := l.account(m); why != "" {
+		tell("account_unknown", "what its account at the message broker may do is not known: %s", why)
+	}
 	for _, d := range m.doors() {
 		if !slices.Contains(d.port.SecurityGroups, d.group.ID) {
 			tell("security_group_detached", "%s does not use its security group %s", d.name, d.group.ID)
@@ -149,9 +156,10 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	for _, rule := range l.everyone(m) {
 		tell("open_to_everyone", "it is open to everyone: %s. No apply did that: somebody opened it by hand; the next `trovectl apply` closes it", rule)
 	}
-	if asked.Status != "" && !tells(asked.Status) {
-		tell("engine_"+string(asked.Status), "the engine is %s", asked.Status)
+	if end, ending := ends(asked, l.out.At); ending {
+		tell("certificate_ends", "the certificate that clients check ends %s: the next `trovectl apply` renews it", end)
 	}
+	engineConditions(asked, tell)
 	if names := slices.Sorted(maps.Keys(waiting)); len(names) > 0 {
 		tell("restart_pending", "in force after a restart of the engine: %s", strings.Join(names, ", "))
 	}

@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -39,9 +38,12 @@ func (a account) String() string {
 	return a.name + "@" + a.host
 }
 
-// userBody is the recorded user with the grants and the password's verifier as seen.
+// userBody is the recorded user with what it may and the password's verifier as seen.
 func userBody(body *resource.User, seen guest.ObservedUser) *resource.User {
-	out := &resource.User{Instance: body.Instance, Name: seen.Name, Host: seen.Host, Additive: body.Additive}
+	out := &resource.User{
+		Instance: body.Instance, Name: seen.Name, Host: seen.Host, Additive: body.Additive,
+		ACL: seen.ACL, ConnectionLimit: seen.ConnectionLimit, RequireTLS: seen.RequireTLS,
+	}
 	if body.Password != nil {
 		out.Password = &resource.Password{Digest: body.Password.Digest, Engine: seen.VerifierDigest}
 	}
@@ -51,9 +53,17 @@ func userBody(body *resource.User, seen guest.ObservedUser) *resource.User {
 	}
 	for _, g := range seen.Grants {
 		out.Grants = append(out.Grants, resource.Grant{
-			Database: g.Database, Privileges: slices.Sorted(slices.Values(g.Privileges)), Of: of[g.Database],
+			Database: g.Database, Schema: g.Schema, Table: g.Table, Grantable: g.Grantable,
+			Privileges: slices.Sorted(slices.Values(g.Privileges)), Of: of[g.Database],
 		})
 	}
-	slices.SortFunc(out.Grants, func(a, b resource.Grant) int { return cmp.Compare(a.Database, b.Database) })
+	slices.SortFunc(out.Grants, resource.CompareGrants)
+	roles := map[string]resource.Role{}
+	for _, role := range body.Roles {
+		roles[role.Name] = role
+	}
+	for _, name := range slices.Sorted(slices.Values(seen.Roles)) {
+		out.Roles = append(out.Roles, resource.Role{Name: name, Of: roles[name].Of})
+	}
 	return out
 }

@@ -22,11 +22,17 @@ const KeySize = 32
 
 // The purposes that this package derives for. Others have names of their own.
 const (
-	purposeHost     = "ssh-host"
-	purposeClient   = "ssh-client"
-	purposeDigest   = "verifier-digest"
-	purposePassword = "password-digest"
-	purposeCheck    = "key-check"
+	purposeBroker    = "broker-password"
+	purposeMessage   = "broker-message"
+	purposeTrove     = "trove-instance"
+	purposeHost      = "ssh-host"
+	purposeClient    = "ssh-client"
+	purposeDigest    = "verifier-digest"
+	purposePassword  = "password-digest"
+	purposeCheck     = "key-check"
+	purposeCA        = "ca"
+	purposeClientTLS = "tls-client"
+	purposeSalt      = "verifier-salt"
 )
 
 // ErrWrongKey is a master key that is not the one of the state.
@@ -99,6 +105,25 @@ func (r *Ring) DigestKey(member state.MemberID, generation int) [KeySize]byte {
 	return r.Derive(member, purposeDigest, generation)
 }
 
+// BrokerPassword is what a member's guest logs in to its broker with: 64 hex digits. Generation 1 travels in user-data, 2 is
+// set at first contact.
+func (r *Ring) BrokerPassword(member state.MemberID, generation int) resource.Secret {
+	key := r.Derive(member, purposeBroker, generation)
+	return resource.NewSecret(hex.EncodeToString(key[:]))
+}
+
+// MessageKey is the key that seals what we and the agent of a member tell each other over a broker.
+func (r *Ring) MessageKey(member state.MemberID, generation int) [KeySize]byte {
+	return r.Derive(member, purposeMessage, generation)
+}
+
+// TroveKey is the instance's key of stock Trove clients: 32 hex digits, as Trove's own have 32 characters. It has one
+// generation, since those clients are told of it by hand.
+func (r *Ring) TroveKey(member state.MemberID) resource.Secret {
+	key := r.Derive(member, purposeTrove, 1)
+	return resource.NewSecret(hex.EncodeToString(key[:16]))
+}
+
 // PasswordDigest stands for a password in the state and in plans: HMAC-SHA256 in 64 hex digits.
 func (r *Ring) PasswordDigest(plaintext resource.Secret) string {
 	return r.digest("plaintext:" + plaintext.Reveal())
@@ -109,6 +134,15 @@ func (r *Ring) PasswordDigest(plaintext resource.Secret) string {
 func (r *Ring) HashDigest(hash resource.Secret) string { return r.digest("hash:" + hash.Reveal()) }
 
 func (r *Ring) digest(text string) string { return r.hmac(purposePassword, text) }
+
+// Salt is for the verifier of one account of an instance, both by what the configuration calls them: 32 bytes that nobody
+// can guess and that are the same in every run.
+func (r *Ring) Salt(instance, account string) []byte {
+	key := r.Derive("", purposeSalt, 1)
+	mac := hmac.New(sha256.New, key[:])
+	_, _ = fmt.Fprintf(mac, "%q %q", instance, account) // never fails, by the contract of hash.Hash
+	return mac.Sum(nil)
+}
 
 // KeyCheck tells this master key from any other without telling anything of it. It is kept in the state.
 func (r *Ring) KeyCheck() string { return r.hmac(purposeCheck, r.lineage) }

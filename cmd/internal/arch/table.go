@@ -33,7 +33,8 @@ var rooms = []row{
 	{"guest/transport/amqp/...", []string{"guest", "guest/transport/amqp/oslo"}, "a format of messages and a broker for tests know no guest's engine"},
 	{"guest/transport/*", []string{"guest", "guest/transport/pipe"}, "transports carry messages and know no engine"},
 	{"guest/engine", []string{"guest", "config/catalog"}, "an engine knows its host and the catalog"},
-	{"guest/engine/internal/...", []string{"guest", "guest/engine", "config/catalog"}, "shared by engines of one family"},
+	{"guest/engine/internal/native", []string{"guest", "guest/engine"}, "processes and files know no engine"},
+	{"guest/engine/internal/...", []string{"guest", "guest/engine", "guest/engine/internal/native", "config/catalog"}, "shared by engines of one family"},
 	{"guest/engine/all", []string{"guest", "guest/engine", "guest/engine/*"}, "the only registry of engines"},
 	{
 		"guest/engine/*", []string{"guest", "guest/engine", "guest/engine/internal/...", "config/catalog"},
@@ -122,7 +123,7 @@ var theirs = []row{
 	{"golang.org/x/sync", []string{"planner/graph", "planner/observe", "executor/...", "providers/...", "guest/...", "state/...", "cmd/..."}, "pure rooms start no goroutine"},
 	{"golang.org/x/sys", []string{"state/...", "guest/...", "providers/emulator/...", "cmd/internal/command"}, "locks and processes"},
 	{"golang.org/x/time", []string{"providers/..."}, "limits of requests"},
-	{"golang.org/x/text", []string{"config", "cmd/internal/view"}, "forms of text"},
+	{"golang.org/x/text", []string{"config", "config/catalog", "cmd/internal/view"}, "forms of text"},
 }
 
 // closures say what a binary must never link, however indirectly.

@@ -155,7 +155,7 @@ func (a *adoption) record(r *resource.Resource, record state.Record) {
 
 // look looks at all of it at once.
 func (a *adoption) look(ctx context.Context) (err error) {
-	a.seen, err = observe.Look(ctx, observe.Sources{Cloud: a.cloud, Guests: a.guests, Now: time.Now}, a.snapshot, a.wanted)
+	a.seen, err = observe.Look(ctx, observe.Sources{Cloud: a.cloud, Guests: a.guests, Now: time.Now, Rights: a.operation.guests.Rights}, a.snapshot, a.wanted)
 	return err
 }
 
@@ -193,15 +193,15 @@ func (a *adoption) found(address resource.Address) (state.Record, bool) {
 		return record, false
 	}
 	record.Body = observe.Adopted(want.Body, subject.Body)
-	switch body := record.Body.(type) {
-	case *resource.Instance:
+	if body, ok := record.Body.(*resource.Instance); ok {
 		a.placed(body, a.machines[address])
 		record.Computed = maps.Clone(subject.Computed)
 		if id := a.machines[address].ImageID; id != "" {
 			record.Computed["image_id"] = id
 		}
-	case *resource.User:
-		body.Password = a.password(want, body, record.Role)
+	}
+	if seen, _ := resource.PasswordOf(record.Body); seen != nil {
+		record.Body = resource.WithPassword(record.Body, a.password(want, seen, record.Role))
 	}
 	return record, true
 }
@@ -227,17 +227,15 @@ func (a *adoption) placed(body *resource.Instance, machine observe.Machine) {
 	}
 }
 
-// password is what is recorded of a user's password. That the configuration's is the one in force is taken for granted only
+// password is what is recorded of a password. That the configuration's is the one in force is taken for granted only
 // where the engine stores what it would store for it; else the next plan sets it.
-func (a *adoption) password(want *resource.Resource, seen *resource.User, role state.RoleID) *resource.Password {
-	if seen.Password == nil {
-		return nil
-	}
-	out := &resource.Password{Engine: seen.Password.Engine}
+func (a *adoption) password(want *resource.Resource, seen *resource.Password, role state.RoleID) *resource.Password {
+	out := &resource.Password{Engine: seen.Engine}
 	member, _ := a.snapshot.MemberOf(role)
 	key, err := hex.DecodeString(a.operation.guests.DigestKey(member.ID))
-	if verifier := a.verifiers[want.Address]; err == nil && !verifier.IsZero() && guest.VerifierDigest(key, verifier.Reveal()) == out.Engine {
-		out.Digest = want.Body.(*resource.User).Password.Digest
+	declared, _ := resource.PasswordOf(want.Body)
+	if verifier := a.verifiers[want.Address]; declared != nil && err == nil && !verifier.IsZero() && guest.VerifierDigest(key, verifier.Reveal()) == out.Engine {
+		out.Digest = declared.Digest
 	}
 	return out
 }

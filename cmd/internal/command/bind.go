@@ -37,17 +37,17 @@ func (op *operation) fits(saved *savedPlan) (list diag.List) {
 func (op *operation) bind(p *plan.Plan) (list diag.List) {
 	for i := range p.Steps {
 		step := &p.Steps[i]
-		planned, ok := step.After.Body.(*resource.User)
-		if !ok || !setsPassword(*step, planned) {
+		if !setsPassword(*step) {
 			continue
 		}
+		planned, _ := resource.PasswordOf(step.After.Body)
 		now := op.suppliedFor(step.Address)
 		switch {
 		case now == "":
 			list = append(list, op.missingSecret(step.Address))
-		case planned.Password == nil || planned.Password.Digest == "":
-			planned.Password = &resource.Password{Digest: now}
-		case planned.Password.Digest != now:
+		case planned == nil || planned.Digest == "":
+			step.After.Body = resource.WithPassword(step.After.Body, &resource.Password{Digest: now})
+		case planned.Digest != now:
 			list = append(list, diag.Diagnostic{
 				Severity: diag.Error, Address: step.Address.String(), Summary: fmt.Sprintf("The password of %s is not the one that was planned", step.Address),
 				Detail: "It was changed since the plan was saved. Nothing was changed.",
@@ -59,13 +59,12 @@ func (op *operation) bind(p *plan.Plan) (list diag.List) {
 }
 
 // setsPassword tells whether the step carries a password to the engine.
-func setsPassword(step plan.Step, user *resource.User) bool {
+func setsPassword(step plan.Step) bool {
+	password, path := resource.PasswordOf(step.After.Body)
 	if step.Action == plan.Create {
-		return true
+		return password != nil || step.Address.Kind == resource.KindUser
 	}
-	return user.Password != nil && slices.ContainsFunc(step.Changes, func(c plan.Change) bool {
-		return c.Path == "password" || strings.HasPrefix(c.Path, "password.")
-	})
+	return password != nil && slices.ContainsFunc(step.Changes, func(c plan.Change) bool { return c.Path == path || c.Path == "root.enabled" })
 }
 
 // suppliedFor is the digest of the password that this run can set for a user; empty: none was supplied.
@@ -73,11 +72,11 @@ func (op *operation) suppliedFor(address resource.Address) string {
 	if verifier := op.verifiers[address]; verifier.IsZero() {
 		return ""
 	}
-	user, ok := op.config.Set.Resources[address].Body.(*resource.User)
-	if !ok || user.Password == nil {
+	password, _ := resource.PasswordOf(op.config.Set.Resources[address].Body)
+	if password == nil {
 		return ""
 	}
-	return user.Password.Digest
+	return password.Digest
 }
 
 func (op *operation) missingSecret(address resource.Address) diag.Diagnostic {
@@ -93,7 +92,8 @@ func (op *operation) missingSecret(address resource.Address) diag.Diagnostic {
 		}
 	}
 	if r, ok := op.config.Set.Resources[address]; ok {
-		d.Subject = r.At("password")
+		_, path := resource.PasswordOf(r.Body)
+		d.Subject = r.At(path)
 	}
 	if len(names) > 0 {
 		d.Hint = fmt.Sprintf("Without a value: %s. Give it by TROVE_VAR_%s, -var or a variable file.", strings.Join(names, ", "),

@@ -217,7 +217,12 @@ func lastLines(path string, n int) string {
 	if err != nil {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return tail(strings.TrimSpace(string(data)), n)
+}
+
+// tail is the end of a text, so many lines of it.
+func tail(text string, n int) string {
+	lines := strings.Split(text, "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 

@@ -32,8 +32,8 @@ func (d *doctor) names(ctx context.Context, cloud *providers.Cloud, prior *state
 		prior = state.Empty(newIDs().Lineage())
 	}
 	for _, r := range whole.Set.Resources {
-		if user, ok := r.Body.(*resource.User); ok && user.Password != nil {
-			user.Password = &resource.Password{} // not supplied: names need no secret
+		if password, _ := resource.PasswordOf(r.Body); password != nil {
+			r.Body = resource.WithPassword(r.Body, &resource.Password{}) // not supplied: names need no secret
 		}
 	}
 	moved, _, _ := planner.Moved(whole.Set, prior)

@@ -1,9 +1,12 @@
 package command
 
 import (
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
+	"github.com/trovectl/trovectl/planner"
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
@@ -89,6 +92,7 @@ var statusSpec = spec{
 	flags: func(f *flags) {
 		f.variables()
 		f.jsonOutput()
+		f.set.BoolVar(&f.metrics, "metrics", false, "also ask the engines for their figures: connections, queries, sizes, disk")
 	},
 	run: runStatus,
 }
@@ -111,11 +115,36 @@ func runStatus(m *Meta, f *flags) int {
 	if len(f.args) > 0 && len(rows) == 0 {
 		return m.report(diag.List(nil).Errorf(nil, "There is no such instance", "%s is not an instance in the state.", f.args[0]))
 	}
+	if f.metrics {
+		op.measure(rows)
+	}
 	if f.json {
 		return m.printJSON(view.StatusJSON(rows))
 	}
 	m.view.Status(rows)
 	return exitOK
+}
+
+// measure asks the guests of the rows for their figures, side by side. One that does not tell says why.
+func (op *operation) measure(rows []view.StatusRow) {
+	ctx, _, stop := interruptible(op.warn)
+	defer stop()
+	var work errgroup.Group
+	work.SetLimit(16)
+	for i := range rows {
+		row := &rows[i]
+		if row.Subject.Presence != string(planner.Present) || row.Subject.Why != "" {
+			continue
+		}
+		work.Go(func() error {
+			metrics, err := op.guests.metrics(ctx, op.prior.Members[row.Record.Member])
+			if row.Metrics = metrics.Values; err != nil {
+				row.Subject.Why = err.Error()
+			}
+			return nil
+		})
+	}
+	_ = work.Wait() // none of them fails
 }
 
 // statusOf is what was seen of an instance, as the row of a table.

@@ -34,6 +34,7 @@ type flags struct {
 	refreshOnly      bool
 	initState        bool
 	noGuests         bool
+	metrics          bool
 	autoApprove      bool
 	destroying       bool // nothing that is removed needs a secret
 	allowDestroy     []string
@@ -69,6 +70,7 @@ type flags struct {
 	purge         bool
 
 	image imageFlags
+	logs  logFlags
 }
 
 func newFlags(words string) *flags {

@@ -7,20 +7,26 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor/bootstrap"
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/amqp"
+	"github.com/trovectl/trovectl/guest/transport/fallback"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/keyring"
 )
 
-// guests reaches agents over SSH with keys derived from the master key.
+// guests reaches agents over SSH and over message brokers, with keys derived from the master key.
 type guests struct {
 	ring   *keyring.Ring
 	dialer *ssh.Dialer
 	agent  agentFile
+	amqp   *amqp.Dialer
+	posts  map[string]post // by the alias of the provider
 }
 
 func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, error) {
@@ -39,16 +45,66 @@ func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, er
 		dialer.Bastion = bastion
 		m.atEnd(dialer.Close)
 	}
-	return &guests{ring: ring, dialer: dialer, agent: agent}, nil
+	posts, err := m.openPosts(settings)
+	if err != nil {
+		return nil, err
+	}
+	g := &guests{ring: ring, dialer: dialer, agent: agent, posts: posts, amqp: &amqp.Dialer{Idle: idleBroker, Log: m.logged}}
+	if len(posts) > 0 {
+		m.atEnd(g.amqp.Close)
+	}
+	return g, nil
 }
 
-// Dial reaches a member's agent, pinned to the host keys of these generations.
+// logged writes what a transport has to say to the log.
+func (m *Meta) logged(message string, args ...any) { m.log.Debug(message, args...) }
+
+// Dial reaches a member's agent by the first of its ways that is open. Over SSH it is pinned to the host keys of these
+// generations, over a broker to their message keys.
 func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
-	carrier, err := g.dialer.Dial(ctx, g.target(member, generations))
+	ways := g.ways(member, generations)
+	if len(ways) == 1 {
+		return ways[0].Dial(ctx)
+	}
+	carrier, err := fallback.Dial(ctx, ways...)
 	if err != nil {
 		return nil, err // a nil *Carrier must not become a carrier
 	}
 	return carrier, nil
+}
+
+// ways are those to a member's agent, the preferred one first.
+func (g *guests) ways(member state.Member, generations []int) []fallback.Way {
+	over := map[string]fallback.Way{
+		resource.TransportSSH: {Name: resource.TransportSSH, Boots: true, Dial: func(ctx context.Context) (guest.Carrier, error) {
+			carrier, err := g.dialer.Dial(ctx, g.target(member, generations))
+			if err != nil {
+				return nil, err
+			}
+			return carrier, nil
+		}},
+		resource.TransportAMQP: {Name: resource.TransportAMQP, Dial: func(ctx context.Context) (guest.Carrier, error) {
+			target, err := g.overBroker(member, generations)
+			if err != nil {
+				return nil, err
+			}
+			carrier, err := g.amqp.Dial(ctx, target)
+			if err != nil {
+				return nil, err
+			}
+			return carrier, nil
+		}},
+	}
+	if len(member.Transports) == 0 {
+		return []fallback.Way{over[resource.TransportSSH]}
+	}
+	var ways []fallback.Way
+	for _, transport := range member.Transports {
+		if way, known := over[transport]; known {
+			ways = append(ways, way)
+		}
+	}
+	return ways
 }
 
 // target is a member's SSH server, pinned to the host keys of these generations.
@@ -84,6 +140,36 @@ func (g *guests) AgentDigest() (string, error) {
 	return parcel.SHA256, file.Close()
 }
 
+// enter opens a channel to the agent of a member in service, and checks that it is the one.
+func (g *guests) enter(ctx context.Context, member state.Member) (guest.Carrier, error) {
+	if member.ReachedAt() == "" || member.Generation == 0 {
+		return nil, guest.Errorf(guest.KindUnreachable, "the guest was never met")
+	}
+	carrier, err := g.Dial(ctx, member, member.Generations()...)
+	if err != nil {
+		return nil, err
+	}
+	pong, err := guest.NewClient(carrier, nil).Ping(ctx)
+	if err == nil && pong.Member != string(member.ID) {
+		err = fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
+	}
+	if err != nil {
+		_ = carrier.Close()
+		return nil, err
+	}
+	return carrier, nil
+}
+
+// metrics asks an agent for its engine's figures.
+func (g *guests) metrics(ctx context.Context, member state.Member) (guest.Metrics, error) {
+	carrier, err := g.enter(ctx, member)
+	if err != nil {
+		return guest.Metrics{}, err
+	}
+	defer func() { _ = carrier.Close() }()
+	return guest.NewClient(carrier, nil).Metrics(ctx)
+}
+
 // Inspect asks an agent for everything at once.
 func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
 	if member.ReachedAt() == "" || member.Generation == 0 {
@@ -96,6 +182,9 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	defer func() { _ = carrier.Close() }()
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
+	if d, several := carrier.(guest.Detourer); several {
+		inspection.Detour = d.Detour()
+	}
 	if err == nil && inspection.Member != string(member.ID) {
 		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
 	}
@@ -113,6 +202,16 @@ const hostKeyComment = "trovectl"
 // AuthorizedKey is the line that lets this trovectl call the agent and do nothing else.
 func (g *guests) AuthorizedKey(member state.MemberID, generation int) string {
 	return bootstrap.AuthorizedKeyLine(g.ring.ClientKey(member, generation).AuthorizedKey("trovectl"))
+}
+
+// Certify signs a certificate for a guest's key.
+func (g *guests) Certify(request string, names []string, now time.Time) (certificate, ca string, err error) {
+	authority, err := g.ring.CA()
+	if err != nil {
+		return "", "", err
+	}
+	certificate, err = authority.Server(request, names, now)
+	return certificate, authority.PEM(), err
 }
 
 // DigestKey is what the agent makes verifier digests with. It has one generation: digests are recorded, and a new server

@@ -63,6 +63,10 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 	if op.guests, err = m.newGuests(op.ring, loaded.Guest); err != nil {
 		return nil, append(list, diag.Diagnostic{Severity: diag.Error, Summary: "The guests cannot be reached", Detail: err.Error()})
 	}
+	brokers := op.askBrokers(ctx)
+	if op.warnings = append(op.warnings, brokers...); brokers.HasErrors() {
+		return nil, op.warnings
+	}
 	return op, nil
 }
 
@@ -120,28 +124,31 @@ func (op *operation) digestPasswords() {
 		return
 	}
 	for address, r := range op.config.Set.Resources {
-		user, ok := r.Body.(*resource.User)
-		if !ok || user.Password == nil {
+		password, _ := resource.PasswordOf(r.Body)
+		if password == nil {
 			continue
 		}
-		digest, verifier := op.passwordOf(user)
-		user.Password = &resource.Password{Digest: digest}
+		digest, verifier := op.digested(r, password)
+		r.Body = resource.WithPassword(r.Body, &resource.Password{Digest: digest})
 		if !verifier.IsZero() {
 			op.verifiers[address] = verifier
 		}
 	}
 }
 
-func (op *operation) passwordOf(user *resource.User) (digest string, verifier resource.Secret) {
-	switch p := user.Password; {
+func (op *operation) digested(r *resource.Resource, p *resource.Password) (digest string, verifier resource.Secret) {
+	switch {
 	case !p.Verifier.IsZero():
 		return op.ring.HashDigest(p.Verifier), p.Verifier
 	case !p.Secret.IsZero():
-		digest = op.ring.PasswordDigest(p.Secret)
-		if engine, ok := op.engineOf(user.Instance); ok {
-			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal(), nil))
+		instance, account := r.Address, "root"
+		if user, ok := r.Body.(*resource.User); ok {
+			instance, account = user.Instance, fmt.Sprintf("user %q %q", user.Name, user.Host)
 		}
-		return digest, verifier
+		if engine, ok := op.engineOf(instance); ok {
+			verifier = resource.NewSecret(engine.Verifier(p.Secret.Reveal(), op.ring.Salt(instance.String(), account)))
+		}
+		return op.ring.PasswordDigest(p.Secret), verifier
 	default:
 		return "", resource.Secret{}
 	}
@@ -166,9 +173,14 @@ type unchanger interface {
 
 // look observes the cloud and the guests, and reads the state again afterwards: what was made meanwhile is no orphan.
 func (op *operation) look(ctx context.Context, withGuests bool) error {
-	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices}
+	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices, Rights: op.guests.Rights}
 	if withGuests {
 		sources.Guests = op.guests
+		authority, err := op.ring.CA()
+		if err != nil {
+			return err
+		}
+		sources.CA = authority.Fingerprint()
 	}
 	for range 3 {
 		seen, err := observe.Look(ctx, sources, op.moved(), op.config.Set)

@@ -75,13 +75,13 @@ func TestBind(t *testing.T) {
 		if c.now != "" {
 			op.verifiers[app] = resource.NewSecret("*verifier")
 		}
-		planned := user(c.planned)
-		list := op.bind(&plan.Plan{Steps: []plan.Step{{Action: c.action, Address: app, Changes: c.changes, After: plan.Body{Body: planned}}}})
+		p := &plan.Plan{Steps: []plan.Step{{Action: c.action, Address: app, Changes: c.changes, After: plan.Body{Body: user(c.planned)}}}}
+		list := op.bind(p)
 		if c.want == "" && len(list) > 0 || c.want != "" && (len(list) != 1 || !strings.Contains(list[0].Summary, c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, list, c.want)
 		}
-		if planned.Password.Digest != c.bound {
-			t.Errorf("%s: bound to %q, want %q", c.name, planned.Password.Digest, c.bound)
+		if bound, _ := resource.PasswordOf(p.Steps[0].After.Body); bound.Digest != c.bound {
+			t.Errorf("%s: bound to %q, want %q", c.name, bound.Digest, c.bound)
 		}
 	}
 }

@@ -43,6 +43,12 @@ func commandTree() map[string]spec {
 		"unlock":        unlockSpec,
 		"doctor":        doctorSpec,
 		"rotate":        rotateSpec,
+		"logs":          logsSpec,
+		"logs show":     logsShowSpec,
+		"logs rotate":   logsRotateSpec,
+		"logs publish":  logsPublishSpec,
+		"root":          rootSpec,
+		"ca":            caSpec,
 		"version":       versionSpec,
 		"init":          initSpec,
 		"dev up":        devUpSpec,
@@ -59,8 +65,8 @@ func commandTree() map[string]spec {
 // notYet are commands of the language that later versions bring, and words that users of Terraform try.
 var notYet = map[string]string{
 	"discover": "", "restart": "", "start": "", "stop": "", "reboot": "",
-	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "", "root": "",
-	"connect": "", "logs": "", "backup": "", "restore": "", "lint": "", "test": "", "undo": "", "explain": "",
+	"promote": "", "eject": "", "detach": "", "rebuild": "", "upgrade-agent": "", "reset": "", "force-delete": "",
+	"connect": "", "backup": "", "restore": "", "lint": "", "test": "", "undo": "", "explain": "",
 	"lsp": "", "console": "", "graph": "",
 	"force-unlock": "`trovectl unlock` gives back the lock of a run that is gone",
 	"workspace":    "there are no workspaces: use one directory or one state address (TROVE_STATE) per environment",

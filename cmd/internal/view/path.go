@@ -29,17 +29,31 @@ func place(path string) spot {
 			return spot{block: m.block, isMap: true, name: bare(key), keys: []string{m.key, key}}
 		}
 	}
-	if head, key, rest, ok := cutKey(path); ok {
-		name := strings.TrimPrefix(rest, ".")
-		if head == "grant" && name == "" {
-			name = "privileges"
-		}
-		return spot{block: bare(head) + " " + quote(key), name: bare(name), keys: []string{head, key, name}}
+	if strings.Contains(path, `["`) {
+		return keyed(path)
 	}
 	if i := strings.LastIndexByte(path, '.'); i > 0 {
 		return spot{block: visible(path[:i]), name: bare(path[i+1:]), keys: strings.Split(path, ".")}
 	}
 	return spot{name: bare(path), keys: []string{path}}
+}
+
+// keyed reads a path of keyed blocks: `grant["shop"].table["orders"]`.
+func keyed(path string) spot {
+	var s spot
+	for {
+		head, key, rest, ok := cutKey(path)
+		if !ok {
+			break
+		}
+		s.block = strings.TrimSpace(s.block + " " + bare(head) + " " + quote(key))
+		s.keys, path = append(s.keys, head, key), strings.TrimPrefix(rest, ".")
+	}
+	if path == "" {
+		path = "privileges" // of a grant
+	}
+	s.name, s.keys = bare(path), append(s.keys, path)
+	return s
 }
 
 // cutKey splits `grant["shop"].rest`.

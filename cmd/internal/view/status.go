@@ -2,6 +2,9 @@ package view
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trovectl/trovectl/config/resource"
@@ -21,6 +24,7 @@ type StatusRow struct {
 	Address resource.Address
 	Record  state.Record
 	Subject Seen
+	Metrics map[string]float64 // the engine's figures, where they were asked for
 }
 
 // Status writes a table of the instances: how each is, what runs there and where it answers.
@@ -46,25 +50,16 @@ func (h *Human) Status(all []StatusRow) {
 			first(endpoint, "-"), remarks(r),
 		})
 	}
-	widths := make([]int, len(table[0]))
-	for _, line := range table {
-		for i, cell := range line {
-			widths[i] = max(widths[i], cells(cell))
+	out.table(table)
+	for _, r := range all {
+		if len(r.Metrics) == 0 {
+			continue
 		}
-	}
-	for n, line := range table {
-		tone := plain
-		if n == 0 {
-			tone = bold
+		out.line()
+		out.line(out.paint(bold, visible(r.Address.String())))
+		for _, name := range slices.Sorted(maps.Keys(r.Metrics)) {
+			out.line("  ", pad(visible(name), 30), " ", strconv.FormatFloat(r.Metrics[name], 'f', -1, 64))
 		}
-		var b strings.Builder
-		for i, cell := range line {
-			if i < len(line)-1 {
-				cell = pad(cell, widths[i]+2)
-			}
-			b.WriteString(cell)
-		}
-		out.line(out.paint(tone, strings.TrimRight(b.String(), " ")))
 	}
 	h.write(h.Out, out)
 }
@@ -102,14 +97,17 @@ type statusJSON struct {
 	Fault      string            `json:"fault,omitempty"`
 	Computed   map[string]string `json:"computed,omitempty"`
 	Conditions []string          `json:"conditions,omitempty"`
+
+	Metrics map[string]float64 `json:"metrics,omitempty"`
 }
 
-// StatusJSON is {format_version, instances: [{address, status, presence, why, record, fault, computed, conditions}]}.
+// StatusJSON is {format_version, instances: [{address, status, presence, why, record, fault, computed, conditions,
+// metrics}]}.
 func StatusJSON(all []StatusRow) ([]byte, error) {
 	rows := []statusJSON{}
 	for _, r := range all {
 		rows = append(rows, statusJSON{
-			r.Address, statusWord(r), r.Subject.Presence, r.Subject.Why, r.Record.Status, r.Record.Fault, r.Subject.Computed, r.Subject.Conditions,
+			r.Address, statusWord(r), r.Subject.Presence, r.Subject.Why, r.Record.Status, r.Record.Fault, r.Subject.Computed, r.Subject.Conditions, r.Metrics,
 		})
 	}
 	return encode(map[string]any{"format_version": fmt.Sprintf("%d.0", state.Format), "instances": rows})

@@ -83,6 +83,30 @@ func (p *page) line(parts ...string) {
 	p.text.WriteByte('\n')
 }
 
+// table writes rows of cells in columns; the first row is their heading.
+func (p *page) table(rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], cells(cell))
+		}
+	}
+	for n, row := range rows {
+		tone := plain
+		if n == 0 {
+			tone = bold
+		}
+		var b strings.Builder
+		for i, cell := range row {
+			if i < len(row)-1 {
+				cell = pad(cell, widths[i]+2)
+			}
+			b.WriteString(cell)
+		}
+		p.line(p.paint(tone, strings.TrimRight(b.String(), " ")))
+	}
+}
+
 // prose adds text of any origin, wrapped; every line begins with the lead.
 func (p *page) prose(lead string, s style, text string) {
 	for _, line := range wrap(text, p.width-cells(lead)) {

@@ -23,6 +23,13 @@ type Subject struct {
 	// Catalog is what the engine allows, and Version the version it runs.
 	Catalog *catalog.Engine
 	Version string
+	Facts   Facts
+	// Host is where it lives; empty for an engine without files.
+	Host engine.Host
+	// Connect logs in over the network, as a customer does; an engine that listens to nobody has none.
+	Connect func(ctx context.Context, login Login) (Client, error)
+	// ByHand has the engine's administrator run a statement behind the agent's back; nil where there is no such language.
+	ByHand func(ctx context.Context, statement string) error
 }
 
 // Run checks the whole contract. make is called once for each group of clauses, and the
@@ -37,9 +44,19 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 		{"databases", databases},
 		{"users", users},
 		{"grants", grants},
+		{"narrow grants", narrowGrants},
+		{"rights", rights},
+		{"root", root},
 		{"hostile names", hostileNames},
 		{"settings", settings},
 		{"settings across restarts", settingsAcrossRestarts},
+		{"refused settings", refusedSettings},
+		{"killed while configured", killedWhileConfigured},
+		{"logs", logs},
+		{"no passwords", noPasswords},
+		{"certificates", certificates},
+		{"metrics", metrics},
+		{"read only", readOnly},
 		{"not running", notRunning},
 	}
 	for _, g := range groups {

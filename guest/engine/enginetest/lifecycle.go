@@ -56,8 +56,13 @@ func lifecycle(t *testing.T, s Subject) {
 func crash(t *testing.T, s Subject) {
 	ctx := within(t)
 	started(ctx, t, s, nil)
+	kept, verifier := s.anywhere("kept"), s.verifier("kept")
 	if d, has := s.Engine.(engine.Databases); has {
-		ok(t, d.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "kept"}}))
+		putDatabase(ctx, t, d, "kept")
+	}
+	if u, has := s.Engine.(engine.Users); has {
+		_, err := u.PutUser(ctx, putUser(kept, verifier))
+		ok(t, err)
 	}
 	s.Crash()
 	status(ctx, t, s.Engine, guest.StatusCrashed)
@@ -71,6 +76,9 @@ func crash(t *testing.T, s Subject) {
 		if len(list) != 1 || list[0].Name != "kept" {
 			t.Errorf("after a crash there are %+v, want the one that was made before", list)
 		}
+	}
+	if u, has := s.Engine.(engine.Users); has {
+		expectUsers(ctx, t, u, listed(kept, verifier))
 	}
 	s.Crash()
 	ok(t, s.Engine.Stop(ctx))
@@ -90,8 +98,8 @@ func notRunning(t *testing.T, s Subject) {
 	if u, has := s.Engine.(engine.Users); has {
 		_, err := u.ListUsers(ctx)
 		refused(t, err, guest.KindConflict)
-		_, err = u.PutUser(ctx, guest.PutUser{Name: "app", Host: "%", Verifier: s.Catalog.Verifier("x", nil)})
+		_, err = u.PutUser(ctx, putUser(s.anywhere("app"), s.verifier("x")))
 		refused(t, err, guest.KindConflict)
-		refused(t, u.DropUser(ctx, guest.UserName{Name: "app", Host: "%"}), guest.KindConflict)
+		refused(t, u.DropUser(ctx, s.anywhere("app")), guest.KindConflict)
 	}
 }

@@ -2,6 +2,8 @@ package enginetest
 
 import (
 	"context"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,54 +35,52 @@ func configure(ctx context.Context, t *testing.T, c engine.Configurable, values 
 	}
 }
 
-// settings speaks MariaDB's parameters: max_connections is dynamic, innodb_log_buffer_size is static.
 func settings(t *testing.T, s Subject) {
 	c, has := s.Engine.(engine.Configurable)
 	if !has {
 		return
 	}
 	ctx := within(t)
-	started(ctx, t, s, engine.Settings{"max-connections": "201"})
-	expect := func(t *testing.T, name string, want guest.Setting) {
+	dynamic, second := s.Facts.Dynamic, s.Facts.Second
+	// Names are read in any spelling.
+	started(ctx, t, s, engine.Settings{strings.ToUpper(dynamic.Name): dynamic.One})
+	expect := func(t *testing.T, k Knob, running, configured string) {
 		t.Helper()
-		if got := readSetting(ctx, t, c, name); got != want {
-			t.Errorf("%s is %+v, want %+v", name, got, want)
+		want := guest.Setting{Running: running, Configured: configured, Default: k.Default}
+		if got := readSetting(ctx, t, c, k.Name); got != want {
+			t.Errorf("%s is %+v, want %+v", k.Name, got, want)
 		}
 	}
 	t.Run("prepare's values are in force", func(t *testing.T) {
-		expect(t, "max_connections", guest.Setting{Running: "201", Configured: "201", Default: "151"})
-		expect(t, "wait_timeout", guest.Setting{Running: "28800", Default: "28800"})
+		expect(t, dynamic, dynamic.OneIs, dynamic.OneIs)
+		expect(t, second, second.Default, "")
 	})
 	t.Run("dynamic ones are in force at once, in canonical text", func(t *testing.T) {
-		configure(ctx, t, c, engine.Settings{"max_connections": "300", "long_query_time": "1.50", "slow_query_log": "true", "max_allowed_packet": "32M"})
-		expect(t, "max_connections", guest.Setting{Running: "300", Configured: "300", Default: "151"})
-		expect(t, "long_query_time", guest.Setting{Running: "1.5", Configured: "1.5", Default: "10"})
-		expect(t, "slow_query_log", guest.Setting{Running: "ON", Configured: "ON", Default: "OFF"})
-		expect(t, "max_allowed_packet", guest.Setting{Running: "33554432", Configured: "33554432", Default: "16777216"})
+		configure(ctx, t, c, engine.Settings{dynamic.Name: dynamic.Two, second.Name: second.One})
+		expect(t, dynamic, dynamic.TwoIs, dynamic.TwoIs)
+		expect(t, second, second.OneIs, second.OneIs)
 		status(ctx, t, s.Engine, guest.StatusHealthy)
 	})
 	t.Run("what is no longer named returns to its default", func(t *testing.T) {
-		configure(ctx, t, c, engine.Settings{"max_connections": "300"})
-		expect(t, "long_query_time", guest.Setting{Running: "10", Default: "10"})
+		configure(ctx, t, c, engine.Settings{dynamic.Name: dynamic.Two})
+		expect(t, second, second.Default, "")
 		configure(ctx, t, c, nil)
-		expect(t, "max_connections", guest.Setting{Running: "151", Default: "151"})
+		expect(t, dynamic, dynamic.Default, "")
 	})
 	t.Run("a refused value changes nothing", func(t *testing.T) {
-		configure(ctx, t, c, engine.Settings{"max_connections": "150"})
-		for _, bad := range []engine.Settings{
-			{"max_connections": "1"}, {"max_connections": "160", "no_such_parameter": "1"}, {"max_connections": "160", "datadir": "/"},
-			{"max_connections": "160", "slow_query_log": "perhaps"}, {"max_connections": "160", "binlog_row_image": "none"},
-			{"max_connections": "160", "tmpdir": "/x"}, {"init_connect": "a\nb"},
-		} {
-			_, err := c.Configure(ctx, bad)
+		configure(ctx, t, c, engine.Settings{dynamic.Name: dynamic.One})
+		for _, bad := range s.Facts.BadSettings {
+			values := engine.Settings{dynamic.Name: dynamic.Two}
+			maps.Copy(values, bad)
+			_, err := c.Configure(ctx, values)
 			refused(t, err, guest.KindInvalid)
-			expect(t, "max_connections", guest.Setting{Running: "150", Configured: "150", Default: "151"})
+			expect(t, dynamic, dynamic.OneIs, dynamic.OneIs)
 		}
 	})
 	t.Run("managed ones are read without being named", func(t *testing.T) {
 		all, err := c.ReadSettings(ctx, nil)
 		ok(t, err)
-		want := map[string]guest.Setting{"max_connections": {Running: "150", Configured: "150", Default: "151"}}
+		want := map[string]guest.Setting{dynamic.Name: {Running: dynamic.OneIs, Configured: dynamic.OneIs, Default: dynamic.Default}}
 		if diff := cmp.Diff(want, all); diff != "" {
 			t.Errorf("settings (-want +got):\n%s", diff)
 		}
@@ -94,32 +94,33 @@ func settingsAcrossRestarts(t *testing.T, s Subject) {
 	}
 	ctx := within(t)
 	started(ctx, t, s, nil)
-	const static = "innodb_log_buffer_size"
+	static, dynamic, oneIs := s.Facts.Static.Name, s.Facts.Dynamic, s.Facts.Static.OneIs
+	both := engine.Settings{static: s.Facts.Static.One, dynamic.Name: dynamic.One}
 	before := readSetting(ctx, t, c, static).Running
 	t.Run("static ones wait", func(t *testing.T) {
-		configure(ctx, t, c, engine.Settings{static: "8M", "max_connections": "77"}, static)
+		configure(ctx, t, c, both, static)
 		got := readSetting(ctx, t, c, static)
-		if got.Running != before || got.Configured != "8388608" || !got.Pending {
+		if got.Running != before || got.Configured != oneIs || !got.Pending {
 			t.Errorf("%s is %+v, want it to wait beside %s", static, got, before)
 		}
 		status(ctx, t, s.Engine, guest.StatusRestartRequired)
 		status(ctx, t, s.Again(), guest.StatusRestartRequired)
-		configure(ctx, t, c, engine.Settings{"max_connections": "77"})
+		configure(ctx, t, c, engine.Settings{dynamic.Name: dynamic.One})
 		status(ctx, t, s.Engine, guest.StatusHealthy)
-		configure(ctx, t, c, engine.Settings{static: "8M", "max_connections": "77"}, static)
+		configure(ctx, t, c, both, static)
 	})
 	t.Run("and are in force after a restart, with the others", func(t *testing.T) {
 		ok(t, s.Engine.Stop(ctx))
-		if got := readSetting(ctx, t, c, static); got.Running != "" || got.Configured != "8388608" || got.Pending {
+		if got := readSetting(ctx, t, c, static); got.Running != "" || got.Configured != oneIs || got.Pending {
 			t.Errorf("stopped: %s is %+v", static, got)
 		}
 		ok(t, s.Engine.Start(ctx))
 		status(ctx, t, s.Engine, guest.StatusHealthy)
-		if got := readSetting(ctx, t, c, static); got.Running != "8388608" || got.Pending {
-			t.Errorf("%s is %+v, want 8388608 in force", static, got)
+		if got := readSetting(ctx, t, c, static); got.Running != oneIs || got.Pending {
+			t.Errorf("%s is %+v, want %s in force", static, got, oneIs)
 		}
-		if got := readSetting(ctx, t, c, "max_connections"); got.Running != "77" {
-			t.Errorf("max_connections is %+v, want 77 in force", got)
+		if got := readSetting(ctx, t, c, dynamic.Name); got.Running != dynamic.OneIs {
+			t.Errorf("%s is %+v, want %s in force", dynamic.Name, got, dynamic.OneIs)
 		}
 	})
 	t.Run("removed, they wait for their default", func(t *testing.T) {
@@ -134,11 +135,11 @@ func settingsAcrossRestarts(t *testing.T, s Subject) {
 	})
 	t.Run("configured while stopped, in force when started", func(t *testing.T) {
 		ok(t, s.Engine.Stop(ctx))
-		configure(ctx, t, c, engine.Settings{"max_connections": "88", static: "6M"})
+		configure(ctx, t, c, engine.Settings{dynamic.Name: dynamic.Two, static: s.Facts.Static.Two})
 		ok(t, s.Engine.Start(ctx))
 		status(ctx, t, s.Engine, guest.StatusHealthy)
-		if got := readSetting(ctx, t, c, "max_connections"); got.Running != "88" {
-			t.Errorf("max_connections is %+v, want 88", got)
+		if got := readSetting(ctx, t, c, dynamic.Name); got.Running != dynamic.TwoIs {
+			t.Errorf("%s is %+v, want %s", dynamic.Name, got, dynamic.TwoIs)
 		}
 	})
 }

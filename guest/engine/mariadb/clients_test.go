@@ -23,7 +23,7 @@ func start(t *testing.T, h engine.Host) (context.Context, *Engine, *mysqlfamily.
 	e := newEngine(t, h)
 	must(t, e.Prepare(ctx, nil))
 	must(t, e.Start(ctx))
-	s, err := e.session(ctx)
+	s, err := e.Session(ctx)
 	must(t, err)
 	t.Cleanup(s.Close)
 	return ctx, e, s
@@ -41,7 +41,7 @@ func connect(t *testing.T, e *Engine, name, password, database string) *sql.DB {
 	t.Helper()
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.DBName = name, password, "tcp", database
-	cfg.Addr = fmt.Sprintf("%s:%d", e.host.Address, e.host.Port)
+	cfg.Addr = fmt.Sprintf("%s:%d", e.Host.Address, e.Host.Port)
 	cfg.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(cfg)
 	must(t, err)
@@ -54,7 +54,7 @@ func connect(t *testing.T, e *Engine, name, password, database string) *sql.DB {
 func put(ctx context.Context, t *testing.T, e *Engine, name, password string, grants ...guest.Grant) {
 	t.Helper()
 	_, err := e.PutUser(ctx, guest.PutUser{
-		Name: name, Host: "%", Verifier: e.catalog.Verifier(password, nil), Grants: grants, Authoritative: true,
+		Name: name, Host: "%", Verifier: e.Catalog.Verifier(password, nil), Grants: grants, Authoritative: true,
 	})
 	must(t, err)
 }
@@ -129,11 +129,12 @@ func TestRightsMadeByHand(t *testing.T) {
 	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"SELECT"}})
 	for _, statement := range []string{
-		"CREATE TABLE shop.t (n INT, m INT)", "CREATE FUNCTION shop.f() RETURNS INT RETURN 1", "CREATE ROLE auditor",
+		"CREATE TABLE shop.t (```n)``` INT, m INT)", "CREATE TABLE shop.u (n INT)", "CREATE PROCEDURE shop.p() SELECT 1", "CREATE FUNCTION shop.f() RETURNS INT RETURN 1", "CREATE ROLE auditor", "CREATE ROLE boss",
 		"GRANT SELECT ON shop.* TO app@'%' WITH GRANT OPTION", "GRANT INSERT ON shop.* TO app@'%'",
-		"GRANT UPDATE ON shop.t TO app@'%' WITH GRANT OPTION", "GRANT SELECT (n), REFERENCES (m) ON shop.t TO app@'%'",
+		"GRANT UPDATE ON shop.t TO app@'%' WITH GRANT OPTION", "GRANT SELECT (```n)```), REFERENCES (m) ON shop.t TO app@'%'",
 		"GRANT EXECUTE ON FUNCTION shop.f TO app@'%'", "GRANT DELETE ON `sh%`.* TO app@'%'", "GRANT SUPER, PROCESS ON *.* TO app@'%'",
-		"GRANT auditor TO app@'%'",
+		"GRANT auditor TO app@'%'", "GRANT boss TO app@'%' WITH ADMIN OPTION", "GRANT USAGE ON shop.u TO app@'%' WITH GRANT OPTION",
+		"GRANT USAGE ON PROCEDURE shop.p TO app@'%' WITH GRANT OPTION", "ALTER USER app@'%' REQUIRE X509 WITH MAX_USER_CONNECTIONS 7",
 	} {
 		if err := s.Exec(ctx, statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
@@ -142,21 +143,26 @@ func TestRightsMadeByHand(t *testing.T) {
 	list, err := e.ListUsers(ctx)
 	must(t, err)
 	want := []guest.Grant{
-		{Database: "*", Privileges: []string{"PROCESS", "ROLE auditor", "SUPER"}},
+		{Database: "*", Privileges: []string{"ADMIN OPTION OF ROLE boss", "PROCESS", "SUPER"}},
 		{Database: "sh%", Privileges: []string{"DELETE ON DATABASES LIKE sh%"}},
-		{Database: "shop", Privileges: []string{
-			"EXECUTE ON FUNCTION f", "GRANT OPTION", "GRANT OPTION ON TABLE t", "INSERT", "REFERENCES (m) ON TABLE t", "SELECT",
-			"SELECT (n) ON TABLE t", "UPDATE ON TABLE t",
-		}},
+		{Database: "shop", Privileges: []string{"EXECUTE ON FUNCTION f", "GRANT OPTION ON PROCEDURE p"}},
+		{Database: "shop", Privileges: []string{"INSERT", "SELECT"}, Grantable: true},
+		{Database: "shop", Table: "t", Privileges: []string{"REFERENCES (m)", "SELECT (`n)`)", "UPDATE"}, Grantable: true},
+		{Database: "shop", Table: "u", Privileges: []string{"GRANT OPTION"}},
 	}
 	if diff := cmp.Diff(want, list[0].Grants); diff != "" {
 		t.Errorf("grants (-want +got):\n%s", diff)
 	}
+	rights := guest.Rights{Roles: []string{"auditor", "boss"}, ConnectionLimit: 7, RequireTLS: true}
+	if diff := cmp.Diff(rights, list[0].Rights); diff != "" {
+		t.Errorf("rights (-want +got):\n%s", diff)
+	}
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"SELECT"}})
 	list, err = e.ListUsers(ctx)
 	must(t, err)
-	if diff := cmp.Diff([]guest.Grant{{Database: "shop", Privileges: []string{"SELECT"}}}, list[0].Grants); diff != "" {
-		t.Errorf("grants after put (-want +got):\n%s", diff)
+	after := engine.Account{Name: "app", Host: "%", Verifier: e.Catalog.Verifier("x", nil), Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT"}}}}
+	if diff := cmp.Diff(after, list[0]); diff != "" {
+		t.Errorf("after put (-want +got):\n%s", diff)
 	}
 }
 
@@ -183,7 +189,7 @@ func TestLoginsChangedByHand(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
 	put(ctx, t, e, "app", "x")
-	verifier := e.catalog.Verifier("x", nil)
+	verifier := e.Catalog.Verifier("x", nil)
 	for _, statement := range []string{
 		"ALTER USER app@'%' IDENTIFIED BY 'other'", "ALTER USER app@'%' ACCOUNT LOCK", "ALTER USER app@'%' IDENTIFIED VIA unix_socket",
 		"ALTER USER app@'%' PASSWORD EXPIRE", "ALTER USER app@'%' IDENTIFIED VIA unix_socket OR mysql_native_password USING '" + verifier + "'",

@@ -19,8 +19,10 @@ func TestContract(t *testing.T) {
 	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
 		e := newEngine(t, newHost(t, 0))
 		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return newEngine(t, e.host) }, Crash: func() { kill(t, e) },
-			Catalog: e.catalog, Version: e.series,
+			Engine: e, Again: func() engine.Engine { return newEngine(t, e.Host) }, Crash: func() { kill(t, e) },
+			Catalog: e.Catalog, Version: e.Series, Facts: enginetest.MariaDB(), Host: e.Host,
+			Connect: enginetest.MySQLClient(e.Host),
+			ByHand:  func(ctx context.Context, statement string) error { return byHand(ctx, e, statement) },
 		}
 	})
 }
@@ -76,8 +78,8 @@ func newEngine(t *testing.T, h engine.Host) *Engine {
 			t.Error(err)
 		}
 		if t.Failed() {
-			text, _ := os.ReadFile(e.paths.errors)
-			t.Logf("the server's log:\n%s", lastLines(string(text), 20))
+			text, _ := os.ReadFile(e.Paths.Errors)
+			t.Logf("the server's log:\n%s", string(text[max(0, len(text)-4000):]))
 		}
 	})
 	return e
@@ -85,17 +87,27 @@ func newEngine(t *testing.T, h engine.Host) *Engine {
 
 func kill(t *testing.T, e *Engine) {
 	t.Helper()
-	pid, ok := e.process.Find()
+	pid, ok := e.Process.Find()
 	if !ok {
 		t.Fatal("there is no server to kill")
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); e.running(); {
+	for end := time.Now().Add(10 * time.Second); e.Running(); {
 		if time.Now().After(end) {
 			t.Fatal(fmt.Errorf("process %d outlives its death", pid))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// byHand runs a statement as the engine's administrator.
+func byHand(ctx context.Context, e *Engine, statement string) error {
+	s, err := e.Session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Exec(ctx, statement)
 }

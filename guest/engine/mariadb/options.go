@@ -2,34 +2,13 @@ package mariadb
 
 import (
 	"fmt"
-	"path/filepath"
-	"strconv"
+	"maps"
 )
 
-// options are the agent's own settings: where things are, who may come in, and how much memory there is.
-func (e *Engine) options(runAs account) map[string]string {
-	options := map[string]string{
-		"datadir":              e.paths.data,
-		"tmpdir":               e.paths.scratch,
-		"socket":               e.paths.socketOption(),
-		"pid_file":             e.paths.pid,
-		"log_error":            e.paths.errors,
-		"slow_query_log_file":  filepath.Join(e.paths.log, "slow.log"),
-		"bind_address":         e.host.Address,
-		"port":                 strconv.Itoa(e.host.Port),
-		"init_file":            e.paths.init,
-		"secure_file_priv":     e.paths.scratch,
-		"skip_name_resolve":    "ON",
-		"symbolic_links":       "OFF",
-		"character_set_server": "utf8mb4",
-		"performance_schema":   "OFF",
-	}
-	if runAs.name != "" {
-		options["user"] = runAs.name
-	}
-	for name, value := range sizing(e.host.RAMMiB) {
-		options[name] = value
-	}
+// Options implements mysqlfamily.Dialect.
+func (d dialect) Options() map[string]string {
+	options := map[string]string{"symbolic_links": "OFF"}
+	maps.Copy(options, sizing(d.server.Host.RAMMiB))
 	return options
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 func conflict(t *testing.T, err error) {
@@ -44,7 +45,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
 	must(t, e.Prepare(ctx, nil))
-	must(t, os.WriteFile(filepath.Join(e.paths.data, "mysql_upgrade_info"), []byte("11.4.2-MariaDB"), 0o644))
+	must(t, os.WriteFile(filepath.Join(e.Paths.Data, "mysql_upgrade_info"), []byte("11.4.2-MariaDB"), 0o644))
 	conflict(t, e.Prepare(ctx, nil))
 }
 
@@ -52,7 +53,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 func TestPrepareAfterItsDeath(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, 256)
-	leftover := filepath.Join(h.Data, unfinished+"123")
+	leftover := filepath.Join(h.Data, ".mysql-unfinished-123")
 	must(t, os.MkdirAll(filepath.Join(leftover, "mysql"), 0o700))
 	must(t, os.MkdirAll(filepath.Join(h.Data, "lost+found"), 0o700))
 	_, e, _ := start(t, h)
@@ -68,7 +69,7 @@ func TestPrepareAfterItsDeath(t *testing.T) {
 func TestAgentsAccountHealsItself(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))
-	must(t, s.Exec(ctx, "DROP USER "+mysqlfamily.Account(e.admin, "localhost")))
+	must(t, s.Exec(ctx, "DROP USER "+mysqlfamily.AccountName(e.Admin, "localhost")))
 	s.Close()
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusStarting {
 		t.Errorf("locked out, the state is %+v, %v", state, err)
@@ -88,7 +89,7 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 	ctx, e, s := start(t, newHost(t, 256))
 	s.Close()
 	must(t, e.Stop(ctx))
-	must(t, os.WriteFile(e.paths.pid, []byte(strconv.Itoa(os.Getpid())), 0o644))
+	must(t, os.WriteFile(e.Paths.PID, []byte(strconv.Itoa(os.Getpid())), 0o644))
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusCrashed {
 		t.Errorf("state is %+v, %v", state, err)
 	}
@@ -104,8 +105,8 @@ func TestLongPaths(t *testing.T) {
 	long := filepath.Join(root, strings.Repeat("long #name's ", 8), strings.Repeat("x", 60))
 	must(t, os.MkdirAll(long, 0o755))
 	ctx, e, _ := start(t, hostIn(t, long, 256))
-	if len(e.paths.socket) <= mysqlfamily.MaxSocketPath {
-		t.Fatalf("the path %s is not long", e.paths.socket)
+	if len(e.Paths.Socket) <= native.MaxSocketPath {
+		t.Fatalf("the path %s is not long", e.Paths.Socket)
 	}
 	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 }
@@ -115,7 +116,7 @@ func TestStartSaysWhyItFails(t *testing.T) {
 	t.Parallel()
 	ctx, first, _ := start(t, newHost(t, 256))
 	h := newHost(t, 256)
-	h.Port = first.host.Port
+	h.Port = first.Host.Port
 	second := newEngine(t, h)
 	must(t, second.Prepare(ctx, nil))
 	err := second.Start(ctx)
@@ -133,7 +134,7 @@ func TestMemoryFitsTheFlavor(t *testing.T) {
 	if all["innodb_buffer_pool_size"] != want || all["performance_schema"].Running != "OFF" {
 		t.Errorf("settings are %+v", all)
 	}
-	pid, _ := e.process.Find()
+	pid, _ := e.Process.Find()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	must(t, err)
 	for line := range strings.SplitSeq(string(text), "\n") {
@@ -168,7 +169,7 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 
 func ownerOf(t *testing.T, e *Engine) string {
 	t.Helper()
-	pid, _ := e.process.Find()
+	pid, _ := e.Process.Find()
 	info, err := os.Stat("/proc/" + strconv.Itoa(pid))
 	must(t, err)
 	u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
@@ -176,7 +177,7 @@ func ownerOf(t *testing.T, e *Engine) string {
 	return u.Username
 }
 
-// TestOrdinaryUser runs the contract again as somebody who is not root.
+// TestOrdinaryUser runs what depends on who the agent is again, as somebody who is not root.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -204,7 +205,7 @@ func TestOrdinaryUser(t *testing.T) {
 	must(t, os.Chmod(binary, 0o755))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestClientsLogInAsDeclared|TestAgentsAccountHealsItself)$", "-test.v")
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestClientsLogInAsDeclared|TestAgentsAccountHealsItself)$/^(lifecycle|crash|rights|root|certificates|logs)$", "-test.v")
 	cmd.Dir = directory
 	cmd.Env = append(os.Environ(), "TMPDIR="+directory, "HOME="+directory)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
@@ -218,9 +219,9 @@ func TestOrdinaryUser(t *testing.T) {
 func TestEveryParameterCanBeConfigured(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 0))
-	known, _ := e.catalog.Version(e.series)
+	known, _ := e.Catalog.Version(e.Series)
 	values := engine.Settings{}
-	running, err := e.runningValues(ctx, s)
+	running, err := e.RunningValues(ctx, s)
 	must(t, err)
 	for name, p := range known.Parameters {
 		// Whoever names a size for the query cache has it switched on by the server, whatever its type.
@@ -228,7 +229,7 @@ func TestEveryParameterCanBeConfigured(t *testing.T) {
 			continue
 		}
 		values[name] = p.Default
-		if base, _ := e.base(p); running[name] != base {
+		if base, _ := e.Base(p); running[name] != base {
 			t.Errorf("%s runs with %q, and its default is %q", name, running[name], base)
 		}
 	}

@@ -3,44 +3,11 @@ package mariadb
 import (
 	"context"
 	"encoding/json"
-	"strings"
+	"fmt"
 
-	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
-	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
-
-// level is what a right reaches.
-type level int
-
-const (
-	onAll      level = iota // *.*
-	onDatabase              // one database, by its literal name
-	onPattern               // databases by a pattern with wildcards: never made by the agent
-	onTable                 // a table or columns of it: never made by the agent
-	onRoutine               // a function or procedure: never made by the agent
-	byRole                  // membership in a role: never made by the agent
-)
-
-// right is what one account may do at one place.
-type right struct {
-	level      level
-	database   string // "*", a name, or for onPattern the pattern
-	kind       string // of the object: TABLE, FUNCTION, PROCEDURE, ...
-	object     string
-	privileges map[string]bool // in the catalog's words; what the catalog does not know in the server's
-}
-
-// stored is an account as the server has it.
-type stored struct {
-	name, host string
-	verifier   string
-	role       bool
-	rights     []right
-}
-
-func (a stored) quoted() string { return mysqlfamily.Account(a.name, a.host) }
 
 // accessBits are the bits of "access" in mysql.global_priv, in their order. Source: MariaDB, privilege_t.
 var accessBits = []string{
@@ -52,60 +19,26 @@ var accessBits = []string{
 	"SLAVE MONITOR", "SHOW CREATE ROUTINE",
 }
 
-// privilegeNames are the names that the grant tables have for what is called otherwise in SQL.
-var privilegeNames = map[string]string{
-	"GRANT": "GRANT OPTION", "CREATE TMP TABLE": "CREATE TEMPORARY TABLES", "DELETE VERSIONING ROWS": "DELETE HISTORY",
-}
-
-func privilegeName(text string) string {
-	text = strings.ToUpper(strings.ReplaceAll(text, "_", " "))
-	if name, ok := privilegeNames[text]; ok {
-		return name
+// Accounts implements mysqlfamily.Dialect.
+func (d dialect) Accounts(ctx context.Context, s *mysqlfamily.Session) ([]*mysqlfamily.Account, error) {
+	tables, err := mysqlfamily.ReadTables(ctx, s, "global_priv", "roles_mapping")
+	if err != nil {
+		return nil, err
 	}
-	return text
-}
-
-// readAccounts reads every account and right in six queries, whatever their number.
-func (e *Engine) readAccounts(ctx context.Context, s *mysqlfamily.Session) ([]*stored, error) {
-	tables := map[string][]map[string]string{}
-	for _, table := range []string{"global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping"} {
-		rows, err := s.Rows(ctx, "SELECT * FROM mysql."+table)
-		if err != nil {
-			return nil, mysqlfamily.Fault("reading the accounts", err)
-		}
-		tables[table] = rows
-	}
-	var accounts []*stored
-	byName := map[guest.UserName]*stored{}
+	var accounts []*mysqlfamily.Account
+	byName := map[guest.UserName]*mysqlfamily.Account{}
 	for _, row := range tables["global_priv"] {
 		a, err := accountOf(row)
 		if err != nil {
-			return nil, internal("reading the account "+row["User"], err)
+			return nil, guest.Errorf(guest.KindInternal, "reading the account %s: %v", row["User"], err)
 		}
 		accounts = append(accounts, a)
-		byName[guest.UserName{Name: a.name, Host: a.host}] = a
-	}
-	add := func(row map[string]string, r right) {
-		if a := byName[guest.UserName{Name: row["User"], Host: row["Host"]}]; a != nil && len(r.privileges) > 0 {
-			a.rights = append(a.rights, r)
-		}
-	}
-	for _, row := range tables["db"] {
-		add(row, databaseRight(row))
-	}
-	columns := columnRights(tables["columns_priv"])
-	for _, row := range tables["tables_priv"] {
-		r := right{level: onTable, database: row["Db"], kind: "TABLE", object: row["Table_name"], privileges: privilegeSet(row["Table_priv"])}
-		for p := range columns[[4]string{row["Host"], row["User"], row["Db"], row["Table_name"]}] {
-			r.privileges[p] = true
-		}
-		add(row, r)
-	}
-	for _, row := range tables["procs_priv"] {
-		add(row, right{level: onRoutine, database: row["Db"], kind: row["Routine_type"], object: row["Routine_name"], privileges: privilegeSet(row["Proc_priv"])})
+		byName[guest.UserName{Name: a.Name, Host: a.Host}] = a
 	}
 	for _, row := range tables["roles_mapping"] {
-		add(row, right{level: byRole, database: "*", object: row["Role"], privileges: map[string]bool{"ROLE": true}})
+		if a := byName[guest.UserName{Name: row["User"], Host: row["Host"]}]; a != nil {
+			a.Roles = append(a.Roles, mysqlfamily.Role{Name: row["Role"], Admin: row["Admin_option"] == "Y"})
+		}
 	}
 	return accounts, nil
 }
@@ -119,14 +52,23 @@ type authentication struct {
 	Locked  bool              `json:"account_locked"`
 	Changed *int64            `json:"password_last_changed"`
 	IsRole  bool              `json:"is_role"`
+	Limit   int               `json:"max_user_connections"`
+	TLS     int               `json:"ssl_type"` // 0 none, 1 any, 2 X.509, 3 as specified
 }
 
-func accountOf(row map[string]string) (*stored, error) {
+func accountOf(row map[string]string) (*mysqlfamily.Account, error) {
 	var auth authentication
 	if err := json.Unmarshal([]byte(row["Priv"]), &auth); err != nil {
 		return nil, err
 	}
-	a := &stored{name: row["User"], host: row["Host"], role: auth.IsRole, verifier: auth.verifier()}
+	a := &mysqlfamily.Account{Name: row["User"], Host: row["Host"], IsRole: auth.IsRole, Verifier: auth.verifier(), Limit: auth.Limit}
+	switch auth.TLS {
+	case 0:
+	case 1:
+		a.TLS = mysqlfamily.AnyTLS
+	default:
+		a.TLS = fmt.Sprint("type ", auth.TLS)
+	}
 	privileges := map[string]bool{}
 	for bit, name := range accessBits {
 		if auth.Access&(1<<bit) != 0 {
@@ -134,7 +76,7 @@ func accountOf(row map[string]string) (*stored, error) {
 		}
 	}
 	if len(privileges) > 0 {
-		a.rights = append(a.rights, right{level: onAll, database: "*", privileges: privileges})
+		a.Rights = append(a.Rights, mysqlfamily.Right{Level: mysqlfamily.OnAll, Database: "*", Privileges: privileges})
 	}
 	return a, nil
 }
@@ -164,76 +106,15 @@ func (a authentication) verifier() string {
 	return text
 }
 
-func databaseRight(row map[string]string) right {
-	name, exact := mysqlfamily.FromPattern(row["Db"])
-	r := right{level: onDatabase, database: name, privileges: map[string]bool{}}
-	if !exact {
-		r.level = onPattern
-	}
-	for column, value := range row {
-		if name, ok := strings.CutSuffix(column, "_priv"); ok && value == "Y" {
-			r.privileges[databaseColumn(name)] = true
-		}
-	}
-	return r
+// IdentifiedBy implements mysqlfamily.Dialect.
+func (dialect) IdentifiedBy(verifier string) string {
+	return "IDENTIFIED VIA mysql_native_password USING " + mysqlfamily.Literal(verifier)
 }
 
-func databaseColumn(name string) string {
-	if name == "Create_tmp_table" {
-		return "CREATE TEMPORARY TABLES"
+// DefaultRoles implements mysqlfamily.Dialect. The server switches one role on at login, and no more.
+func (dialect) DefaultRoles(account string, roles []string) string {
+	if len(roles) != 1 {
+		return ""
 	}
-	return privilegeName(name)
-}
-
-func columnRights(rows []map[string]string) map[[4]string]map[string]bool {
-	out := map[[4]string]map[string]bool{}
-	for _, row := range rows {
-		key := [4]string{row["Host"], row["User"], row["Db"], row["Table_name"]}
-		if out[key] == nil {
-			out[key] = map[string]bool{}
-		}
-		for p := range privilegeSet(row["Column_priv"]) {
-			out[key][p+" ("+row["Column_name"]+")"] = true
-		}
-	}
-	return out
-}
-
-func privilegeSet(members string) map[string]bool {
-	set := map[string]bool{}
-	for member := range strings.SplitSeq(members, ",") {
-		if member != "" {
-			set[privilegeName(member)] = true
-		}
-	}
-	return set
-}
-
-// grants are the rights of an account in canonical form. What the product has no words for shows as a privilege that
-// nobody can declare ("SELECT ON TABLE t"), so that it is seen as more than was declared.
-func (e *Engine) grants(a *stored) []guest.Grant {
-	sets := map[engine.On]map[string]bool{}
-	for _, r := range a.rights {
-		on := engine.On{Target: catalog.Target{Database: r.database}}
-		if sets[on] == nil {
-			sets[on] = map[string]bool{}
-		}
-		for p := range r.privileges {
-			sets[on][r.words(p)] = true
-		}
-	}
-	return engine.GrantsOf(e.catalog, sets)
-}
-
-func (r right) words(privilege string) string {
-	switch r.level {
-	case onPattern:
-		return privilege + " ON DATABASES LIKE " + r.database
-	case onTable, onRoutine:
-		return privilege + " ON " + r.kind + " " + r.object
-	case byRole:
-		return "ROLE " + r.object
-	case onAll, onDatabase:
-	}
-	return privilege
+	return "SET DEFAULT ROLE " + mysqlfamily.Identifier(roles[0]) + " FOR " + account
 }

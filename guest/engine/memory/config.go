@@ -12,7 +12,7 @@ import (
 
 // Configure implements engine.Configurable.
 func (e *Engine) Configure(_ context.Context, values engine.Settings) ([]string, error) {
-	values, err := engine.CanonicalSettings(e.catalog, series, values)
+	values, err := engine.CanonicalSettings(e.catalog, e.series, values)
 	if err != nil {
 		return nil, err
 	}
@@ -27,12 +27,12 @@ func (e *Engine) Configure(_ context.Context, values engine.Settings) ([]string,
 		return nil, e.keep()
 	}
 	for name := range former {
-		if p, _ := e.catalog.Parameter(series, name); p.Dynamic {
+		if p, _ := e.catalog.Parameter(e.series, name); p.Dynamic {
 			delete(e.inForce, name)
 		}
 	}
 	for name, value := range values {
-		if p, _ := e.catalog.Parameter(series, name); p.Dynamic {
+		if p, _ := e.catalog.Parameter(e.series, name); p.Dynamic {
 			e.inForce[name] = value
 		}
 	}
@@ -43,7 +43,7 @@ func (e *Engine) value(name string) string {
 	if value, ok := e.inForce[name]; ok {
 		return value
 	}
-	p, _ := e.catalog.Parameter(series, name)
+	p, _ := e.catalog.Parameter(e.series, name)
 	return p.Default
 }
 
@@ -58,7 +58,7 @@ func (e *Engine) pending() []string {
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		p, _ := e.catalog.Parameter(series, name)
+		p, _ := e.catalog.Parameter(e.series, name)
 		next, managed := e.configured[name]
 		if !managed {
 			next = p.Default
@@ -77,7 +77,7 @@ func (e *Engine) ReadSettings(_ context.Context, names []string) (map[string]gue
 	out := map[string]guest.Setting{}
 	for _, given := range append(slices.Collect(maps.Keys(e.configured)), names...) {
 		name := catalog.ParameterName(given)
-		p, ok := e.catalog.Parameter(series, name)
+		p, ok := e.catalog.Parameter(e.series, name)
 		if !ok {
 			continue
 		}

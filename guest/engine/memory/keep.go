@@ -24,20 +24,24 @@ type kept struct {
 	Users      []keptUser       `json:"users,omitempty"`
 	Configured engine.Settings  `json:"configured,omitempty"`
 	InForce    engine.Settings  `json:"in_force,omitempty"`
+	Root       string           `json:"root,omitempty"`
+	Logs       []string         `json:"logs,omitempty"`
+	TLS        tlsState         `json:"tls,omitzero"`
 }
 
 type keptUser struct {
 	guest.UserName
 	Verifier string        `json:"verifier"`
 	Grants   []guest.Grant `json:"grants,omitempty"` // single privileges
+	guest.Rights
 }
 
 // Open makes an engine that keeps itself in a file below dir: it is what an earlier life of it was, running or not, and
 // without a file as New makes it. Every change is in the file before it is answered.
 func Open(name string, now func() time.Time, dir string) (*Engine, error) {
 	e := New(name, now)
-	e.file = filepath.Join(dir, "memory.json")
-	text, err := os.ReadFile(e.file)
+	e.dir = dir
+	text, err := os.ReadFile(e.file())
 	if errors.Is(err, os.ErrNotExist) {
 		return e, nil
 	}
@@ -46,19 +50,22 @@ func Open(name string, now func() time.Time, dir string) (*Engine, error) {
 	}
 	var was kept
 	if err := json.Unmarshal(text, &was); err != nil {
-		return nil, fmt.Errorf("reading the engine's file %s: malformed JSON or a wrong type", e.file)
+		return nil, fmt.Errorf("reading the engine's file %s: malformed JSON or a wrong type", e.file())
 	}
 	for _, d := range was.Databases {
 		e.databases[d.Name] = d
 	}
 	for _, u := range was.Users {
-		e.users[u.UserName] = &account{verifier: u.Verifier, grants: privilegeSets(u.Grants)}
+		e.users[u.UserName] = &account{verifier: u.Verifier, grants: privilegeSets(u.Grants), Rights: u.Rights}
 	}
 	maps.Copy(e.configured, was.Configured)
 	maps.Copy(e.inForce, was.InForce)
 	e.prepared, e.running, e.crashed, e.startedAt = was.Prepared, was.Running, was.Crashed, was.StartedAt
+	e.root, e.logs, e.tls = was.Root, was.Logs, was.TLS
 	return e, nil
 }
+
+func (e *Engine) file() string { return filepath.Join(e.dir, "memory.json") }
 
 func privilegeSets(grants []guest.Grant) map[engine.On]map[string]bool {
 	sets := make(map[engine.On]map[string]bool, len(grants))
@@ -74,18 +81,18 @@ func privilegeSets(grants []guest.Grant) map[engine.On]map[string]bool {
 
 // keep writes the file of an engine that has one; the caller holds e.mu.
 func (e *Engine) keep() error {
-	if e.file == "" {
+	if e.dir == "" {
 		return nil
 	}
 	now := kept{
 		Prepared: e.prepared, Running: e.running, Crashed: e.crashed, StartedAt: e.startedAt,
-		Configured: e.configured, InForce: e.inForce,
+		Configured: e.configured, InForce: e.inForce, Root: e.root, Logs: e.logs, TLS: e.tls,
 	}
 	for _, d := range e.databases {
 		now.Databases = append(now.Databases, d)
 	}
 	for name, a := range e.users {
-		u := keptUser{UserName: name, Verifier: a.verifier}
+		u := keptUser{UserName: name, Verifier: a.verifier, Rights: a.Rights}
 		for on, privileges := range a.grants {
 			u.Grants = append(u.Grants, on.Grant(slices.Sorted(maps.Keys(privileges))))
 		}
@@ -95,8 +102,8 @@ func (e *Engine) keep() error {
 	if err != nil {
 		return fmt.Errorf("encoding the engine: %w", err)
 	}
-	fresh := e.file + ".new"
-	if err := errors.Join(os.WriteFile(fresh, text, 0o600), os.Rename(fresh, e.file)); err != nil {
+	fresh := e.file() + ".new"
+	if err := errors.Join(os.WriteFile(fresh, text, 0o600), os.Rename(fresh, e.file())); err != nil {
 		return fmt.Errorf("keeping the engine: %w", err)
 	}
 	return nil

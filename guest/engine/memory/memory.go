@@ -6,7 +6,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,18 +17,13 @@ import (
 // Name is the engine's own name. As a stand-in it answers with the name of the engine it stands in for.
 const Name = "memory"
 
-// series is the version it behaves as, and version the one it says it runs.
-const (
-	series  = "10.11"
-	version = "10.11.0"
-)
-
 // Engine is a server that is not there. It is safe for concurrent use.
 type Engine struct {
 	name    string
 	catalog *catalog.Engine
+	series  string // the version it behaves as
 	now     func() time.Time
-	file    string // where it keeps itself; empty: nowhere
+	dir     string // where it keeps itself and its logs; empty: nowhere
 
 	mu         sync.Mutex
 	prepared   bool
@@ -40,18 +34,26 @@ type Engine struct {
 	users      map[guest.UserName]*account
 	configured engine.Settings
 	inForce    engine.Settings // what differs from the defaults in the running server
+	root       string          // the verifier of the administrator who may log in from outside; empty: there is none
+	logs       []string        // the enabled ones, sorted
+	tls        tlsState
 }
 
 type account struct {
 	verifier string
 	grants   map[engine.On]map[string]bool // single privileges
+	guest.Rights
 }
 
-// New makes an empty engine that calls itself name and behaves as MariaDB. now is the clock.
+// New makes an empty engine that calls itself name and behaves as what has this name, by the catalog; as MariaDB where
+// nothing has. now is the clock.
 func New(name string, now func() time.Time) *Engine {
-	known, _ := catalog.Lookup("mariadb")
+	known, ok := catalog.Lookup(name)
+	if !ok {
+		known, _ = catalog.Lookup("mariadb")
+	}
 	return &Engine{
-		name: name, catalog: known, now: now, databases: map[string]guest.Database{}, users: map[guest.UserName]*account{},
+		name: name, catalog: known, series: slices.Min(slices.Collect(maps.Keys(known.Versions))), now: now, databases: map[string]guest.Database{}, users: map[guest.UserName]*account{},
 		configured: engine.Settings{}, inForce: engine.Settings{},
 	}
 }
@@ -61,7 +63,7 @@ func (e *Engine) Name() string { return e.name }
 
 // Prepare implements engine.Engine.
 func (e *Engine) Prepare(_ context.Context, values engine.Settings) error {
-	values, err := engine.CanonicalSettings(e.catalog, series, values)
+	values, err := engine.CanonicalSettings(e.catalog, e.series, values)
 	if err != nil {
 		return err
 	}
@@ -83,6 +85,7 @@ func (e *Engine) Start(context.Context) error {
 	}
 	if !e.running {
 		e.running, e.crashed, e.startedAt, e.inForce = true, false, e.now(), maps.Clone(e.configured)
+		e.log("error", "ready for connections")
 		return e.keep()
 	}
 	return nil
@@ -116,7 +119,7 @@ func (e *Engine) State(context.Context) (engine.State, error) {
 	case !e.running:
 		return engine.State{Status: guest.StatusShutdown}, nil
 	}
-	state := engine.State{Status: guest.StatusHealthy, Version: version, StartedAt: e.startedAt.UTC().Format(time.RFC3339)}
+	state := engine.State{Status: guest.StatusHealthy, Version: e.series + ".0", StartedAt: e.startedAt.UTC().Format(time.RFC3339)}
 	if len(e.pending()) > 0 {
 		state.Status = guest.StatusRestartRequired
 	}
@@ -125,86 +128,22 @@ func (e *Engine) State(context.Context) (engine.State, error) {
 
 // enter locks the engine for a request that needs it to run.
 func (e *Engine) enter() (leave func(), err error) {
-	e.mu.Lock()
-	switch {
-	case !e.prepared:
-		err = guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
-	case !e.running:
+	leave, err = e.open()
+	if err == nil && !e.running {
+		leave()
 		err = guest.Errorf(guest.KindConflict, "the engine is not running")
 	}
-	if err != nil {
+	return leave, err
+}
+
+// open locks the engine for a request that needs it prepared.
+func (e *Engine) open() (leave func(), err error) {
+	e.mu.Lock()
+	if !e.prepared {
 		e.mu.Unlock()
-		return nil, err
+		return nil, guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
 	return e.mu.Unlock, nil
-}
-
-// ListDatabases implements engine.Databases.
-func (e *Engine) ListDatabases(context.Context) ([]guest.ObservedDatabase, error) {
-	leave, err := e.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	out := make([]guest.ObservedDatabase, 0, len(e.databases))
-	for _, name := range slices.Sorted(maps.Keys(e.databases)) {
-		out = append(out, guest.ObservedDatabase{Database: e.databases[name]})
-	}
-	return out, nil
-}
-
-// PutDatabase implements engine.Databases.
-func (e *Engine) PutDatabase(_ context.Context, put guest.PutDatabase) error {
-	database := put.Database
-	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
-		return guest.Errorf(guest.KindInvalid, "%v", err)
-	}
-	charset, collation := strings.ToLower(database.Charset), strings.ToLower(database.Collation)
-	if err := e.catalog.CheckCharset(series, charset, collation); err != nil {
-		return guest.Errorf(guest.KindInvalid, "%v", err)
-	}
-	leave, err := e.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	known, _ := e.catalog.Version(series)
-	if charset == "" && collation != "" {
-		for name, collations := range known.Charsets {
-			if slices.Contains(collations, collation) {
-				charset = name
-			}
-		}
-	}
-	now, there := e.databases[database.Name]
-	if !there {
-		now = guest.Database{Name: database.Name, Charset: "utf8mb4", Collation: "utf8mb4_general_ci"}
-	}
-	if charset != "" && (charset != now.Charset || !there) {
-		now.Charset, now.Collation = charset, known.Charsets[charset][0]
-	}
-	if collation != "" {
-		now.Collation = collation
-	}
-	e.databases[database.Name] = now
-	return e.keep()
-}
-
-// DropDatabase implements engine.Databases.
-func (e *Engine) DropDatabase(_ context.Context, name string) error {
-	if err := e.catalog.CheckDatabaseName(name); err != nil {
-		return guest.Errorf(guest.KindInvalid, "%v", err)
-	}
-	leave, err := e.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	delete(e.databases, name)
-	for _, a := range e.users {
-		maps.DeleteFunc(a.grants, func(on engine.On, _ map[string]bool) bool { return on.Database == name })
-	}
-	return e.keep()
 }
 
 var (
@@ -212,4 +151,8 @@ var (
 	_ engine.Databases    = (*Engine)(nil)
 	_ engine.Users        = (*Engine)(nil)
 	_ engine.Configurable = (*Engine)(nil)
+	_ engine.Rooted       = (*Engine)(nil)
+	_ engine.Logged       = (*Engine)(nil)
+	_ engine.Certified    = (*Engine)(nil)
+	_ engine.Metered      = (*Engine)(nil)
 )

@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 		e := memory.New("mariadb", time.Now)
 		known, _ := catalog.Lookup("mariadb")
 		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
+			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11", Facts: enginetest.MariaDB(),
 		}
 	})
 }
@@ -33,7 +33,7 @@ func TestContract_kept(t *testing.T) {
 		e := open(t, t.TempDir())
 		known, _ := catalog.Lookup("mariadb")
 		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11",
+			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11", Facts: enginetest.MariaDB(),
 		}
 	})
 }

@@ -18,7 +18,7 @@ func (e *Engine) ListUsers(context.Context) ([]engine.Account, error) {
 	defer leave()
 	out := make([]engine.Account, 0, len(e.users))
 	for name, a := range e.users {
-		out = append(out, engine.Account{Name: name.Name, Host: name.Host, Verifier: a.verifier, Grants: e.grants(a)})
+		out = append(out, engine.Account{Name: name.Name, Host: name.Host, Verifier: a.verifier, Grants: e.grants(a), Rights: a.Rights})
 	}
 	slices.SortFunc(out, func(a, b engine.Account) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
@@ -45,6 +45,11 @@ func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) 
 	}
 	defer leave()
 	wanted := guest.UserName{Name: user.Name, Host: user.Host}
+	for _, role := range user.Roles {
+		if !e.hasRole(role) {
+			return "", guest.Errorf(guest.KindConflict, "there is no role %q to give to %q", role, user.Name)
+		}
+	}
 	a, err := e.findOrRename(wanted, user.RenameFrom)
 	if err != nil {
 		return "", err
@@ -60,8 +65,11 @@ func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) 
 		a.verifier = user.Verifier
 	}
 	if user.Authoritative {
-		a.grants = map[engine.On]map[string]bool{}
+		a.grants, a.Roles = map[engine.On]map[string]bool{}, nil
 	}
+	roles := slices.Compact(slices.Sorted(slices.Values(slices.Concat(a.Roles, user.Roles))))
+	a.Rights = user.Rights
+	a.Roles = roles
 	for _, g := range user.Grants {
 		on := engine.OnOf(g)
 		if a.grants[on] == nil {
@@ -86,7 +94,36 @@ func (e *Engine) findOrRename(wanted guest.UserName, from *guest.UserName) (*acc
 	}
 	e.users[wanted] = e.users[*from]
 	delete(e.users, *from)
+	if !e.hasRole(from.Name) { // no other host has it
+		e.renameRole(from.Name, wanted.Name)
+	}
 	return e.users[wanted], nil
+}
+
+// hasRole tells whether there is an account of this name, whatever its host.
+func (e *Engine) hasRole(name string) bool {
+	for user := range e.users {
+		if user.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// renameRole follows an account to its new name in what it owns and in those who have its rights.
+func (e *Engine) renameRole(from, to string) {
+	for _, a := range e.users {
+		if i := slices.Index(a.Roles, from); i >= 0 {
+			a.Roles[i] = to
+			slices.Sort(a.Roles)
+		}
+	}
+	for name, d := range e.databases {
+		if d.Owner == from {
+			d.Owner = to
+			e.databases[name] = d
+		}
+	}
 }
 
 // DropUser implements engine.Users.
@@ -101,5 +138,11 @@ func (e *Engine) DropUser(_ context.Context, user guest.UserName) error {
 	}
 	defer leave()
 	delete(e.users, user)
+	if !e.hasRole(user.Name) {
+		e.renameRole(user.Name, e.standard().Owner)
+		for _, a := range e.users {
+			a.Roles = slices.DeleteFunc(a.Roles, func(role string) bool { return role == e.standard().Owner })
+		}
+	}
 	return e.keep()
 }

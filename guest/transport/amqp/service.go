@@ -32,6 +32,8 @@ type Service struct {
 	Every    time.Duration                     // between two statuses; 0: 60 s
 	Notify   func(err error)                   // told when the connection comes (nil) and when it goes or does not come; nil: nobody
 	Log      func(message string, args ...any) // pairs of key and value after the message; nil: silent
+	Tell     func(state string)                // hears after every attempt to connect: "connected", or why not; nil: nobody
+	Used     func(generation int)              // hears which key opened a request; nil: nobody
 	Now      func() time.Time                  // nil: the system's clock
 }
 
@@ -96,8 +98,23 @@ type serving struct {
 
 func (s *serving) log(message string, args ...any) { s.Log(message, args...) }
 
-// dial logs in with the newest credentials; while a rotation is under way the broker may still want those before them.
 func (s *serving) dial(ctx context.Context) (*oslo.Link, error) {
+	link, err := s.login(ctx)
+	switch {
+	case s.Tell == nil:
+	case err != nil:
+		s.Tell(err.Error())
+	default:
+		s.Tell(connected)
+	}
+	return link, err
+}
+
+// connected is the state of an agent that is in.
+const connected = "connected"
+
+// login takes the newest credentials; while a rotation is under way the broker may still want those before them.
+func (s *serving) login(ctx context.Context) (*oslo.Link, error) {
 	newest := s.Broker()
 	name := "trove-guestagent " + s.Guest
 	link, err := open(ctx, newest, name, defaultTimeout)
@@ -169,6 +186,9 @@ func (s *serving) unseal(r oslo.Request) (Key, []byte, error) {
 		}
 		if !s.seen.first(r.ID, now) {
 			return Key{}, nil, refusal(refusedReplay, "the message has been here before")
+		}
+		if s.Used != nil {
+			s.Used(key.Generation)
 		}
 		return key, text, nil
 	}

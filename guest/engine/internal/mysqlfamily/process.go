@@ -1,145 +1,155 @@
 package mysqlfamily
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
+	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
-// Process is a server that is found again by whoever knows its option file: it lives in a session of its own and does
-// not end with the agent that started it.
-type Process struct {
-	Binary       string // absolute path of the server
-	DefaultsFile string // absolute path; it is the process's identity
-	PidFile      string // the server writes it and removes it when it ends cleanly
-	Output       string // what the server says before it opens its own log goes here
-}
-
-const pollEvery = 20 * time.Millisecond
-
-// Find returns the process id of the running server. It trusts the pid file only when the process there runs our binary
-// with our option file, and looks at every process when it does not: the server writes its pid file late.
-func (p Process) Find() (int, bool) {
-	if text, err := os.ReadFile(p.PidFile); err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && p.is(pid) {
-			return pid, true
-		}
+// Start implements engine.Engine. An engine that does not start with settings that were changed since it last ran goes
+// back to those it ran with: a database that serves is worth more than a setting. The error says so then.
+func (e *Server) Start(ctx context.Context) error {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	if _, err := os.Stat(e.Paths.Data); err != nil {
+		return guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
-	entries, err := os.ReadDir("/proc")
+	if e.Running() {
+		return e.waitUntilReady(ctx, nil, size(e.Paths.Errors))
+	}
+	runAs, err := native.RunAs(e.Host, "mysql")
 	if err != nil {
-		return 0, false
+		return err
 	}
-	for _, entry := range entries {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil && p.is(pid) {
-			return pid, true
-		}
+	// Again at each start: the machine may have more memory than at the last one.
+	if err := e.writeOptions(runAs); err != nil {
+		return err
 	}
-	return 0, false
-}
-
-// is tells whether pid is our server. A zombie has no executable and so is not.
-func (p Process) is(pid int) bool {
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !bytes.Contains(arguments, []byte("\x00--defaults-file="+p.DefaultsFile+"\x00")) {
-		return false
-	}
-	executable, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	if errors.Is(err, fs.ErrPermission) {
-		// In a container even root may not look; the option file in the arguments must do.
-		program, _, _ := bytes.Cut(arguments, []byte{0})
-		return filepath.Base(string(program)) == filepath.Base(p.Binary)
-	}
-	// A package upgrade replaces the file under the running server.
-	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
-}
-
-// Spawn starts the server and returns a channel that gets the way it ended, when it ends while we live.
-func (p Process) Spawn() (<-chan error, error) {
-	output, err := os.OpenFile(p.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	configured, err := e.readSettings(e.Paths.Overrides)
 	if err != nil {
-		return nil, fmt.Errorf("opening the server's output: %w", err)
+		return err
 	}
-	defer func() { _ = output.Close() }()
-	cmd := exec.Command(p.Binary, "--defaults-file="+p.DefaultsFile)
-	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", filepath.Base(p.Binary), err)
+	why := e.launch(ctx)
+	if why == nil {
+		return e.writeSettings(e.Paths.Started, configured)
 	}
-	ended := make(chan error, 1)
-	// Ends with the server or with us: it reaps the child, so that a dead server is not taken for a live one.
-	go func() { ended <- cmd.Wait() }()
-	return ended, nil
+	former, err := e.readSettings(e.Paths.Started)
+	if err != nil || e.Running() || maps.Equal(former, configured) || !e.startedBefore() {
+		return why
+	}
+	if err := e.writeSettings(e.Paths.Overrides, former); err != nil {
+		return errors.Join(why, err)
+	}
+	if e.launch(ctx) != nil {
+		// The settings were not the reason.
+		return errors.Join(why, e.writeSettings(e.Paths.Overrides, configured))
+	}
+	return guest.Errorf(guest.KindEngine, "the engine does not start with the changed settings and runs with the former ones: %v", why)
 }
 
-// Stop asks the server to end and returns when it is gone. A server that is not there is a success.
-func (p Process) Stop(ctx context.Context) error {
-	pid, ok := p.Find()
-	if !ok {
-		return nil
-	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("asking process %d to end: %w", pid, err)
-	}
-	for p.is(pid) {
-		if err := Pause(ctx, pollEvery); err != nil {
-			return fmt.Errorf("waiting for process %d to end: %w", pid, err)
+func (e *Server) startedBefore() bool {
+	_, err := os.Stat(e.Paths.Started)
+	return err == nil
+}
+
+// launch starts the server's process and waits until it answers.
+func (e *Server) launch(ctx context.Context) error {
+	// What an earlier life left behind would make the wait below believe in a server that is not there.
+	for _, stale := range []string{e.Paths.PID, e.Paths.Socket} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return internal("removing what a crash left behind", err)
 		}
+	}
+	logged := size(e.Paths.Errors)
+	ended, err := e.Process.Spawn(native.Account{})
+	if err != nil {
+		return guest.Errorf(guest.KindEngine, "starting the engine: %v", err)
+	}
+	return e.waitUntilReady(ctx, ended, logged)
+}
+
+// The server's refusals of a login.
+const (
+	accessDenied           = 1045
+	accessDeniedNoPassword = 1698
+)
+
+// waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
+// is nil for a server that somebody else started.
+func (e *Server) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
+	for {
+		s, err := e.Connect(ctx)
+		if err == nil {
+			_, err = s.Value(ctx, "SELECT 1")
+			s.Close()
+			if err == nil {
+				return nil
+			}
+		}
+		if number := ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
+			// It answers, and not to us: waiting does not help, the next start does (see initSQL).
+			return Fault("connecting as the agent", err)
+		}
+		timer := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return guest.Errorf(guest.KindEngine, "the engine runs and does not answer yet: %v (%v)", ctx.Err(), err)
+		case how := <-ended:
+			timer.Stop()
+			return guest.Errorf(guest.KindEngine, "the engine ended while it started (%v): %s", how, e.complaints(logged))
+		case <-timer.C:
+		}
+		if ended == nil && !e.Running() {
+			return guest.Errorf(guest.KindEngine, "the engine ended while it started: %s", e.complaints(logged))
+		}
+	}
+}
+
+// Stop implements engine.Engine.
+func (e *Server) Stop(ctx context.Context) error {
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	if err := e.Process.Stop(ctx); err != nil {
+		return guest.Errorf(guest.KindEngine, "stopping the engine: %v", err)
+	}
+	// A stopped engine is shut down, also one that crashed before.
+	if err := os.Remove(e.Paths.PID); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return internal("removing the pid file", err)
 	}
 	return nil
 }
 
-// Pause waits, or less when ctx ends, whose error it returns then.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// StartedAt is when a process was started.
-func StartedAt(pid int) (time.Time, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading process %d: %w", pid, err)
-	}
-	// The command's name, in parentheses, may hold anything; starttime is the 20th field after it, in ticks since boot.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 20 {
-		return time.Time{}, fmt.Errorf("reading process %d: %d fields are too few", pid, len(fields))
-	}
-	ticks, err := strconv.ParseInt(fields[19], 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading process %d: %w", pid, err)
-	}
-	system, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading the time of boot: %w", err)
-	}
-	for line := range strings.SplitSeq(string(system), "\n") {
-		if text, ok := strings.CutPrefix(line, "btime "); ok {
-			boot, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-			if err != nil {
-				return time.Time{}, fmt.Errorf("reading the time of boot: %w", err)
+// complaints are the first errors that the server logged after an offset, which the others follow from, or what it said
+// before it had a log.
+func (e *Server) complaints(after int64) string {
+	var errorsOf []string
+	if text, err := os.ReadFile(e.Paths.Errors); err == nil && int64(len(text)) > after {
+		for line := range strings.SplitSeq(string(text[after:]), "\n") {
+			if _, complaint, ok := strings.Cut(line, "[ERROR] "); ok && complaint != "Aborting" {
+				errorsOf = append(errorsOf, strings.TrimSpace(complaint))
 			}
-			const ticksPerSecond = 100 // USER_HZ, the same on every Linux that Go supports
-			return time.Unix(boot+ticks/ticksPerSecond, 0).UTC(), nil
 		}
 	}
-	return time.Time{}, errors.New("reading the time of boot: /proc/stat does not tell")
+	if len(errorsOf) == 0 {
+		if text, err := os.ReadFile(e.Process.Output); err == nil {
+			return lastLines(string(text), 2)
+		}
+	}
+	return strings.Join(errorsOf[:min(3, len(errorsOf))], "; ")
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }

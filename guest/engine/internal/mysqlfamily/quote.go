@@ -1,5 +1,5 @@
-// Package mysqlfamily is what the engines that speak MySQL's language share: quoting, option files, and a server process
-// that outlives the agent.
+// Package mysqlfamily is everything in which the servers that speak MySQL's language agree. An engine of the family is a
+// Server with a Dialect of its own.
 package mysqlfamily
 
 import "strings"
@@ -16,8 +16,8 @@ func Literal(text string) string {
 	return "'" + literalEscapes.Replace(text) + "'"
 }
 
-// Account quotes name@host.
-func Account(name, host string) string {
+// AccountName quotes name@host.
+func AccountName(name, host string) string {
 	return Literal(name) + "@" + Literal(host)
 }
 

@@ -3,20 +3,17 @@ package mysqlfamily
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
+	"maps"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
-
-// MaxSocketPath is the longest path of a unix socket, in bytes (sun_path less its end).
-const MaxSocketPath = 107
 
 type silent struct{}
 
@@ -28,25 +25,34 @@ type Session struct {
 	conn *sql.Conn
 }
 
-// Open connects as account, which the server knows to be the operating system user of this process.
-func Open(ctx context.Context, socket, account string) (*Session, error) {
+// Open connects as account, which the server knows to be the operating system user of this process. params are variables
+// of the session beside those that all members of the family need.
+func Open(ctx context.Context, socket, account string, params map[string]string) (*Session, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Net, cfg.Addr = account, "unix", socket
-	cfg.DialFunc = dial
+	cfg.DialFunc = native.Dial
 	cfg.Timeout = 10 * time.Second
 	cfg.Logger = silent{}
 	cfg.Params = map[string]string{
-		// No NO_BACKSLASH_ESCAPES or ANSI_QUOTES, which would change what quoting means; and no GRANT that makes an account.
-		"sql_mode": "'NO_AUTO_CREATE_USER'",
+		// No NO_BACKSLASH_ESCAPES or ANSI_QUOTES, which would change what quoting means.
+		"sql_mode": "''",
 		// DDL waits this long for sessions that hold a table, in seconds, rather than a day.
 		"lock_wait_timeout": "60",
 		// A config group sets these for clients; the agent's work must not depend on them.
-		"autocommit": "1", "completion_type": "0", "max_statement_time": "0", "sql_big_selects": "1",
+		"autocommit": "1", "completion_type": "0", "sql_big_selects": "1",
+		// What the agent does is not for customers' logs: it sends password hashes. In seconds.
+		"sql_log_off": "1", "long_query_time": "31536000",
 	}
+	maps.Copy(cfg.Params, params)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a connection: %w", err)
 	}
+	return NewSession(ctx, connector)
+}
+
+// NewSession is a session on the one connection that connector makes.
+func NewSession(ctx context.Context, connector driver.Connector) (*Session, error) {
 	db := sql.OpenDB(connector)
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -54,20 +60,6 @@ func Open(ctx context.Context, socket, account string) (*Session, error) {
 		return nil, err
 	}
 	return &Session{db: db, conn: conn}, nil
-}
-
-// dial reaches a socket whose path is too long for the kernel through its directory's descriptor.
-func dial(ctx context.Context, network, path string) (net.Conn, error) {
-	var d net.Dialer
-	if len(path) <= MaxSocketPath {
-		return d.DialContext(ctx, network, path)
-	}
-	directory, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("opening the directory of the socket: %w", err)
-	}
-	defer func() { _ = directory.Close() }()
-	return d.DialContext(ctx, network, fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(), filepath.Base(path)))
 }
 
 // Close ends the connection.

@@ -1,0 +1,20 @@
+package memory
+
+import (
+	"context"
+	"strconv"
+)
+
+// Metrics implements engine.Metered.
+func (e *Engine) Metrics(context.Context) (map[string]float64, error) {
+	leave, err := e.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	out := map[string]float64{"connections": 0, "queries": 0, "data_bytes": 0, "uptime_seconds": e.now().Sub(e.startedAt).Seconds()}
+	if limit, err := strconv.ParseFloat(e.value("max_connections"), 64); err == nil {
+		out["max_connections"] = limit
+	}
+	return out, nil
+}
