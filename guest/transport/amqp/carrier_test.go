@@ -184,8 +184,8 @@ func TestCredentialsOfTheGuestChange(t *testing.T) {
 	current.Store(&before)
 	s := m.service(t)
 	s.Broker = func() Broker { return *current.Load() }
-	changes := make(chan error, 8)
-	s.Notify = func(err error) { changes <- err }
+	changes := make(chan string, 8)
+	s.Tell = func(state string) { changes <- state }
 	m.serve(t, s, &transporttest.Recorder{})
 	carrier := m.dial(t)
 
@@ -204,8 +204,8 @@ func TestCredentialsOfTheGuestChange(t *testing.T) {
 	m.world.broker.AddUser(t, after.User, after.Password)
 	t.Run("the broker has the new password", reconnects)
 	for i, up := range []bool{true, false, true, false, true} {
-		if err := <-changes; (err == nil) != up {
-			t.Errorf("change %d is %v", i, err)
+		if state := <-changes; (state == connected) != up {
+			t.Errorf("change %d is %s", i, state)
 		}
 	}
 }
