@@ -23,6 +23,7 @@ import (
 
 // TestAnswersThatAreNone puts somebody in the place of the agent who has its credentials, and mostly its key too.
 func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, amqptest.Shared(t))
 	w.dialer.Monitor = eventually // nothing here is silent
 	const garbage = "what answers is not the guest's agent"
@@ -176,14 +177,15 @@ func TestKeyGenerations(t *testing.T) {
 // TestCredentialsOfTheGuestChange: the agent's next login is with what it has then, or, when the broker is not as far, with
 // what it had before.
 func TestCredentialsOfTheGuestChange(t *testing.T) {
+	t.Parallel()
 	m := newWorld(t, amqptest.Shared(t)).member(t, "m")
 	var current atomic.Pointer[Broker]
 	before := m.broker
 	current.Store(&before)
 	s := m.service(t)
 	s.Broker = func() Broker { return *current.Load() }
-	changes := make(chan error, 8)
-	s.Notify = func(err error) { changes <- err }
+	changes := make(chan string, 8)
+	s.Tell = func(state string) { changes <- state }
 	m.serve(t, s, &transporttest.Recorder{})
 	carrier := m.dial(t)
 
@@ -202,8 +204,8 @@ func TestCredentialsOfTheGuestChange(t *testing.T) {
 	m.world.broker.AddUser(t, after.User, after.Password)
 	t.Run("the broker has the new password", reconnects)
 	for i, up := range []bool{true, false, true, false, true} {
-		if err := <-changes; (err == nil) != up {
-			t.Errorf("change %d is %v", i, err)
+		if state := <-changes; (state == connected) != up {
+			t.Errorf("change %d is %s", i, state)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package amqp
 import (
 	"context"
 	"testing"
+	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
@@ -14,6 +15,7 @@ import (
 
 func TestContract(t *testing.T) {
 	t.Run("sealed", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
 			m := newWorld(t, amqptest.Shared(t)).member(t, "m-1")
 			m.serve(t, m.service(t), handler)
@@ -21,6 +23,7 @@ func TestContract(t *testing.T) {
 		})
 	})
 	t.Run("sealed, beside Trove's methods", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
 			m := newWorld(t, amqptest.Shared(t)).troveMember(t, "m-1")
 			m.serve(t, m.service(t), handler)
@@ -30,6 +33,7 @@ func TestContract(t *testing.T) {
 }
 
 func (m *member) contract(t *testing.T) transporttest.Guest {
+	m.dialer.Monitor = 3 * time.Second // a long message takes a moment before its agent gives a sign
 	dial := func(ctx context.Context) (guest.Carrier, error) {
 		carrier, err := m.dialer.Dial(ctx, m.target())
 		if err != nil {

@@ -232,6 +232,7 @@ func TestTroveMessagesOfStrangers(t *testing.T) {
 
 // TestOtherGuestsAtTheBroker: what a guest can do there with its own credentials, to others.
 func TestOtherGuestsAtTheBroker(t *testing.T) {
+	t.Parallel()
 	broker := amqptest.Shared(t)
 	shared := newWorld(t, broker)
 	victim, thief := shared.member(t, "victim"), shared.member(t, "thief")

@@ -137,6 +137,9 @@ func (c *Client) consume(link *Link, channel *amqp091.Channel, queue string, do 
 }
 
 func (c *Client) receive(delivery amqp091.Delivery) {
+	if w := c.waiter(delivery.CorrelationId); w != nil {
+		w.sign.Store(time.Now().UnixNano()) // before a long reply is read
+	}
 	reply, err := DecodeReply(delivery.Body)
 	if err != nil {
 		// Our own servers say on the outside which call it answers; others leave the caller to wait.
