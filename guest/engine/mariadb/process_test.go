@@ -144,6 +144,23 @@ func TestMemoryFitsTheFlavor(t *testing.T) {
 	}
 }
 
+// A machine that was resized has its memory used by the next start, whoever prepared it.
+func TestMemoryFollowsAResize(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	s.Close()
+	must(t, e.Stop(ctx))
+	h := e.Host
+	h.RAMMiB = 512
+	larger := newEngine(t, h)
+	must(t, larger.Start(ctx))
+	all, err := larger.ReadSettings(ctx, []string{"innodb_buffer_pool_size"})
+	must(t, err)
+	if want := (guest.Setting{Running: "201326592", Default: "201326592"}); all["innodb_buffer_pool_size"] != want {
+		t.Errorf("settings are %+v, want %+v", all, want)
+	}
+}
+
 // The server runs as mysql when it can, and as the named user or not at all when one is named.
 func TestWhoTheServerRunsAs(t *testing.T) {
 	t.Parallel()
