@@ -75,13 +75,40 @@ func TestBind(t *testing.T) {
 		if c.now != "" {
 			op.verifiers[app] = resource.NewSecret("*verifier")
 		}
-		planned := user(c.planned)
-		list := op.bind(&plan.Plan{Steps: []plan.Step{{Action: c.action, Address: app, Changes: c.changes, After: plan.Body{Body: planned}}}})
+		p := &plan.Plan{Steps: []plan.Step{{Action: c.action, Address: app, Changes: c.changes, After: plan.Body{Body: user(c.planned)}}}}
+		list := op.bind(p)
 		if c.want == "" && len(list) > 0 || c.want != "" && (len(list) != 1 || !strings.Contains(list[0].Summary, c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, list, c.want)
 		}
-		if planned.Password.Digest != c.bound {
-			t.Errorf("%s: bound to %q, want %q", c.name, planned.Password.Digest, c.bound)
+		if bound, _ := resource.PasswordOf(p.Steps[0].After.Body); bound.Digest != c.bound {
+			t.Errorf("%s: bound to %q, want %q", c.name, bound.Digest, c.bound)
+		}
+	}
+}
+
+// TestBind_root: a saved plan asks for the password of root when it sets that, and else for none.
+func TestBind_root(t *testing.T) {
+	orders := resource.Address{Kind: resource.KindInstance, Name: "orders"}
+	enabled := &resource.Instance{Root: &resource.Password{Digest: "d"}}
+	for _, c := range []struct {
+		name string
+		step plan.Step
+		asks bool
+	}{
+		{"created", plan.Step{Action: plan.Create, After: plan.Body{Body: enabled}}, true},
+		{"created without", plan.Step{Action: plan.Create, After: plan.Body{Body: &resource.Instance{}}}, false},
+		{"enabled", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "root.enabled", After: true}}}, true},
+		{"another password", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "root.password", Sensitive: true}}}, true},
+		{"disabled", plan.Step{Action: plan.Update, After: plan.Body{Body: &resource.Instance{}}, Changes: []plan.Change{{Path: "root.enabled", Before: true}}}, false},
+		{"something else", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "name"}}}, false},
+	} {
+		c.step.Address = orders
+		op := &operation{
+			config:    &config.Config{Set: &resource.Set{Resources: map[resource.Address]*resource.Resource{orders: {Address: orders, Body: enabled}}}},
+			verifiers: map[resource.Address]resource.Secret{},
+		}
+		if list := op.bind(&plan.Plan{Steps: []plan.Step{c.step}}); (len(list) > 0) != c.asks {
+			t.Errorf("%s: %v, asks: %t", c.name, list, c.asks)
 		}
 	}
 }
