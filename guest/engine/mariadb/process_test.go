@@ -77,6 +77,9 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 	if err := e.Start(ctx); err == nil {
 		t.Error("locked out, Start says that all is well")
 	}
+	if _, err := e.ListUsers(ctx); err == nil || !strings.Contains(err.Error(), "restart the engine") {
+		t.Errorf("locked out, the users are asked: %v", err)
+	}
 	must(t, e.Stop(ctx))
 	must(t, e.Start(ctx))
 	if _, err := e.ListUsers(ctx); err != nil {
