@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -104,18 +103,15 @@ func (s *session) info(ctx context.Context, sections ...string) (map[string]stri
 
 var digests = regexp.MustCompile(`[0-9a-f]{64}`)
 
-// fault turns what the server or the driver said into a guest's error. The server quotes what it refuses, and that may be
-// a verifier: it stays here.
+// said is the text of an error without what must stay here: the server quotes what it refuses, and that may be a verifier.
+func said(err error) string {
+	return strings.TrimPrefix(digests.ReplaceAllString(err.Error(), "(sensitive)"), "ERR ")
+}
+
+// fault turns what the server or the driver said into a guest's error.
 func fault(doing string, err error) error {
 	if known, ok := errors.AsType[*guest.Error](err); ok {
 		return known
 	}
-	text := strings.TrimPrefix(digests.ReplaceAllString(fmt.Sprint(err), "(sensitive)"), "ERR ")
-	return guest.Errorf(guest.KindEngine, "%s: %s", doing, text)
-}
-
-// refused tells whether it was the server that said no, to what it was asked for.
-func refused(err error) bool {
-	_, said := errors.AsType[redis.Error](err)
-	return said && strings.HasPrefix(err.Error(), "ERR ")
+	return guest.Errorf(guest.KindEngine, "%s: %s", doing, said(err))
 }
