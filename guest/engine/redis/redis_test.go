@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -140,13 +141,16 @@ func hostIn(t *testing.T, root string, ramMiB int) engine.Host {
 	return h
 }
 
-// freePorts finds a free port with a free one after it, where TLS may be offered.
+// freePorts finds a free port with a free one after it, where TLS may be offered. They are none that the kernel gives to
+// clients: a server that is started again would find its port taken by one.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		port := first.Addr().(*net.TCPAddr).Port
+		port := 10000 + rand.IntN(20000)
+		first, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
 		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
 		must(t, first.Close())
 		if err == nil {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"os"
@@ -57,9 +58,30 @@ func (e *Engine) connect(ctx context.Context) (*session, error) {
 	// while writing to the disk fails.
 	if err := s.do(ctx, "CLIENT", "NO-EVICT", "ON"); err != nil {
 		s.Close()
-		return nil, err
+		return nil, e.whyClosed(ctx, err)
 	}
 	return s, nil
+}
+
+// errNoRoom is what the server says to one client too many.
+var errNoRoom = errors.New("max number of clients reached")
+
+// whyClosed tells a server that closes new connections at once from one that fails: it says why before anybody asks, and
+// the driver does not listen then.
+func (e *Engine) whyClosed(ctx context.Context, err error) error {
+	if _, answered := errors.AsType[redis.Error](err); answered {
+		return err
+	}
+	conn, failed := native.Dial(ctx, "unix", e.paths.socket)
+	if failed != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if line, _ := bufio.NewReader(conn).ReadString('\n'); strings.Contains(line, errNoRoom.Error()) {
+		return errNoRoom
+	}
+	return err
 }
 
 // Close ends the connection.

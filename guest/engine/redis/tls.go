@@ -24,6 +24,10 @@ func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, requ
 	if _, err := os.Stat(e.paths.mark); err != nil {
 		return false, guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
+	former, err := e.readSettings(e.paths.tls)
+	if err != nil {
+		return false, err
+	}
 	directory, err := e.writeCertificate(files)
 	if err != nil {
 		return false, err
@@ -31,7 +35,7 @@ func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, requ
 	settings := e.tlsSettings(native.CertificateIn(directory), required)
 	if e.running() {
 		if err := e.useCertificate(ctx, settings); err != nil {
-			return false, err
+			return false, errors.Join(err, e.removeCertificates(filepath.Dir(former["tls_cert_file"])))
 		}
 	}
 	if err := e.writeSettings(e.paths.tls, settings); err != nil {
