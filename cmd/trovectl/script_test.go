@@ -53,7 +53,11 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// onTest is the test that runs the scripts: what it starts ends with it.
+var onTest testing.TB
+
 func TestScripts(t *testing.T) {
+	onTest = t
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               setup,
@@ -81,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"settles":  settles,
 			"unseen":   unseen,
 			"bastion":  bastionUp,
+			"broker":   brokerUp,
 			"golden":   golden,
 			"network":  networkUp,
 			"opens":    opens,
@@ -107,7 +112,7 @@ func setup(env *testscript.Env) error {
 		}
 		env.Setenv(name, path)
 	}
-	env.Values[bastionKey{}] = &bastion{}
+	env.Values[bastionKey{}], env.Values[brokerKey{}] = &bastion{}, &aBroker{}
 	p, err := settleIn(env)
 	if err != nil {
 		return err
