@@ -53,7 +53,13 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata/script")) }
+// onTest is the test that runs the scripts: what it starts ends with it.
+var onTest testing.TB
+
+func TestScripts(t *testing.T) {
+	onTest = t
+	testscript.Run(t, scripts("testdata/script"))
+}
 
 // scripts are those of a folder, with the commands that all of them have.
 func scripts(dir string) testscript.Params {
@@ -84,6 +90,7 @@ func scripts(dir string) testscript.Params {
 			"settles":  settles,
 			"unseen":   unseen,
 			"bastion":  bastionUp,
+			"broker":   brokerUp,
 			"golden":   golden,
 			"network":  networkUp,
 			"opens":    opens,
@@ -110,7 +117,7 @@ func setup(env *testscript.Env) error {
 		}
 		env.Setenv(name, path)
 	}
-	env.Values[bastionKey{}] = &bastion{}
+	env.Values[bastionKey{}], env.Values[brokerKey{}] = &bastion{}, &aBroker{}
 	p, err := settleIn(env)
 	if err != nil {
 		return err
