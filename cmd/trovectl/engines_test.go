@@ -76,10 +76,10 @@ var engines = map[string]map[string]string{
 // TestEngines takes every engine's example through the same story, over every transport.
 func TestEngines(t *testing.T) {
 	for engine, phrases := range engines {
-		for _, transport := range []string{"ssh"} {
+		for _, transport := range []string{"ssh", "amqp"} {
+			p := scripts(t, "testdata/engines")
 			t.Run(engine+"/"+transport, func(t *testing.T) {
 				t.Parallel()
-				p := scripts("testdata/engines")
 				p.Setup = func(env *testscript.Env) error {
 					env.Setenv("ENGINE", engine)
 					env.Setenv("TRANSPORT", transport)

@@ -53,10 +53,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata/script")) }
+// onTest is the test that runs the scripts: what it starts ends with it.
+var onTest testing.TB
 
-// scripts are those of a folder, with the commands that all of them have.
-func scripts(dir string) testscript.Params {
+func TestScripts(t *testing.T) { testscript.Run(t, scripts(t, "testdata/script")) }
+
+// scripts are those of a folder, with the commands that all of them have. What they start ends with the test.
+func scripts(t testing.TB, dir string) testscript.Params {
+	onTest = t
 	return testscript.Params{
 		Dir:                 dir,
 		Setup:               setup,
@@ -84,6 +88,7 @@ func scripts(dir string) testscript.Params {
 			"settles":  settles,
 			"unseen":   unseen,
 			"bastion":  bastionUp,
+			"broker":   brokerUp,
 			"golden":   golden,
 			"network":  networkUp,
 			"opens":    opens,
@@ -110,7 +115,7 @@ func setup(env *testscript.Env) error {
 		}
 		env.Setenv(name, path)
 	}
-	env.Values[bastionKey{}] = &bastion{}
+	env.Values[bastionKey{}], env.Values[brokerKey{}] = &bastion{}, &aBroker{}
 	p, err := settleIn(env)
 	if err != nil {
 		return err
