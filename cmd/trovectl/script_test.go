@@ -61,14 +61,6 @@ func TestScripts(t *testing.T) { testscript.Run(t, scripts(t, "testdata/script")
 // scripts are those of a folder, with the commands that all of them have. What they start ends with the test.
 func scripts(t testing.TB, dir string) testscript.Params {
 	onTest = t
-<<<<<<< HEAD
-	testscript.Run(t, scripts("testdata/script"))
-}
-
-// scripts are those of a folder, with the commands that all of them have.
-func scripts(dir string) testscript.Params {
-=======
->>>>>>> c-machines
 	return testscript.Params{
 		Dir:                 dir,
 		Setup:               setup,
