@@ -141,9 +141,8 @@ func (m *member) answerBy(t *testing.T, do func(oslo.Request) []oslo.Reply) {
 				return
 			}
 			message := amqp091.Publishing{Body: body, ContentType: "application/json"}
-			if err := c.PublishWithContext(t.Context(), exchangeReplies, oslo.ReplyKey(request.Reply), false, false, message); err != nil {
-				t.Error(err)
-			}
+			// Who has an answer may be gone before the next one.
+			_ = c.PublishWithContext(context.Background(), exchangeReplies, oslo.ReplyKey(request.Reply), false, false, message)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package amqp
 import (
 	"context"
 	"testing"
-	"time"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
@@ -33,7 +32,6 @@ func TestContract(t *testing.T) {
 }
 
 func (m *member) contract(t *testing.T) transporttest.Guest {
-	m.dialer.Monitor = 3 * time.Second // a long message takes a moment before its agent gives a sign
 	dial := func(ctx context.Context) (guest.Carrier, error) {
 		carrier, err := m.dialer.Dial(ctx, m.target())
 		if err != nil {
