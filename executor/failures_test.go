@@ -108,6 +108,20 @@ func TestFailure_engineRefuses(t *testing.T) {
 }
 
 // TestFailure_passwordNotSupplied: only the step that must set it fails, and what it knew of the password stays.
+// TestFailure_databaseInUse: a database that its clients hold on to stays recorded, and the next apply tries again.
+func TestFailure_databaseInUse(t *testing.T) {
+	w, f := built(t)
+	f.without(shop)
+	f.user.Grants = nil
+	w.carrier = refusing(guest.MethodDropDatabase, guest.Errorf(guest.KindConflict, "dropping database \"shop\": 3 sessions use it"))
+	_ = w.fails(plan.ModeApply, "delete "+shop, "3 sessions use it")
+	if _, there := w.database("shop"); !there || w.record(shop).Status != state.Ready {
+		t.Error("what was not dropped is not there, or not recorded")
+	}
+	w.carrier = nil
+	w.done(plan.ModeApply, "delete "+shop)
+}
+
 func TestFailure_passwordNotSupplied(t *testing.T) {
 	w := fresh(t)
 	w.estate().user.Password, w.secret = &resource.Password{}, nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,7 +15,10 @@ import (
 )
 
 // aBroker is the message broker of a script.
-type aBroker struct{ *amqptest.Broker }
+type aBroker struct {
+	*amqptest.Broker
+	test testing.TB // that the broker ends with
+}
 
 type brokerKey struct{}
 
@@ -36,7 +40,7 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	case "kill":
 		b.Kill()
 	case "restart":
-		b.Restart(onTest)
+		b.Restart(b.test)
 	case "struck":
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
@@ -47,7 +51,7 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (b *aBroker) up(ts *testscript.TestScript) {
-	b.Broker = amqptest.Start(onTest)
+	b.Broker = amqptest.Start(b.test)
 	ts.Check(os.WriteFile(ts.MkAbs("broker-ca.pem"), b.CA(), 0o644))
 	value, err := json.Marshal(map[string]string{
 		"url": b.URL(), "tls_url": b.TLSURL(), "management_url": b.ManagementURL(),
@@ -72,7 +76,7 @@ func (b *aBroker) strike(ts *testscript.TestScript, accounts int, command []stri
 			}
 		}
 		b.Kill()
-		b.Restart(onTest)
+		b.Restart(b.test)
 		struck <- nil
 	}()
 	err := ts.Exec(command[0], command[1:]...)

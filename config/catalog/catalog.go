@@ -16,6 +16,8 @@ const (
 	TypeString  ParameterType = "string"
 	TypeEnum    ParameterType = "enum"
 	TypeSet     ParameterType = "set"
+	// TypeSize is a size in bytes as Redis reads it: k, m and g after the number count in 1000, kb, mb and gb in 1024.
+	TypeSize ParameterType = "size"
 )
 
 // Parameter is one setting of an engine version.
@@ -31,7 +33,9 @@ type Parameter struct {
 	Dynamic bool                // changes without a restart
 	Default string              // canonical text
 	Option  string              // the option file's word for it; empty: Name
+	Unit    string              // of a number without one: a size (8kB, MB) or a time (ms, min); empty: it is a plain number
 	Refused string              // why users may not set it (it belongs to the agent); empty: they may
+	Form    string              // the grammar of a text, by its name in package catalog; empty: any text
 }
 
 // Version is one version of an engine, by the words a user writes ("10.11").
@@ -39,6 +43,7 @@ type Version struct {
 	Name       string
 	Parameters map[string]Parameter
 	Charsets   map[string][]string // charset to its collations, the default first
+	Encodings  []string            // of databases, in the server's spelling, sorted
 }
 
 // Engine is one datastore manager.
@@ -52,6 +57,7 @@ type Engine struct {
 	GlobalPrivileges  []string
 	RefusedPrivileges map[string]string // known privileges that nobody is given, and why
 	PrivilegeAliases  map[string]string // other spellings of the server, to the canonical one
+	RefusedRoles      map[string]string // the server's roles that nobody is given, and why
 	HasDatabases      bool
 	HasUserHosts      bool // users are name@host
 	HasGrants         bool // what users may is said by grants
@@ -62,10 +68,12 @@ type Engine struct {
 	RenamesDatabases  bool
 	Logs              []string // what logs can be enabled, sorted; the error log is always on
 	Versions          map[string]Version
+	Note              string            // what people must know before they trust the tables; empty: they are the server's own
 	Shares            map[string]string // versions without a table of their own, to the version whose table they share
 	names             nameRules
 	passwords         passwordRules
 	grants            grantRules // nil: the engine has no grants
+	acls              aclRules   // nil: the engine has no ACL
 }
 
 // What differs in kind between engines, and not in tables.
@@ -85,6 +93,18 @@ type (
 		target(e *Engine, t Target) error
 		// privileges are all that may be granted on a target that passed, upper case, sorted.
 		privileges(e *Engine, t Target) []string
+	}
+	// nestedGrants are grantRules of an engine in which a grant on something is one on all that is in it.
+	nestedGrants interface {
+		// entrance is the privilege that every other one on the target brings along; empty: there is none.
+		entrance(t Target) string
+		// covers tells whether a privilege on one target gives another one on another target.
+		covers(wide Target, p string, narrow Target, q string) bool
+	}
+	aclRules interface {
+		canonicalACL(rules []string) ([]string, error)
+		storedACL(rules []string) []string
+		serverACL(canonical []string) []string
 	}
 )
 

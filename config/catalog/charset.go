@@ -13,6 +13,9 @@ func (e *Engine) CheckCharset(version, charset, collation string) error {
 	if !ok {
 		return e.unknownVersion(version)
 	}
+	if rules, ok := e.names.(postgresqlRules); ok {
+		return rules.checkCollation(charset, collation)
+	}
 	charset, collation = strings.ToLower(charset), strings.ToLower(collation)
 	if len(v.Charsets) == 0 && (charset != "" || collation != "") {
 		return fmt.Errorf("%s has no charsets of databases", e.Name)

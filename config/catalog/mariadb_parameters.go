@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // mariadbVersion is a generated table with what only people know: which parameters belong to the agent, what the agent
 // starts the server with, and what a text stands for.
@@ -30,7 +27,7 @@ func mariadbVersion(v Version) Version {
 		if value, ok := defaults[name]; ok {
 			p.Default = value
 		}
-		if why := mariadbParameterRefused(name); why != "" {
+		if why := ownedBy(mariadbOwned, name); why != "" {
 			p.Refused = why
 		}
 		v.Parameters[name] = p
@@ -38,20 +35,8 @@ func mariadbVersion(v Version) Version {
 	return v
 }
 
-// mariadbParameterRefused says why a parameter is not for users; empty: it is.
-func mariadbParameterRefused(name string) string {
-	for _, group := range mariadbOwned {
-		for _, word := range strings.Fields(group.names) {
-			if prefix, ok := strings.CutSuffix(word, "*"); word == name || ok && strings.HasPrefix(name, prefix) {
-				return group.why
-			}
-		}
-	}
-	return ""
-}
-
 // mariadbOwned: a name, or the beginning of names and a star.
-var mariadbOwned = []struct{ why, names string }{
+var mariadbOwned = []owned{
 	{"the server only reports it", `have_* hostname large_files_support license locked_in_memory protocol_version lower_case_file_system
 		server_uid system_time_zone version version_* wsrep_patch_version`},
 	{"files and directories of the guest belong to the agent", `aria_log_dir_path basedir character_sets_dir datadir

@@ -10,10 +10,14 @@ import (
 )
 
 // Normalize returns the canonical text of a value: integers as decimal numbers (128M is 134217728), booleans as ON and
-// OFF, enums and sets in the server's spelling and order, numbers without trailing zeros. It is what the running server
+// OFF, enums and sets in the server's spelling and order, numbers without trailing zeros, and with the largest unit that
+// keeps them whole where the parameter has one (131072kB is 128MB). It is what the running server
 // reports, put through the same function. Its error says what is allowed. It does not look at Refused: the agent's own
 // values go through it too.
 func (p Parameter) Normalize(value string) (string, error) {
+	if p.Unit != "" {
+		return p.normalizeQuantity(value)
+	}
 	switch p.Type {
 	case TypeInteger:
 		return p.normalizeInteger(value)
@@ -28,7 +32,12 @@ func (p Parameter) Normalize(value string) (string, error) {
 			return p.normalizeFlags(value)
 		}
 		return p.normalizeSet(value)
+	case TypeSize:
+		return p.normalizeSize(value)
 	case TypeString:
+		if form, ok := forms[p.Form]; ok {
+			return form(p, value)
+		}
 		return p.normalizeString(value)
 	}
 	return "", fmt.Errorf("%s has the unknown type %q", p.Name, p.Type)

@@ -85,3 +85,18 @@ func (e *Engine) SuggestParameter(version, name string) string {
 	}
 	return nearest(ParameterName(name), names)
 }
+
+// owned are parameters that are not for users, and why: names, or the beginning of names and a star.
+type owned struct{ why, names string }
+
+// ownedBy says why a parameter is not for users; empty: it is.
+func ownedBy(groups []owned, name string) string {
+	for _, group := range groups {
+		for word := range strings.FieldsSeq(group.names) {
+			if prefix, ok := strings.CutSuffix(word, "*"); word == name || ok && strings.HasPrefix(name, prefix) {
+				return group.why
+			}
+		}
+	}
+	return ""
+}

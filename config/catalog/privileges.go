@@ -48,7 +48,7 @@ func (e *Engine) CheckPrivileges(t Target, privileges []string) ([]string, error
 			}
 			continue
 		}
-		if !slices.Contains(allowed, p) {
+		if !slices.Contains(allowed, p) && p != e.entrance(t) {
 			return nil, e.refusedPrivilege(t, p, allowed)
 		}
 		set[p] = true
@@ -60,16 +60,17 @@ func (e *Engine) CheckPrivileges(t Target, privileges []string) ([]string, error
 }
 
 // JoinPrivileges is the canonical list of a set of canonical privileges on a target: sorted, and AllPrivileges in place
-// of those it stands for when all of them are there. What a server holds beyond them stays visible beside it.
+// of those it stands for when all of them are there. What a server holds beyond them stays visible beside it; what the
+// others bring along anyway (CONNECT on a database of PostgreSQL) is left out.
 func (e *Engine) JoinPrivileges(t Target, set map[string]bool) []string {
-	allowed := e.levelPrivileges(t)
-	all := true
+	allowed, entrance := e.levelPrivileges(t), e.entrance(t)
+	all, others := len(allowed) > 0, false
 	for _, p := range allowed {
-		all = all && set[p]
+		all, others = all && set[p], others || set[p]
 	}
 	var out []string
 	for p, there := range set {
-		if there && (!all || !slices.Contains(allowed, p)) {
+		if there && (!all || !slices.Contains(allowed, p)) && (!others || p != entrance) {
 			out = append(out, p)
 		}
 	}
@@ -92,6 +93,48 @@ func (e *Engine) ExpandPrivileges(t Target, canonical []string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// TargetPrivileges are all the privileges that may be granted on a target that passed CheckTarget: what "ALL PRIVILEGES"
+// stands for, and last what the others bring along anyway.
+func (e *Engine) TargetPrivileges(t Target) []string {
+	out := slices.Clone(e.levelPrivileges(t))
+	if entrance := e.entrance(t); entrance != "" {
+		out = append(out, entrance)
+	}
+	return out
+}
+
+// A Right is one canonical privilege on a target.
+type Right struct {
+	Target
+	Privilege string
+	Grantable bool
+}
+
+// Covered tells whether one of the others gives this right already, so that it is not part of the canonical form of
+// all of them. Most engines keep grants on a database and on its tables apart; PostgreSQL's are nested.
+func (e *Engine) Covered(r Right, others []Right) bool {
+	nested, ok := e.grants.(nestedGrants)
+	if !ok {
+		return false
+	}
+	for _, o := range others {
+		if r.Grantable && !o.Grantable || o == r {
+			continue
+		}
+		if o.Target == r.Target && o.Privilege == r.Privilege || nested.covers(o.Target, o.Privilege, r.Target, r.Privilege) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) entrance(t Target) string {
+	if nested, ok := e.grants.(nestedGrants); ok {
+		return nested.entrance(t)
+	}
+	return ""
 }
 
 func (e *Engine) levelPrivileges(t Target) []string {

@@ -10,7 +10,7 @@ import (
 )
 
 // CanonicalUser checks a request against the catalog and returns it in the words the engine stores: hosts normalised,
-// one grant a database, privileges canonical, sorted. What the catalog refuses is KindInvalid.
+// one grant a database, privileges and ACL rules canonical, sorted. What the catalog refuses is KindInvalid.
 func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error) {
 	for _, err := range []error{c.CheckUserName(user.Name), c.CheckHost(user.Host)} {
 		if err != nil {
@@ -35,7 +35,7 @@ func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error)
 		}
 		merged[on] = append(merged[on], g.Privileges...)
 	}
-	user.Grants = nil
+	sets, rights := map[On]map[string]bool{}, []catalog.Right(nil)
 	for on, privileges := range merged {
 		if _, both := merged[On{on.Target, !on.Grantable}]; both && c.OneGrantOption {
 			return guest.PutUser{}, guest.Errorf(guest.KindInvalid,
@@ -45,10 +45,26 @@ func CanonicalUser(c *catalog.Engine, user guest.PutUser) (guest.PutUser, error)
 		if err != nil {
 			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
 		}
-		user.Grants = append(user.Grants, on.Grant(canonical))
+		sets[on] = map[string]bool{}
+		for _, p := range c.ExpandPrivileges(on.Target, canonical) {
+			sets[on][p] = true
+			rights = append(rights, catalog.Right{Target: on.Target, Privilege: p, Grantable: on.Grantable})
+		}
 	}
-	slices.SortFunc(user.Grants, CompareGrants)
+	for _, r := range rights {
+		if c.Covered(r, rights) {
+			delete(sets[On{r.Target, r.Grantable}], r.Privilege)
+		}
+	}
+	user.Grants = GrantsOf(c, sets)
 	user.Roles = slices.Compact(slices.Sorted(slices.Values(user.Roles)))
+	if len(user.ACL) > 0 {
+		canonical, err := c.CanonicalACL(user.ACL)
+		if err != nil {
+			return guest.PutUser{}, guest.Errorf(guest.KindInvalid, "%v", err)
+		}
+		user.ACL = canonical
+	}
 	return user, nil
 }
 

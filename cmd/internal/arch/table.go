@@ -123,7 +123,7 @@ var theirs = []row{
 	{"golang.org/x/sync", []string{"planner/graph", "planner/observe", "executor/...", "providers/...", "guest/...", "state/...", "cmd/..."}, "pure rooms start no goroutine"},
 	{"golang.org/x/sys", []string{"state/...", "guest/...", "providers/emulator/...", "cmd/internal/command"}, "locks and processes"},
 	{"golang.org/x/time", []string{"providers/..."}, "limits of requests"},
-	{"golang.org/x/text", []string{"config", "cmd/internal/view"}, "forms of text"},
+	{"golang.org/x/text", []string{"config", "config/catalog", "cmd/internal/view"}, "forms of text"},
 }
 
 // closures say what a binary must never link, however indirectly.

@@ -268,9 +268,13 @@ func TestReplacementIsOneChange(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	for path, want := range map[string]spot{
-		"flavor":                  {name: "flavor", keys: []string{"flavor"}},
-		"volume.size":             {block: "volume", name: "size", keys: []string{"volume", "size"}},
-		`grant["a\".b"]`:          {block: `grant "a\".b"`, name: "privileges", keys: []string{"grant", `a".b`, "privileges"}},
+		"flavor":                 {name: "flavor", keys: []string{"flavor"}},
+		"volume.size":            {block: "volume", name: "size", keys: []string{"volume", "size"}},
+		`grant["a\".b"]`:         {block: `grant "a\".b"`, name: "privileges", keys: []string{"grant", `a".b`, "privileges"}},
+		`grant["a.b"].grantable`: {block: `grant "a.b"`, name: "grantable", keys: []string{"grant", "a.b", "grantable"}},
+		`grant["a"].schema["s\"."].table["]t["].grantable`: {
+			block: `grant "a" schema "s\"." table "]t["`, name: "grantable", keys: []string{"grant", "a", "schema", `s".`, "table", "]t[", "grantable"},
+		},
 		`version["10.11"].image`:  {block: `version "10.11"`, name: "image", keys: []string{"version", "10.11", "image"}},
 		`metadata.a["x"].b`:       {block: "metadata", isMap: true, name: `"a[\"x\"].b"`, keys: []string{"metadata", `a["x"].b`}},
 		"config_group.values.a.b": {block: "config_group.values", isMap: true, name: `"a.b"`, keys: []string{"settings", "a.b"}},

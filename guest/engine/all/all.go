@@ -10,11 +10,19 @@ import (
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/mariadb"
 	"github.com/trovectl/trovectl/guest/engine/memory"
+	"github.com/trovectl/trovectl/guest/engine/mysql"
+	"github.com/trovectl/trovectl/guest/engine/postgresql"
+	"github.com/trovectl/trovectl/guest/engine/redis"
 )
 
 var engines = map[string]func(host engine.Host) (engine.Engine, error){
-	mariadb.Name: func(host engine.Host) (engine.Engine, error) { return mariadb.New(host) },
-	memory.Name:  func(engine.Host) (engine.Engine, error) { return memory.New(memory.Name, time.Now), nil },
+	mariadb.Name:    func(host engine.Host) (engine.Engine, error) { return mariadb.New(host) },
+	memory.Name:     func(engine.Host) (engine.Engine, error) { return memory.New(memory.Name, time.Now), nil },
+	mysql.Name:      func(host engine.Host) (engine.Engine, error) { return mysql.New(mysql.Name, host) },
+	mysql.Percona:   func(host engine.Host) (engine.Engine, error) { return mysql.New(mysql.Percona, host) },
+	postgresql.Name: func(host engine.Host) (engine.Engine, error) { return postgresql.New(host) },
+	redis.Name:      func(host engine.Host) (engine.Engine, error) { return redis.New(host) },
+	redis.Valkey:    func(host engine.Host) (engine.Engine, error) { return redis.NewValkey(host) },
 }
 
 // New makes the engine of a datastore manager for a host. An unknown name is KindUnsupported.

@@ -30,6 +30,7 @@ type Service struct {
 	Verifier func(password string) (string, error)
 	Status   func(context.Context) any         // the status to publish, as JSON; nil: none is published
 	Every    time.Duration                     // between two statuses; 0: 60 s
+	Notify   func(err error)                   // told when the connection comes (nil) and when it goes or does not come; nil: nobody
 	Log      func(message string, args ...any) // pairs of key and value after the message; nil: silent
 	Tell     func(state string)                // hears after every attempt to connect: "connected", or why not; nil: nobody
 	Used     func(generation int)              // hears which key opened a request; nil: nobody
@@ -50,7 +51,7 @@ func Serve(ctx context.Context, s Service, handler guest.Handler) error {
 	}
 	r := &serving{Service: s, handler: handler, seen: memory{keep: 2 * freshness}}
 	r.server = oslo.Server{
-		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log,
+		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log, Notify: s.Notify,
 		Endpoints:     []oslo.Endpoint{{Namespace: namespace, Version: sealedVersion, Handle: r.sealed}, r.clear()},
 		ReplyExchange: exchangeReplies,
 	}

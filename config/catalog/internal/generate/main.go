@@ -23,8 +23,13 @@ func main() {
 	out := flag.String("out", "", "the Go file to write")
 	name := flag.String("func", "", "the name of the function that returns the table")
 	version := flag.String("version", "", "the version that must be installed, 10.11")
+	engine := flag.String("engine", "mariadb", "the engine: mariadb, postgresql")
 	flag.Parse()
-	if err := run(*out, *name, *version); err != nil {
+	write := map[string]func(out, function, version string) error{"mariadb": run, "postgresql": runPostgreSQL}[*engine]
+	if write == nil {
+		write = func(string, string, string) error { return fmt.Errorf("no way to ask %s", *engine) }
+	}
+	if err := write(*out, *name, *version); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -33,7 +30,7 @@ type Session struct {
 func Open(ctx context.Context, socket, account string, params map[string]string) (*Session, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Net, cfg.Addr = account, "unix", socket
-	cfg.DialFunc = dial
+	cfg.DialFunc = native.Dial
 	cfg.Timeout = 10 * time.Second
 	cfg.Logger = silent{}
 	cfg.Params = map[string]string{
@@ -63,20 +60,6 @@ func NewSession(ctx context.Context, connector driver.Connector) (*Session, erro
 		return nil, err
 	}
 	return &Session{db: db, conn: conn}, nil
-}
-
-// dial reaches a socket whose path is too long for the kernel through its directory's descriptor.
-func dial(ctx context.Context, network, path string) (net.Conn, error) {
-	var d net.Dialer
-	if len(path) <= native.MaxSocketPath {
-		return d.DialContext(ctx, network, path)
-	}
-	directory, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("opening the directory of the socket: %w", err)
-	}
-	defer func() { _ = directory.Close() }()
-	return d.DialContext(ctx, network, fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(), filepath.Base(path)))
 }
 
 // Close ends the connection.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 )
@@ -19,6 +21,18 @@ import (
 type Account struct {
 	Name     string
 	UID, GID uint32
+	passes   bool // its directories are behind others that it cannot enter
+}
+
+// Become has a process that is to be started be of this account. An account without a name changes nothing.
+func (a Account) Become(attributes *syscall.SysProcAttr) {
+	if a.Name == "" {
+		return
+	}
+	attributes.Credential = &syscall.Credential{Uid: a.UID, Gid: a.GID}
+	if a.passes {
+		attributes.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
+	}
 }
 
 // Give makes a path the server's own.
@@ -37,13 +51,40 @@ func RunAs(host engine.Host, own string) (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{}, nil
 	}
-	name := cmp.Or(host.User, own)
-	found, err := user.Lookup(name)
+	a, err := lookup(cmp.Or(host.User, own))
 	if err != nil && host.User != "" {
-		return Account{}, guest.Errorf(guest.KindConflict, "the operating system user %q is not there: %v", name, err)
+		return Account{}, err
 	}
 	if err != nil {
 		return Account{Name: "root"}, nil
+	}
+	if err := a.canEnterAll(host); err != nil {
+		if host.User == "" {
+			return Account{Name: "root"}, nil
+		}
+		return Account{}, guest.Errorf(guest.KindConflict, "the server cannot run as %s: %v", a.Name, err)
+	}
+	return a, nil
+}
+
+// RunAsOrdinary is RunAs for a server that refuses to be root's: where its user cannot pass through the directories above
+// its own, its process may.
+func RunAsOrdinary(host engine.Host, own string) (Account, error) {
+	if os.Geteuid() != 0 {
+		return Account{}, nil
+	}
+	a, err := lookup(cmp.Or(host.User, own))
+	if err != nil {
+		return Account{}, err
+	}
+	a.passes = a.canEnterAll(host) != nil
+	return a, nil
+}
+
+func lookup(name string) (Account, error) {
+	found, err := user.Lookup(name)
+	if err != nil {
+		return Account{}, guest.Errorf(guest.KindConflict, "the operating system user %q is not there: %v", name, err)
 	}
 	a := Account{Name: name}
 	for id, text := range map[*uint32]string{&a.UID: found.Uid, &a.GID: found.Gid} {
@@ -53,16 +94,16 @@ func RunAs(host engine.Host, own string) (Account, error) {
 		}
 		*id = uint32(n)
 	}
+	return a, nil
+}
+
+func (a Account) canEnterAll(host engine.Host) error {
 	for _, directory := range []string{host.Data, host.Conf, host.Run, host.Log} {
-		err := a.canEnter(directory)
-		if err != nil && host.User == "" {
-			return Account{Name: "root"}, nil
-		}
-		if err != nil {
-			return Account{}, guest.Errorf(guest.KindConflict, "the server cannot run as %s: %v", name, err)
+		if err := a.canEnter(directory); err != nil {
+			return err
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // canEnter tells whether the account can search the directory and all above it. It knows the classic mode bits only; what

@@ -1,13 +1,29 @@
 package native
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 )
 
 // MaxSocketPath is the longest path of a unix socket, in bytes (sun_path less its end).
 const MaxSocketPath = 107
+
+// Dial reaches a socket whose path is too long for the kernel through its directory's descriptor.
+func Dial(ctx context.Context, network, path string) (net.Conn, error) {
+	var d net.Dialer
+	if len(path) <= MaxSocketPath {
+		return d.DialContext(ctx, network, path)
+	}
+	directory, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("opening the directory of the socket: %w", err)
+	}
+	defer func() { _ = directory.Close() }()
+	return d.DialContext(ctx, network, fmt.Sprintf("/proc/self/fd/%d/%s", directory.Fd(), filepath.Base(path)))
+}
 
 // WriteFile replaces a file as a whole: after a crash it holds the old content or the new one.
 func WriteFile(path string, content []byte, mode os.FileMode) (err error) {

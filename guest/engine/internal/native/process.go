@@ -4,6 +4,7 @@ package native
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a server that is found again by whoever knows its arguments: it lives in a session of its own and does
@@ -24,6 +27,8 @@ type Process struct {
 	Arguments []string // with the absolute path of its files: they are the process's identity
 	PidFile   string   // the server writes it and removes it when it ends cleanly
 	Output    string   // what the server says before it opens its own log goes here
+	// End asks the server to end cleanly without waiting for its clients; 0: SIGTERM.
+	End syscall.Signal
 }
 
 const pollEvery = 20 * time.Millisecond
@@ -48,8 +53,12 @@ func (p Process) Find() (int, bool) {
 	return 0, false
 }
 
-// is tells whether pid is our server. A zombie has no executable and so is not.
+// is tells whether pid is our server. A zombie has no executable and so is not, and a child that the server forked leads no
+// session: it may outlive a server that was killed.
 func (p Process) is(pid int) bool {
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		return false
+	}
 	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil || !bytes.Contains(arguments, []byte("\x00"+strings.Join(p.Arguments, "\x00")+"\x00")) {
 		return false
@@ -60,8 +69,13 @@ func (p Process) is(pid int) bool {
 		program, _, _ := bytes.Cut(arguments, []byte{0})
 		return filepath.Base(string(program)) == filepath.Base(p.Binary)
 	}
+	// One program may have several names, of which the process knows the file's own.
+	binary := p.Binary
+	if file, err := filepath.EvalSymlinks(binary); err == nil {
+		binary = file
+	}
 	// A package upgrade replaces the file under the running server.
-	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(p.Binary)
+	return err == nil && filepath.Base(strings.TrimSuffix(executable, " (deleted)")) == filepath.Base(binary)
 }
 
 // Spawn starts the server as an account, or as ourselves when that has no name, and returns a channel that gets the way
@@ -78,7 +92,7 @@ func (p Process) Spawn(as Account) (<-chan error, error) {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if as.Name != "" {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID}
+		as.Become(cmd.SysProcAttr)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", filepath.Base(p.Binary), err)
@@ -95,7 +109,7 @@ func (p Process) Stop(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.Kill(pid, cmp.Or(p.End, syscall.SIGTERM)); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("asking process %d to end: %w", pid, err)
 	}
 	for p.is(pid) {

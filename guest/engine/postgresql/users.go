@@ -1,0 +1,404 @@
+package postgresql
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/trovectl/trovectl/config/catalog"
+	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/engine"
+)
+
+// role is an account as the server has it.
+type role struct {
+	name, verifier string
+	limit          int               // of connections; 0: none
+	powers         []string          // SUPERUSER, CREATEDB, ...: never given by the agent to an account of a user
+	member         map[string]member // of these roles
+	login          bool
+	account        bool // it logs in, or has a password: anything else is a role for others to be given
+}
+
+type member struct{ admin bool }
+
+const rolesQuery = `SELECT rolname, coalesce(rolpassword, ''), rolconnlimit, rolcanlogin, coalesce(rolvaliduntil < 'infinity', false),
+	array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
+		CASE WHEN rolreplication THEN 'REPLICATION' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL),
+	(SELECT coalesce(array_agg(pg_get_userbyid(roleid)::text ORDER BY roleid), '{}') FROM pg_auth_members WHERE member = r.oid),
+	(SELECT coalesce(array_agg(admin_option ORDER BY roleid), '{}') FROM pg_auth_members WHERE member = r.oid)
+	FROM pg_authid AS r WHERE rolname !~ '^pg_'`
+
+// readRoles reads all roles but those that the server makes for itself, by name.
+func readRoles(ctx context.Context, s *session) (map[string]*role, error) {
+	out := map[string]*role{}
+	err := s.rows(ctx, rolesQuery, func(scan func(...any) error) error {
+		r := &role{member: map[string]member{}}
+		var expires bool
+		var of []string
+		var admin []bool
+		if err := scan(&r.name, &r.verifier, &r.limit, &r.login, &expires, &r.powers, &of, &admin); err != nil {
+			return err
+		}
+		r.account = r.login || r.verifier != ""
+		r.limit = max(r.limit, 0)
+		for i, name := range of {
+			r.member[name] = member{admin: r.member[name].admin || admin[i]}
+		}
+		// Whatever keeps somebody out who has the password is part of the text, so that it never equals one that trovectl set.
+		if !r.login {
+			r.verifier += " nologin"
+		}
+		if expires {
+			r.verifier += " expires"
+		}
+		out[r.name] = r
+		return nil
+	})
+	if err != nil {
+		return nil, fault("reading the accounts", err)
+	}
+	return out, nil
+}
+
+func (e *Engine) systemRole(name string) bool {
+	return slices.Contains(e.catalog.SystemUsers, strings.ToLower(name)) || strings.HasPrefix(name, "pg_")
+}
+
+// ListUsers implements engine.Users: a query, and two in each database.
+func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
+	s, err := e.session(ctx, maintenance)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	roles, err := readRoles(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	sets := map[string]map[engine.On]map[string]bool{}
+	for name, r := range roles {
+		if e.systemRole(name) || !r.account {
+			delete(roles, name)
+			continue
+		}
+		sets[name] = r.beyond()
+	}
+	err = e.eachWorld(ctx, s, func(_ *session, w *world) error {
+		for name := range roles {
+			if w.database.name == maintenance {
+				w.strange(name, sets[name])
+			} else {
+				w.rightsOf(e.catalog, name, sets[name])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []engine.Account
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
+		r := roles[name]
+		out = append(out, engine.Account{Name: name, Verifier: r.verifier, Grants: engine.GrantsOf(e.catalog, sets[name]), Rights: r.rights()})
+	}
+	return out, nil
+}
+
+// rights are what the product has words for.
+func (r *role) rights() guest.Rights {
+	out := guest.Rights{ConnectionLimit: r.limit}
+	for _, name := range slices.Sorted(maps.Keys(r.member)) {
+		if name == catalog.PostgreSQLTLSRole {
+			out.RequireTLS = true
+		} else {
+			out.Roles = append(out.Roles, name)
+		}
+	}
+	return out
+}
+
+var everywhere = engine.On{Target: catalog.Target{Database: "*"}}
+
+// beyond are powers that no declaration gives.
+func (r *role) beyond() map[engine.On]map[string]bool {
+	sets := map[engine.On]map[string]bool{}
+	for _, power := range r.powers {
+		add(sets, everywhere, power)
+	}
+	for name, m := range r.member {
+		if m.admin {
+			add(sets, everywhere, "ADMIN OPTION FOR ROLE "+name)
+		}
+	}
+	return sets
+}
+
+// strange tells what a role holds in the server's own database, where nothing is ever granted to it.
+func (w *world) strange(role string, sets map[engine.On]map[string]bool) {
+	for f, h := range w.explicit[role] {
+		add(sets, everywhere, f.words(h.grantable))
+	}
+}
+
+// eachWorld reads all databases that can be entered, the server's own one last, and hands them over one after another.
+func (e *Engine) eachWorld(ctx context.Context, s *session, do func(s *session, w *world) error) error {
+	databases, err := e.readDatabases(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
+		if !d.entered {
+			continue
+		}
+		err := e.within(ctx, d.Name, func(in *session) error {
+			w, err := readWorld(ctx, in, d.Name)
+			if err != nil {
+				return err
+			}
+			return do(in, w)
+		})
+		if err != nil && code(err) != noSuchDatabase {
+			return fault("reading the rights in the database "+d.Name, err)
+		}
+	}
+	return nil
+}
+
+// PutUser implements engine.Users.
+func (e *Engine) PutUser(ctx context.Context, user guest.PutUser) (string, error) {
+	user, err := engine.CanonicalUser(e.catalog, user)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range user.Roles {
+		if err := e.catalog.CheckRole(name); err != nil {
+			return "", guest.Errorf(guest.KindInvalid, "%v", err)
+		}
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	s, err := e.session(ctx, maintenance)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	roles, err := readRoles(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	if err := e.placesOf(ctx, s, user, roles); err != nil {
+		return "", err
+	}
+	account, err := e.findOrRename(ctx, s, roles, user)
+	if err != nil {
+		return "", err
+	}
+	if err := e.putRole(ctx, s, account, user); err != nil {
+		return "", err
+	}
+	err = e.eachWorld(ctx, s, func(in *session, w *world) error { return e.grantIn(ctx, in, w, user) })
+	if err != nil {
+		return "", err
+	}
+	if roles, err = readRoles(ctx, s); err != nil {
+		return "", err
+	}
+	after := roles[user.Name]
+	if after == nil {
+		return "", guest.Errorf(guest.KindConflict, "the account %s was dropped by somebody else meanwhile", user.Name)
+	}
+	return after.verifier, nil
+}
+
+// grantIn brings the grants in one database to what is asked, and lets them hold for what this user may make only now.
+func (e *Engine) grantIn(ctx context.Context, in *session, w *world, user guest.PutUser) error {
+	asked, err := w.asked(e.catalog, user.Name, user.Grants)
+	if err != nil {
+		return err
+	}
+	if err := w.putGrants(ctx, in, user.Name, asked, !user.Authoritative); err != nil {
+		return fault(fmt.Sprintf("granting to %s in the database %s", user.Name, w.database.name), err)
+	}
+	if w, err = readWorld(ctx, in, w.database.name); err != nil {
+		return err
+	}
+	return w.spread(ctx, in)
+}
+
+// placesOf checks, before anything is changed, that the roles and databases are there that are to be granted.
+func (e *Engine) placesOf(ctx context.Context, s *session, user guest.PutUser, roles map[string]*role) error {
+	for _, name := range user.Roles {
+		there, err := s.value(ctx, "SELECT count(*)::text FROM pg_roles WHERE rolname = $1", name)
+		if err != nil {
+			return fault("looking for the role "+name, err)
+		}
+		if there == "0" {
+			return guest.Errorf(guest.KindConflict, "there is no role %s to give to %s", name, user.Name)
+		}
+		if name == user.Name || user.RenameFrom != nil && name == user.RenameFrom.Name && roles[user.Name] == nil {
+			return guest.Errorf(guest.KindInvalid, "%s cannot be given itself as a role", user.Name)
+		}
+	}
+	databases, err := e.readDatabases(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, g := range user.Grants {
+		if !slices.ContainsFunc(databases, func(d stored) bool { return d.Name == g.Database && d.entered }) {
+			return guest.Errorf(guest.KindConflict, "there is no database %s to grant on", g.Database)
+		}
+	}
+	return nil
+}
+
+// findOrRename returns the account, renamed first when it has to be, or nil when there is none.
+func (e *Engine) findOrRename(ctx context.Context, s *session, roles map[string]*role, user guest.PutUser) (*role, error) {
+	account := roles[user.Name]
+	if account != nil && !account.account {
+		return nil, guest.Errorf(guest.KindConflict, "%s is a role that nobody logs in as, made by somebody else", user.Name)
+	}
+	if user.RenameFrom == nil || user.RenameFrom.Name == user.Name {
+		return account, nil
+	}
+	former := roles[user.RenameFrom.Name]
+	switch {
+	case former == nil:
+		return account, nil
+	case e.systemRole(former.name):
+		return nil, guest.Errorf(guest.KindInvalid, "%s is an account of the server or of the agent", former.name)
+	case account != nil:
+		return nil, guest.Errorf(guest.KindConflict, "%s cannot be renamed to %s: an account of that name is there already", former.name, user.Name)
+	}
+	if err := s.exec(ctx, "ALTER ROLE "+identifier(former.name)+" RENAME TO "+identifier(user.Name)); err != nil {
+		return nil, fault("renaming "+former.name, err)
+	}
+	if err := endSessions(ctx, s, "usename", former.name); err != nil {
+		return nil, fault("ending the sessions of "+former.name, err)
+	}
+	former.name = user.Name
+	return former, nil
+}
+
+// putRole makes the account exist with its password, limit and roles, in one transaction. Only verifiers are sent: the server
+// writes statements into logs.
+func (e *Engine) putRole(ctx context.Context, s *session, account *role, user guest.PutUser) error {
+	name := identifier(user.Name)
+	verb, statements := "ALTER", []string(nil)
+	if account == nil {
+		if user.Verifier == "" {
+			return guest.Errorf(guest.KindInvalid, "the account %s is not there and needs a password to be made", user.Name)
+		}
+		verb, account = "CREATE", &role{name: user.Name}
+	}
+	clauses := fmt.Sprintf(" CONNECTION LIMIT %d", limitOf(user.ConnectionLimit))
+	if user.Verifier != "" && user.Verifier != account.verifier {
+		clauses += " LOGIN VALID UNTIL 'infinity' PASSWORD " + literal(user.Verifier)
+	}
+	if user.Authoritative && len(account.powers) > 0 {
+		clauses += " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+	}
+	statements = append(statements, verb+" ROLE "+name+clauses)
+	statements = append(statements, memberships(account, user)...)
+	if err := s.exec(ctx, strings.Join(statements, "; ")); err != nil {
+		return fault("putting the account "+user.Name, err)
+	}
+	if verb == "CREATE" || user.Verifier == "" || user.Verifier == account.verifier {
+		return nil
+	}
+	return fault("ending the sessions of "+user.Name, endSessions(ctx, s, "usename", user.Name))
+}
+
+// limitOf is the server's word for it: no limit is -1, and 0 lets nobody in.
+func limitOf(limit int) int {
+	if limit <= 0 {
+		return -1
+	}
+	return limit
+}
+
+// memberships are the statements that bring those of an account to what is asked.
+func memberships(account *role, user guest.PutUser) []string {
+	name, wanted := identifier(user.Name), map[string]bool{}
+	for _, r := range user.Roles {
+		wanted[r] = true
+	}
+	var out []string
+	for _, r := range slices.Sorted(maps.Keys(wanted)) {
+		if _, there := account.member[r]; !there {
+			out = append(out, "GRANT "+identifier(r)+" TO "+name)
+		}
+	}
+	tls := catalog.PostgreSQLTLSRole
+	if _, there := account.member[tls]; user.RequireTLS && !there {
+		out = append(out, "GRANT "+identifier(tls)+" TO "+name)
+	}
+	for _, r := range slices.Sorted(maps.Keys(account.member)) {
+		switch {
+		case r == tls && !user.RequireTLS, r != tls && user.Authoritative && !wanted[r]:
+			out = append(out, "REVOKE "+identifier(r)+" FROM "+name+" CASCADE")
+		case user.Authoritative && account.member[r].admin:
+			out = append(out, "REVOKE ADMIN OPTION FOR "+identifier(r)+" FROM "+name+" CASCADE")
+		}
+	}
+	return out
+}
+
+// mustExist tells whether there is a role to own something.
+func (e *Engine) mustExist(ctx context.Context, s *session, name string) error {
+	there, err := s.value(ctx, "SELECT count(*)::text FROM pg_roles WHERE rolname = $1", name)
+	if err != nil {
+		return fault("looking for the user "+name, err)
+	}
+	if there == "0" {
+		return guest.Errorf(guest.KindConflict, "there is no user %s to own the database", name)
+	}
+	return nil
+}
+
+// DropUser implements engine.Users. What the account owns becomes the server's own account's, in every database.
+func (e *Engine) DropUser(ctx context.Context, user guest.UserName) error {
+	if e.systemRole(user.Name) {
+		return guest.Errorf(guest.KindInvalid, "%s is an account of the server or of the agent", user.Name)
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	s, err := e.session(ctx, maintenance)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return fault("dropping the account "+user.Name, e.dropRole(ctx, s, user.Name))
+}
+
+// dropRole ends a role with its sessions. One that is not there is a success.
+func (e *Engine) dropRole(ctx context.Context, s *session, name string) error {
+	roles, err := readRoles(ctx, s)
+	if err != nil || roles[name] == nil {
+		return err
+	}
+	// First nobody comes in any more: a session could make something else that stands in the way.
+	if err := s.exec(ctx, "ALTER ROLE "+identifier(name)+" NOLOGIN"); err != nil {
+		return err
+	}
+	if err := endSessions(ctx, s, "usename", name); err != nil {
+		return err
+	}
+	databases, err := e.readDatabases(ctx, s)
+	if err != nil {
+		return err
+	}
+	disown := fmt.Sprintf("REASSIGN OWNED BY %s TO %s; DROP OWNED BY %s", identifier(name), superuser, identifier(name))
+	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
+		if !d.entered {
+			continue
+		}
+		err := e.within(ctx, d.Name, func(in *session) error { return in.exec(ctx, disown) })
+		if err != nil && code(err) != noSuchDatabase {
+			return err
+		}
+	}
+	return s.exec(ctx, "DROP ROLE IF EXISTS "+identifier(name))
+}
