@@ -21,19 +21,22 @@ import (
 	"github.com/trovectl/trovectl/guest/transport/transporttest"
 )
 
+// sealedReply is the result in which a guest answers.
+func sealedReply(t *testing.T, key Key, as label, reply guest.Reply) json.RawMessage {
+	t.Helper()
+	sealed, err := key.seal(as, quoted(t, reply))
+	if err != nil {
+		t.Error(err)
+	}
+	return quoted(t, sealed)
+}
+
 // TestAnswersThatAreNone puts somebody in the place of the agent who has its credentials, and mostly its key too.
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, amqptest.Shared(t))
 	w.dialer.Monitor = eventually // nothing here is silent
 	const garbage = "what answers is not the guest's agent"
-	sealedReply := func(t *testing.T, key Key, as label, reply guest.Reply) json.RawMessage {
-		sealed, err := key.seal(as, quoted(t, reply))
-		if err != nil {
-			t.Error(err)
-		}
-		return quoted(t, sealed)
-	}
 	for _, c := range []struct {
 		name  string
 		reply func(t *testing.T, m *member, r oslo.Request) oslo.Reply
@@ -92,35 +95,37 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 		})
 	}
-	t.Run("twice, and too late", func(t *testing.T) {
-		m := w.member(t, "twice")
-		var before oslo.Reply
-		m.answerBy(t, func(r oslo.Request) []oslo.Reply {
-			as := label{asReply, r.Method, r.ID, m.id, time.Now()}
-			_, text, err := (&serving{Service: Service{Guest: m.id, Now: time.Now, Keys: func() []Key { return m.keys }}}).unseal(r)
-			if err != nil {
-				t.Error(err)
-			}
-			request, err := guest.DecodeRequest(text)
-			if err != nil {
-				t.Error(err)
-			}
-			now := oslo.Reply{ID: r.ID, Ending: true, Result: sealedReply(t, m.keys[0], as, guest.Answer(request.ID, request.ID, nil))}
-			replies := []oslo.Reply{now, now}
-			if before.ID != "" {
-				replies = append([]oslo.Reply{before}, replies...)
-			}
-			before = now
-			return replies
-		})
-		carrier := m.dial(t)
-		for _, id := range []string{"a", "b", "c"} {
-			got, err := carrier.Call(t.Context(), ask(t, guest.MethodPing, id, nil))
-			if err != nil || string(got) != `"`+id+`"` {
-				t.Errorf("%s: %s, %v", id, got, err)
-			}
+}
+
+// TestAnswersTwiceAndTooLate: each call has the first answer to its own message.
+func TestAnswersTwiceAndTooLate(t *testing.T) {
+	m := newWorld(t, amqptest.Shared(t)).member(t, "twice")
+	var before oslo.Reply
+	m.answerBy(t, func(r oslo.Request) []oslo.Reply {
+		as := label{asReply, r.Method, r.ID, m.id, time.Now()}
+		_, text, err := (&serving{Service: Service{Guest: m.id, Now: time.Now, Keys: func() []Key { return m.keys }}}).unseal(r)
+		if err != nil {
+			t.Error(err)
 		}
+		request, err := guest.DecodeRequest(text)
+		if err != nil {
+			t.Error(err)
+		}
+		now := oslo.Reply{ID: r.ID, Ending: true, Result: sealedReply(t, m.keys[0], as, guest.Answer(request.ID, request.ID, nil))}
+		replies := []oslo.Reply{now, now}
+		if before.ID != "" {
+			replies = append([]oslo.Reply{before}, replies...)
+		}
+		before = now
+		return replies
 	})
+	carrier := m.dial(t)
+	for _, id := range []string{"a", "b", "c"} {
+		got, err := carrier.Call(t.Context(), ask(t, guest.MethodPing, id, nil))
+		if err != nil || string(got) != `"`+id+`"` {
+			t.Errorf("%s: %s, %v", id, got, err)
+		}
+	}
 }
 
 // answerBy answers with the guest's credentials what a function says.
