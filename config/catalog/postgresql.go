@@ -34,6 +34,7 @@ func init() {
 		RefusedRoles: map[string]string{
 			"pg_database_owner": "it stands for the owner of each database: name an owner there", "pg_execute_server_program": "it runs programs in the guest",
 			"pg_read_server_files": "it reads files of the guest", "pg_write_server_files": "it writes files of the guest",
+			"pg_read_all_data":       "it reads the password hashes of all accounts, too: grant SELECT on each database",
 			"pg_create_subscription": "replication belongs to trovectl", "pg_checkpoint": "the server's own work belongs to trovectl",
 			"pg_maintain": "the server's own work belongs to trovectl",
 		},
@@ -56,7 +57,7 @@ var postgresqlManual = []string{
 		"that; one on a table (`schema` and `tables`) for that table. `CREATE` on a database is the right to make schemas, and tables in all schemas; on a " +
 		"schema, to make tables there. `TEMPORARY` is the right to make temporary tables. Every grant brings what is needed to get there: `CONNECT` on " +
 		"the database and `USAGE` of the schema; written alone, those give nothing but the way in. `\"ALL PRIVILEGES\"` on a database is what an application " +
-		"needs that makes and uses its own tables. Grants on `\"*\"` do not exist: give the user a role such as `pg_read_all_data`.",
+		"needs that makes and uses its own tables. Grants on `\"*\"` do not exist: name each database.",
 	"**Owners.** The `owner` of a database may everything in it without a grant. Owners of databases, and users who may make tables, own what " +
 		"they make; when such a user is dropped, it becomes the property of the server's own account, and nothing is lost. A new `owner` does not own the tables of the former one.",
 	"**Databases** are closed to everybody who has no grant on them. `encoding` and `collation` are decided when a database is made; a collation is a " +
@@ -136,7 +137,7 @@ func (postgresqlRules) normalizeHost(host string) string { return host }
 
 func (postgresqlRules) target(e *Engine, t Target) error {
 	if t.Database == "*" {
-		return errors.New(`postgresql grants on one database at a time: name it in place of "*", or give the user a role such as pg_read_all_data`)
+		return errors.New(`postgresql grants on one database at a time: name each in place of "*"`)
 	}
 	if err := (postgresqlRules{}).databaseName(e, t.Database); err != nil {
 		return err

@@ -46,7 +46,7 @@ func TestPostgreSQLNames(t *testing.T) {
 func TestPostgreSQLRoles(t *testing.T) {
 	e := postgres(t)
 	for name, good := range map[string]bool{
-		"pg_monitor": true, "pg_read_all_data": true, "auditor": true, "pg_execute_server_program": false, "pg_write_server_files": false, "postgres": false,
+		"pg_monitor": true, "pg_write_all_data": true, "pg_read_all_data": false, "auditor": true, "pg_execute_server_program": false, "pg_write_server_files": false, "postgres": false,
 		"root": false, "pg_database_owner": false, "": false, "trovectl_tls": false,
 	} {
 		if err := e.CheckRole(name); (err == nil) != good {

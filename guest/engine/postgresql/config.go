@@ -182,8 +182,10 @@ func canonical(p catalog.Parameter, value string) string {
 
 // runningQuery tells of each setting what everybody's sessions begin with, and what the server read about it in its files last.
 // What this session set for itself the server tells in the place of the former: there it is the default.
-const runningQuery = `SELECT lower(s.name), coalesce(CASE s.source WHEN 'client' THEN s.boot_val ELSE s.reset_val END, ''),
-	(SELECT f.setting FROM pg_file_settings AS f WHERE lower(f.name) = lower(s.name) AND f.applied ORDER BY f.seqno DESC LIMIT 1), s.source FROM pg_settings AS s`
+const runningQuery = `WITH file AS MATERIALIZED (SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting FROM pg_file_settings WHERE applied
+		ORDER BY lower(name), seqno DESC)
+	SELECT lower(s.name), coalesce(CASE s.source WHEN 'client' THEN s.boot_val ELSE s.reset_val END, ''), f.setting, s.source
+	FROM pg_settings AS s LEFT JOIN file AS f ON f.name = lower(s.name)`
 
 // runningValues reads what holds for everybody, canonical for what the catalog knows. Texts that come from our own file
 // are told as they stand there: the server spells some of them otherwise.
@@ -230,7 +232,7 @@ func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]g
 		if running, err = e.runningValues(ctx, s, configured); err != nil {
 			return nil, err
 		}
-		if waiting, err = e.pending(ctx, s); err != nil {
+		if waiting, err = e.waiting(configured, running); err != nil {
 			return nil, err
 		}
 	}
@@ -249,17 +251,21 @@ func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]g
 }
 
 // pending lists the static settings whose value at the next start will be another one, also those that are managed no
-// longer. The server keeps count of them itself at each reload.
+// longer.
 func (e *Engine) pending(ctx context.Context, s *session) ([]string, error) {
 	configured, err := e.readSettings(e.paths.overrides)
 	if err != nil {
 		return nil, err
 	}
-	started, err := e.readSettings(e.paths.started)
+	running, err := e.runningValues(ctx, s, configured)
 	if err != nil {
 		return nil, err
 	}
-	running, err := e.runningValues(ctx, s, nil)
+	return e.waiting(configured, running)
+}
+
+func (e *Engine) waiting(configured, running engine.Settings) ([]string, error) {
+	started, err := e.readSettings(e.paths.started)
 	if err != nil {
 		return nil, err
 	}

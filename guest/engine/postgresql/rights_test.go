@@ -268,7 +268,7 @@ func TestLoginsChangedByHand(t *testing.T) {
 	put(ctx, t, e, "app", "x", on("shop", "CONNECT"))
 	verifier := e.catalog.Verifier("x", []byte("app"))
 	for _, statement := range []string{
-		"ALTER ROLE app PASSWORD 'other'", "ALTER ROLE app NOLOGIN", "ALTER ROLE app VALID UNTIL '2001-01-01'", "ALTER ROLE app VALID UNTIL '2999-01-01'", "ALTER ROLE app PASSWORD NULL",
+		"ALTER ROLE app PASSWORD 'other'", "ALTER ROLE app NOLOGIN", "ALTER ROLE app VALID UNTIL '2001-01-01'", "ALTER ROLE app VALID UNTIL '2999-01-01'", "ALTER ROLE app PASSWORD NULL", "ALTER ROLE app CONNECTION LIMIT 0",
 	} {
 		must(t, s.exec(ctx, statement))
 		list, err := e.ListUsers(ctx)
