@@ -33,7 +33,7 @@ demo-down: ## end the demo and remove everything it made
 
 test: deps ## run every test; where TROVE_TESTCLOUD names the scripts of an OpenStack, first on that one
 	@[ -z "$(TROVE_TESTCLOUD)" ] || .ci/cloud
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 40m ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off -shuffle=on -timeout 40m ./... # verify vets
 
 acceptance: build ## run the scripts on the cloud that OS_CLOUD names (VARS=FILE describes it)
 	@[ -n "$(OS_CLOUD)" ] || { echo "OS_CLOUD names no entry of clouds.yaml: make acceptance OS_CLOUD=mycloud VARS=mycloud.trovevars.hcl" >&2; exit 1; }
@@ -63,7 +63,7 @@ fuzz: ## run every fuzz target for FUZZTIME each
 
 crash: deps ## die at every journal point and at every point of the recovery; kill the real trovectl, fail its every request
 	@set -o pipefail; { \
-	  $(GO) test -count=1 -timeout 30m -run Crash -v ./executor/... && \
+	  $(GO) test -count=1 -timeout 30m -run Crash -v ./executor -full $(CRASHFLAGS) && \
 	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
 	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 

@@ -98,6 +98,7 @@ func (w *world) marked() map[string]string {
 	collect(all, "port", objects.Ports, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark })
 	ours := slices.DeleteFunc(objects.FloatingIPs, func(f providers.FloatingIP) bool { return f.Mark.Lineage != lineage[:8] })
 	collect(all, "floating ip", ours, func(f providers.FloatingIP) (string, providers.Mark) { return f.ID, f.Mark })
+	collect(all, "account", objects.Accounts, func(a providers.Account) (string, providers.Mark) { return a.ID, a.Mark })
 	collect(all, "server group", objects.ServerGroups, func(g providers.ServerGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	collect(all, "security group", objects.SecurityGroups, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	return all
@@ -143,6 +144,15 @@ var stories = []story{
 		w.ask(shape{noUser: true, public: true})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
+	{"an instance comes to a broker", func(*world) {}, shape{noUser: true, ways: []string{resource.TransportAMQP}}, plan.ModeApply, 40},
+	{"an instance leaves a shared vhost", func(w *world) {
+		w.ask(shape{noUser: true, ways: both, vhost: "shared"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, ways: both, vhost: "shared"}, plan.ModeDestroy, 24},
+	{"SSH comes in place of a broker", func(w *world) {
+		w.ask(shape{noUser: true, ways: []string{resource.TransportAMQP}})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true}, plan.ModeApply, 12},
 	{"an instance of a locality comes", func(*world) {}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeApply, 30},
 	{"an instance of a locality goes", func(w *world) {
 		w.ask(shape{noUser: true, locality: "anti-affinity"})
@@ -242,39 +252,47 @@ func (s story) points(t *testing.T) int {
 	return l.points
 }
 
-// TestCrash_everyPointAndEveryPointOfTheRecovery dies at each point, and in the run after it at each point again.
+// TestCrash_everyPointAndEveryPointOfTheRecovery dies at each point, and in the run after it at each point again, or at a
+// sample of them.
 func TestCrash_everyPointAndEveryPointOfTheRecovery(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			points, deaths := s.points(t), 0
+			points, again, schedules := s.points(t), newSample(t, 40), 0
 			for p := 1; p <= points; p++ {
-				for q := 1; ; q++ {
-					w := s.begin(t)
-					if _, _, err := w.run(p, s.mode); err == nil {
-						t.Fatalf("death at point %d had no effect", p)
-					}
-					second, _, err := w.run(q, s.mode)
-					deaths++
-					if second.points < q { // the recovery has fewer points than q: it ended by itself
-						if err != nil {
-							t.Fatalf("died at %d, and the recovery failed: %v", p, err)
-						}
-						if err := w.settled(s.mode); err != nil {
-							t.Fatalf("died at %d, recovered: %v", p, err)
-						}
-						w.guests.end()
-						break
-					}
+				w, recovery := s.recover(t, p, 0)
+				if err := w.settled(s.mode); err != nil {
+					t.Fatalf("died at %d, recovered: %v", p, err)
+				}
+				w.guests.end()
+				chosen := again.of(recovery)
+				for _, q := range chosen {
+					w, trace := s.recover(t, p, q)
 					if err := s.finish(w); err != nil {
-						t.Fatalf("died at %d (of %d), then at %d (%v): %v", p, points, q, lastOf(second.trace), err)
+						t.Fatalf("died at %d (of %d), then at %d (%v): %v", p, points, q, lastOf(trace), err)
 					}
 					w.guests.end()
 				}
+				schedules += 1 + len(chosen)
 			}
-			t.Logf("%s: %d points, %d schedules", s.name, points, deaths)
+			t.Logf("%s: %d points, %d schedules", s.name, points, schedules)
 		})
 	}
+}
+
+// recover begins a story that dies at one point, and runs once more until it dies at another; 0: until it ends. It gives
+// what was done on the way.
+func (s story) recover(t *testing.T, first, second int) (*world, []string) {
+	t.Helper()
+	w := s.begin(t)
+	if _, _, err := w.run(first, s.mode); err == nil {
+		t.Fatalf("death at point %d had no effect", first)
+	}
+	l, _, err := w.run(second, s.mode)
+	if died := err != nil; died != (second > 0) {
+		t.Fatalf("died at %d, then at %d (%s): %v", first, second, lastOf(l.trace), err)
+	}
+	return w, l.trace
 }
 
 func lastOf(trace []string) string {

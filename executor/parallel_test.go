@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/plan"
@@ -32,12 +31,10 @@ func (f estate) many(n int) {
 // TestParallel_deathsAtRandom builds, changes and destroys five instances, eight steps at a time, and dies at random
 // points of each on the way. It prints its seed.
 func TestParallel_deathsAtRandom(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	for round := range 12 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
-			dice := rand.New(rand.NewPCG(seed, uint64(round)))
+			dice := dice(t, t.Name())
 			w := newWorld(t)
 			w.parallel = 8
 			w.ask(shape{limit: "200", password: "one"})

@@ -124,63 +124,72 @@ func (w *world) ungrouped() {
 	}
 }
 
-// TestResume_everyPoint dies at each point of the apply of a saved plan, and then again on the way of going on with it.
-// The same plan brings it to its end, where its run is closed and nothing is left to do.
-func TestResume_everyPoint(t *testing.T) {
-	const stride = 5 // between the points of the second death, shifted by the first one
+// TestCrash_resumed dies at each point of the apply of a saved plan, and then again on the way of going on with it, at each
+// point or at a sample of them. The same plan brings it to its end, where its run is closed and nothing is left to do.
+func TestCrash_resumed(t *testing.T) {
 	for _, s := range append(append([]story{}, stories...), remade...) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			deaths := 0
-			for first := 1; ; first++ {
-				ended := false
-				for second := first%stride + 1; ; second += stride {
-					w := s.begin(t)
-					p := w.saved(s.mode)
-					l, err := w.applySaved(first, p)
-					if ended = l.points < first; ended {
-						if err != nil {
-							t.Fatalf("without a death: %v", err)
-						}
-						w.closed(s, "without a death")
-						break
-					}
-					deaths++
-					l, err = w.goOn(p, second)
-					over := l == nil || l.points < second
-					if over && err != nil {
-						t.Fatalf("died at %d and could not go on: %v", first, err)
-					}
-					if !over {
-						if _, err := w.goOn(p, 0); err != nil {
-							t.Fatalf("died at %d, then at %d (%v), and could not go on: %v", first, second, lastOf(l.trace), err)
-						}
-					}
-					w.closed(s, fmt.Sprintf("died at %d, then at %d", first, second))
-					if over {
-						break
-					}
+			points, again, schedules := s.savedPoints(t), newSample(t, 40), 0
+			for first := 1; first <= points; first++ {
+				chosen := again.of(s.resume(t, first, 0))
+				for _, second := range chosen {
+					s.resume(t, first, second)
 				}
-				if ended {
-					if first <= s.min {
-						t.Fatalf("there are only %d points", first-1)
-					}
-					break
-				}
+				schedules += 1 + len(chosen)
 			}
-			t.Logf("%s: %d schedules", s.name, deaths)
+			t.Logf("%s: %d points, %d schedules", s.name, points, schedules)
 		})
 	}
 }
 
-// goOn applies the plan once more; nil: its run had been closed before the death, so that nothing is left to go on with.
-func (w *world) goOn(p *plan.Plan, dieAt int) (*life, error) {
+// savedPoints applies the saved plan of a story to its end and counts the instants at which that can die.
+func (s story) savedPoints(t *testing.T) int {
+	t.Helper()
+	w := s.begin(t)
+	l, err := w.applySaved(0, w.saved(s.mode))
+	if err != nil {
+		t.Fatalf("without a death: %v", err)
+	}
+	if l.points < s.min {
+		t.Fatalf("there are only %d points", l.points)
+	}
+	w.closed(s, "without a death")
+	return l.points
+}
+
+// resume begins the apply of a saved plan, which dies at one point, goes on with it until it dies at another (0: never),
+// and then to its end. It gives what was done on the first way of going on.
+func (s story) resume(t *testing.T, first, second int) []string {
+	t.Helper()
+	w := s.begin(t)
+	p, when := w.saved(s.mode), fmt.Sprintf("died at %d, then at %d", first, second)
+	if _, err := w.applySaved(first, p); err == nil {
+		t.Fatalf("death at point %d had no effect", first)
+	}
+	trace, err := w.goOn(p, second)
+	if died := err != nil; died != (second > 0) {
+		t.Fatalf("%s (%s): %v", when, lastOf(trace), err)
+	}
+	if second > 0 {
+		if _, err := w.goOn(p, 0); err != nil {
+			t.Fatalf("%s (%s), and could not go on: %v", when, lastOf(trace), err)
+		}
+	}
+	w.closed(s, when)
+	return trace
+}
+
+// goOn applies the plan once more and gives what was done; nothing, when its run had been closed before the death, so that
+// nothing is left to go on with.
+func (w *world) goOn(p *plan.Plan, dieAt int) ([]string, error) {
 	w.t.Helper()
 	now, err := w.store.Read(context.Background())
 	if err == nil && now.Run == nil && now.Serial > p.Serial+1 {
 		return nil, nil
 	}
-	return w.applySaved(dieAt, p)
+	l, err := w.applySaved(dieAt, p)
+	return l.trace, err
 }
 
 func (w *world) closed(s story, when string) {

@@ -68,6 +68,7 @@ type Engine struct {
 	RenamesDatabases  bool
 	Logs              []string // what logs can be enabled, sorted; the error log is always on
 	Versions          map[string]Version
+	Note              string            // what people must know before they trust the tables; empty: they are the server's own
 	Shares            map[string]string // versions without a table of their own, to the version whose table they share
 	names             nameRules
 	passwords         passwordRules

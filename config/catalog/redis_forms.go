@@ -61,6 +61,9 @@ func bufferLimits(p Parameter, value string) (string, error) {
 				return "", fmt.Errorf(`%s is a list of CLASS HARD SOFT SECONDS, where CLASS is normal, replica or pubsub; %q is none`,
 					p.Name, strings.Join(fields[:4], " "))
 			}
+			if agent := big.NewInt(1 << 24); class == "normal" && (hard.Sign() > 0 && hard.Cmp(agent) < 0 || soft.Sign() > 0 && soft.Cmp(agent) < 0) {
+				return "", fmt.Errorf("%s for the class normal must be 0 or at least 16mb, not %s %s: the agent is a client of that class", p.Name, fields[1], fields[2])
+			}
 			limits[class] = []string{class, hard.String(), soft.String(), strconv.FormatUint(seconds, 10)}
 		}
 	}

@@ -13,13 +13,17 @@ func redisVersion(v Version, name string) Version {
 		if p.Refused = ownedBy(redisOwned, name); p.Refused == "" && redisAliases[name] != "" {
 			p.Refused = "it is another name of " + redisAliases[name]
 		}
-		if name == "hz" {
-			p.Min, p.Max = "1", "500" // the server cuts what is beyond
+		if bounds, ok := redisBounds[name]; ok {
+			p.Min, p.Max = bounds[0], bounds[1]
 		}
 		v.Parameters[name] = p
 	}
 	return v
 }
+
+// redisBounds are narrower than what the server takes: it cuts hz, asks the system for files for a long time when it cannot
+// have as many as maxclients, of which the agent needs one, and allocates databases whether they are used or not.
+var redisBounds = map[string][2]string{"hz": {"1", "500"}, "maxclients": {"10", "1000000"}, "databases": {"1", "10000"}}
 
 // redisAliases are former names that the server still takes.
 var redisAliases = map[string]string{

@@ -30,6 +30,7 @@ var rooms = []row{
 
 	{"guest", nil, "messages depend on nothing"},
 	{"guest/transport/ssh/sshtest", nil, "a server for tests knows none of its clients"},
+	{"guest/transport/amqp/...", []string{"guest", "guest/transport/amqp/oslo"}, "a format of messages and a broker for tests know no guest's engine"},
 	{"guest/transport/*", []string{"guest", "guest/transport/pipe"}, "transports carry messages and know no engine"},
 	{"guest/engine", []string{"guest", "config/catalog"}, "an engine knows its host and the catalog"},
 	{"guest/engine/internal/native", []string{"guest", "guest/engine"}, "processes and files know no engine"},
@@ -102,7 +103,7 @@ var theirs = []row{
 		"carrying, deriving and serving keys; the wiring opens the caller's own",
 	},
 	{"golang.org/x/crypto", []string{"state/keyring", "guest/...", "providers/emulator/machines"}, "keys and sealed messages"},
-	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp", "providers/rabbitmq"}, "carrying messages"},
+	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp/...", "providers/rabbitmq"}, "carrying messages"},
 	{"github.com/go-sql-driver/mysql", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/jackc/pgx/v5", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/redis/go-redis/v9", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},

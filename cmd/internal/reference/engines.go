@@ -13,6 +13,10 @@ func engines(p *page) {
 	for _, name := range catalog.Names() {
 		engine, _ := catalog.Lookup(name)
 		p.heading(2, "%s", engine.Name)
+		if engine.Note != "" {
+			p.line("**%s**", engine.Note)
+			p.line("")
+		}
 		p.line("- versions: %s", codes(engine.VersionNames()))
 		p.line("- port: %d", engine.Port)
 		p.line("- databases that cannot be declared: %s", codes(engine.SystemDBs))

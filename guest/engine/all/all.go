@@ -10,6 +10,7 @@ import (
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/mariadb"
 	"github.com/trovectl/trovectl/guest/engine/memory"
+	"github.com/trovectl/trovectl/guest/engine/mysql"
 	"github.com/trovectl/trovectl/guest/engine/postgresql"
 	"github.com/trovectl/trovectl/guest/engine/redis"
 )
@@ -17,6 +18,8 @@ import (
 var engines = map[string]func(host engine.Host) (engine.Engine, error){
 	mariadb.Name:    func(host engine.Host) (engine.Engine, error) { return mariadb.New(host) },
 	memory.Name:     func(engine.Host) (engine.Engine, error) { return memory.New(memory.Name, time.Now), nil },
+	mysql.Name:      func(host engine.Host) (engine.Engine, error) { return mysql.New(mysql.Name, host) },
+	mysql.Percona:   func(host engine.Host) (engine.Engine, error) { return mysql.New(mysql.Percona, host) },
 	postgresql.Name: func(host engine.Host) (engine.Engine, error) { return postgresql.New(host) },
 	redis.Name:      func(host engine.Host) (engine.Engine, error) { return redis.New(host) },
 	redis.Valkey:    func(host engine.Host) (engine.Engine, error) { return redis.NewValkey(host) },

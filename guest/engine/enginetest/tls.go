@@ -60,6 +60,12 @@ func (a authority) issue(t *testing.T, address string, serial int64) engine.TLSF
 	}
 }
 
+// Certificate is a certificate for a server at an address, by a CA that is gone.
+func Certificate(t *testing.T, address string) engine.TLSFiles {
+	t.Helper()
+	return newAuthority(t).issue(t, address, 1)
+}
+
 // client checks chain and name of the server and notes the serial number of its certificate.
 func (a authority) client(address string, seen *int64) *tls.Config {
 	pool := x509.NewCertPool()

@@ -2,18 +2,13 @@ package mariadb
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/enginetest"
@@ -26,10 +21,8 @@ func TestContract(t *testing.T) {
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newEngine(t, e.Host) }, Crash: func() { kill(t, e) },
 			Catalog: e.Catalog, Version: e.Series, Facts: enginetest.MariaDB(), Host: e.Host,
-			Connect: func(ctx context.Context, login enginetest.Login) (enginetest.Client, error) {
-				return dial(ctx, e, login)
-			},
-			ByHand: func(ctx context.Context, statement string) error { return byHand(ctx, e, statement) },
+			Connect: enginetest.MySQLClient(e.Host),
+			ByHand:  func(ctx context.Context, statement string) error { return byHand(ctx, e, statement) },
 		}
 	})
 }
@@ -117,30 +110,4 @@ func byHand(ctx context.Context, e *Engine, statement string) error {
 	}
 	defer s.Close()
 	return s.Exec(ctx, statement)
-}
-
-// client is a customer's connection.
-type client struct{ *sql.DB }
-
-func (c client) Exec(ctx context.Context, statement string) error {
-	_, err := c.ExecContext(ctx, statement)
-	return err
-}
-
-// dial logs in over TCP.
-func dial(ctx context.Context, e *Engine, login enginetest.Login) (enginetest.Client, error) {
-	cfg := mysql.NewConfig()
-	cfg.User, cfg.Passwd, cfg.DBName, cfg.Net = login.Name, login.Password, login.Database, "tcp"
-	cfg.Addr = net.JoinHostPort(e.Host.Address, strconv.Itoa(e.Host.Port))
-	cfg.Logger, cfg.TLS = &mysql.NopLogger{}, login.TLS
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
-	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return client{db}, nil
 }

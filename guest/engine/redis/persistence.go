@@ -59,6 +59,23 @@ func (e *Engine) keepAsConfigured(ctx context.Context, values engine.Settings) e
 	return nil
 }
 
+// waitForFirstAppend waits while the server writes its append-only file for the first time, when it refuses to end.
+func (e *Engine) waitForFirstAppend(ctx context.Context, s *session) error {
+	for !e.appends() {
+		info, err := s.info(ctx, "persistence")
+		if err != nil {
+			return fault("looking at the append-only file", err)
+		}
+		if info["aof_enabled"] != "1" || info["aof_rewrite_in_progress"] != "1" && info["aof_rewrite_scheduled"] != "1" {
+			return nil
+		}
+		if err := native.Pause(ctx, 20*time.Millisecond); err != nil {
+			return guest.Errorf(guest.KindEngine, "waiting for the first append-only file: %v", err)
+		}
+	}
+	return nil
+}
+
 // stopAppending writes everything into the dump before the append-only file is given up, and removes that one after it: a
 // later start would read it although it is older.
 func (e *Engine) stopAppending(ctx context.Context, s *session) error {

@@ -139,12 +139,16 @@ func (e *Engine) ready(ctx context.Context) (bool, error) {
 func (e *Engine) Stop(ctx context.Context) error {
 	e.changes.Lock()
 	defer e.changes.Unlock()
+	logged := size(e.paths.errors)
 	if s, err := e.session(ctx); err == nil {
 		// What the slow log holds ends with the process.
 		_ = e.collectSlow(ctx, s)
+		err = e.waitForFirstAppend(ctx, s)
 		s.Close()
+		if err != nil {
+			return err
+		}
 	}
-	logged := size(e.paths.errors)
 	if err := e.process.Stop(ctx); err != nil {
 		return guest.Errorf(guest.KindEngine, "stopping the engine: %v: %s", err, e.complaints(logged))
 	}

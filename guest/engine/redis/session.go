@@ -54,8 +54,9 @@ func (e *Engine) connect(ctx context.Context) (*session, error) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	s := &session{client: client}
-	// PING is refused while writing to the disk fails.
-	if err := s.do(ctx, "ACL", "WHOAMI"); err != nil {
+	// Short of memory the server ends the connections of others first (maxmemory_clients). PING would not do: it is refused
+	// while writing to the disk fails.
+	if err := s.do(ctx, "CLIENT", "NO-EVICT", "ON"); err != nil {
 		s.Close()
 		return nil, err
 	}

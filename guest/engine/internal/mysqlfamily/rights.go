@@ -71,7 +71,7 @@ const grantOption = "GRANT OPTION"
 
 // privilegeNames are the names that the grant tables have for what is called otherwise in SQL.
 var privilegeNames = map[string]string{
-	"GRANT": grantOption, "CREATE TMP TABLE": "CREATE TEMPORARY TABLES", "DELETE VERSIONING ROWS": "DELETE HISTORY",
+	"GRANT": grantOption, "SHOW DB": "SHOW DATABASES", "REPL SLAVE": "REPLICATION SLAVE", "REPL CLIENT": "REPLICATION CLIENT", "CREATE TMP TABLE": "CREATE TEMPORARY TABLES", "DELETE VERSIONING ROWS": "DELETE HISTORY",
 }
 
 // PrivilegeName is the catalog's word for a privilege in a grant table.
@@ -145,12 +145,7 @@ func databaseRight(row map[string]string) Right {
 func ColumnPrivileges(row map[string]string) map[string]bool {
 	set := map[string]bool{}
 	for column, value := range row {
-		name, ok := strings.CutSuffix(column, "_priv")
-		switch {
-		case !ok || value != "Y":
-		case name == "Create_tmp_table":
-			set["CREATE TEMPORARY TABLES"] = true
-		default:
+		if name, ok := strings.CutSuffix(column, "_priv"); ok && value == "Y" {
 			set[PrivilegeName(name)] = true
 		}
 	}
