@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
@@ -252,7 +253,7 @@ guest {
   }
 }
 `}, Input{})
-	want := Guest{Network: "mgmt", AgentFile: "dist/agent", Timeouts: map[string]time.Duration{"boot": 20 * time.Minute, "install": 90 * time.Minute}, SSH: &SSH{
+	want := Guest{Network: "mgmt", AgentFile: "dist/agent", Timeouts: map[string]time.Duration{"boot": 20 * time.Minute, "install": 90 * time.Minute}, Transports: []string{"ssh"}, SSH: &SSH{
 		PrivateKeyFile: "key", User: "ci", Port: 2222, SourceCIDRs: []string{"10.0.0.1/32", "10.0.0.2/32"},
 		Bastion: &Bastion{Host: "b", Port: 2022, User: "jump", HostKey: "ssh-ed25519 AAAA"},
 	}}
@@ -260,11 +261,47 @@ guest {
 		t.Errorf("guest (-want +got):\n%s", diff)
 	}
 	empty := mustLoad(t, map[string]string{"main.trove.hcl": "locals {}\n"}, Input{})
-	if diff := cmp.Diff(Guest{ConfigDrive: true, SSH: &SSH{User: "trovectl", Port: 22}}, empty.Guest); diff != "" {
+	if diff := cmp.Diff(Guest{ConfigDrive: true, Transports: []string{"ssh"}, SSH: &SSH{User: "trovectl", Port: 22}}, empty.Guest); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 	if len(empty.Providers) != 1 || len(empty.Set.Resources) != 0 {
 		t.Errorf("an empty configuration has one provider and no resource: %+v", empty)
+	}
+}
+
+func TestBrokers(t *testing.T) {
+	c := mustLoad(t, map[string]string{"main.trove.hcl": `
+provider "openstack" "west" {}
+guest {
+  transport "ssh" {}
+  transport "amqp" {
+    url            = "amqps://broker.ci:5671/"
+    guest_url      = "amqps://10.1.0.5:5671"
+    management_url = "https://broker.ci:15671"
+    ca_file        = "ca.pem"
+    cert_file      = "me.pem"
+    key_file       = "me.key"
+  }
+  transport "amqp" "west" {
+    url                 = "amqps://west:5671"
+    management_url      = "https://west:15671"
+    vhost               = "trove"
+    client_certificates = true
+  }
+}
+`}, Input{})
+	if diff := cmp.Diff([]string{"amqp", "ssh"}, c.Guest.Transports); diff != "" {
+		t.Errorf("transports (-want +got):\n%s", diff)
+	}
+	want := map[string]AMQP{
+		"": {
+			URL: "amqps://broker.ci:5671", GuestURL: "amqps://10.1.0.5:5671", ManagementURL: "https://broker.ci:15671",
+			CAFile: "ca.pem", CertFile: "me.pem", KeyFile: "me.key", Mode: ModeSealed,
+		},
+		"west": {URL: "amqps://west:5671", GuestURL: "amqps://west:5671", ManagementURL: "https://west:15671", VHost: "trove", Certificates: true, Mode: ModeSealed},
+	}
+	if diff := cmp.Diff(want, c.Guest.AMQP, cmpopts.IgnoreFields(AMQP{}, "Range")); diff != "" {
+		t.Errorf("brokers (-want +got):\n%s", diff)
 	}
 }
 

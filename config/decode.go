@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -17,6 +18,7 @@ type form struct {
 	spec    *spec
 	address resource.Address // of the resource; zero in settings
 	label   string
+	alias   string // the second label
 	at      hcl.Range
 	args    map[string]filled
 	blocks  map[string][]*form
@@ -69,7 +71,7 @@ func (r *reader) checkInner(b *hclsyntax.Block, what string, names []string, spe
 		r.checkDynamic(b, what, names, specs)
 		return
 	}
-	inner, ok := findNested(specs, b.Type)
+	inner, ok := findNested(specs, b.Type, b.Labels)
 	switch {
 	case ok && inner.later:
 		r.fail(b.TypeRange, "Not available yet", "Remove the block.", "%s belongs to the language, but this version of trovectl cannot do it yet.", b.Type)
@@ -82,26 +84,38 @@ func (r *reader) checkInner(b *hclsyntax.Block, what string, names []string, spe
 		}
 		r.fail(b.TypeRange, "Unknown block", hint, "%s has no block %q.", capital(article(what)), b.Type)
 	default:
-		r.checkLabels(b, inner)
-		if !inner.supports(b.Labels) {
+		if !r.checkLabels(b, inner, specs) {
 			return
 		}
 		r.checkShape(b.Body, b.Type+" block", inner.spec)
 	}
 }
 
-func (r *reader) checkLabels(b *hclsyntax.Block, n nested) {
+// checkLabels tells whether a block has the labels of one that is known.
+func (r *reader) checkLabels(b *hclsyntax.Block, n nested, specs []*spec) bool {
 	want := 0
 	if n.label != "" {
 		want = 1
 	}
-	if len(b.Labels) != want {
+	if has := len(b.Labels); has != want && (!n.alias || has != want+1) {
 		example := n.name + " { ... }"
 		if n.label != "" {
 			example = fmt.Sprintf("%s %q { ... }", n.name, n.label)
 		}
 		r.fail(b.DefRange(), "Wrong number of labels", "", "This block is written `%s`.", example)
+		return has > 0 || !n.only
 	}
+	if n.means(b.Labels) {
+		return true
+	}
+	var known []string
+	for _, s := range specs {
+		for _, other := range s.nested(n.name) {
+			known = append(known, other.label)
+		}
+	}
+	r.fail(b.LabelRanges[0], "Unknown "+n.name, didYouMean(b.Labels[0], known, fmt.Sprintf("Use %s.", strings.Join(known, " or "))), "There is no %s %q.", n.name, b.Labels[0])
+	return false
 }
 
 func findArgument(specs []*spec, name string) (argument, bool) {
@@ -113,17 +127,21 @@ func findArgument(specs []*spec, name string) (argument, bool) {
 	return argument{}, false
 }
 
-func findNested(specs []*spec, name string) (nested, bool) {
+// findNested finds the block with a name and these labels; where only the name is known, one of that name.
+func findNested(specs []*spec, name string, labels []string) (found nested, ok bool) {
 	for _, s := range specs {
-		if n, ok := s.nested(name); ok {
-			return n, true
+		for _, n := range s.nested(name) {
+			if n.means(labels) {
+				return n, true
+			}
+			found, ok = n, true
 		}
 	}
-	return nested{}, false
+	return found, ok
 }
 
 func isArgument(specs []*spec, name string) bool { _, ok := findArgument(specs, name); return ok }
-func isNested(specs []*spec, name string) bool   { _, ok := findNested(specs, name); return ok }
+func isNested(specs []*spec, name string) bool   { _, ok := findNested(specs, name, nil); return ok }
 
 // decode fills a form from a block's body. Whatever is wrong is reported and marks the form.
 func (r *reader) decode(addr resource.Address, body *hclsyntax.Body, at hcl.Range, s *spec, ctx *hcl.EvalContext) *form {

@@ -34,20 +34,20 @@ func (r *reader) addInner(f *form, n nested, labels []string, body *hclsyntax.Bo
 	if f.blocks == nil {
 		f.blocks = map[string][]*form{}
 	}
-	if !n.supports(labels) {
-		f.blocks[n.name] = append(f.blocks[n.name], &form{spec: &spec{}, label: labels[0], at: at})
-		return
+	if !n.means(labels) {
+		return // of another label
 	}
 	inner := r.decodeBlock(f.address, body, at, n, ctx)
 	if n.label != "" {
-		if len(labels) != 1 {
+		if len(labels) != 1 && (!n.alias || len(labels) != 2) {
 			f.failed = true
 			return
 		}
 		inner.label = labels[0]
+		inner.alias = strings.Join(labels[1:], "")
 	}
 	for _, other := range f.blocks[n.name] {
-		if !n.many || (n.label != "" && other.label == inner.label) {
+		if !n.many || (n.label != "" && other.label == inner.label && other.alias == inner.alias) {
 			what := "a block " + n.name
 			if n.label != "" {
 				what += fmt.Sprintf(" %q", inner.label)
@@ -84,8 +84,8 @@ func (r *reader) checkDynamic(b *hclsyntax.Block, what string, names []string, s
 		r.fail(b.DefRange(), "Wrong number of labels", "", "This block is written `dynamic \"BLOCK\" { ... }`.")
 		return
 	}
-	inner, ok := findNested(specs, b.Labels[0])
-	if !ok || inner.later || inner.rule || !inner.many {
+	inner, ok := findNested(specs, b.Labels[0], nil)
+	if !ok || inner.later || inner.rule || !inner.many || inner.only {
 		hint := didYouMean(b.Labels[0], names, "")
 		if ok {
 			hint = "Write it out."

@@ -205,7 +205,8 @@ func (b *builder) instanceGuest(i *resource.Instance) {
 		}
 		b.f.failed = b.f.failed || own.failed
 	}
-	if len(i.Guest.SourceCIDRs) > 0 || b.f.failed {
+	b.instanceTransports(i, own)
+	if len(i.Guest.SourceCIDRs) > 0 || !i.Guest.Speaks(resource.TransportSSH) || b.f.failed {
 		return
 	}
 	at := b.f.at

@@ -140,6 +140,7 @@ var instanceSpec = &spec{
 			{name: "floating_ip", typ: cty.String, effect: effectInPlace, doc: "In place of public: the address of a floating IP that the project has. It is never released."},
 		}}},
 		{name: "guest", doc: "How the agent is reached, where it differs from the guest block.", spec: &spec{args: []argument{
+			{name: "transports", typ: texts, effect: effectInPlace, doc: "The ways to the agent, the preferred one first: some of those that the guest block has. Default: all of them, \"amqp\" before \"ssh\"."},
 			{name: "network", typ: cty.String, effect: effectMove, doc: "Name or id of the management network: the agent is reached on a second port there, and only there."},
 			{name: "port", typ: cty.Number, effect: effectRecord, doc: "Of SSH."},
 			{name: "source_cidrs", typ: texts, effect: effectInPlace, doc: "Networks that may reach the agent."},

@@ -25,7 +25,8 @@ type argument struct {
 type nested struct {
 	name     string
 	label    string // what its label is; empty: it has none
-	only     string // the one label that can be decoded; the caller tells about others
+	only     bool   // label is the one that it has: blocks of this name with other labels are others
+	alias    bool   // a second label may name a provider
 	many     bool
 	required bool
 	hidden   bool // cannot be referred to
@@ -51,9 +52,9 @@ type attribute struct {
 	doc  string
 }
 
-// supports tells whether blocks with these labels can be decoded.
-func (n nested) supports(labels []string) bool {
-	return n.only == "" || len(labels) != 1 || labels[0] == n.only
+// means tells whether a block with these labels is this one.
+func (n nested) means(labels []string) bool {
+	return !n.only || len(labels) > 0 && labels[0] == n.label
 }
 
 func (s *spec) argument(name string) (argument, bool) {
@@ -65,13 +66,15 @@ func (s *spec) argument(name string) (argument, bool) {
 	return argument{}, false
 }
 
-func (s *spec) nested(name string) (nested, bool) {
+// nested finds the blocks of a name: several where the label says which it is.
+func (s *spec) nested(name string) []nested {
+	var out []nested
 	for _, b := range s.blocks {
 		if b.name == name {
-			return b, true
+			out = append(out, b)
 		}
 	}
-	return nested{}, false
+	return out
 }
 
 func (s *spec) names() []string {

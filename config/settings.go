@@ -64,7 +64,9 @@ type Guest struct {
 	ConfigDrive bool                     // user-data on a drive too, and not from the metadata service alone
 	AgentFile   string                   // the agent that is delivered to stock images, absolute or relative to the configuration; empty: the one beside trovectl
 	Timeouts    map[string]time.Duration // what the timeouts block gives, by argument
-	SSH         *SSH                     // never nil after a Load without errors
+	Transports  []string                 // the ways to the agents, the preferred one first
+	SSH         *SSH                     // never nil after a Load without errors; what it says counts when ssh is among Transports
+	AMQP        map[string]AMQP          // by the alias of the provider; "" is for all that have none of their own
 }
 
 // SSH is the transport over SSH.
@@ -150,15 +152,21 @@ var guestSpec = &spec{
 		{name: "agent_file", typ: cty.String, doc: "The agent that is delivered to images without one (packages in a datastore's version). TROVE_AGENT wins over it. Default: trove-guestagent beside trovectl."},
 		{name: "network", typ: cty.String, doc: "Name or id of the management network: the agents are reached on a second port there, and only there. Its subnet should have no gateway, so that a guest has one default route. Default: the instance's own network."},
 	},
-	blocks: []nested{{name: "timeouts", hidden: true, doc: "How long each stage of a first boot may take, such as \"10m\".", spec: timeoutsSpec}, {name: "transport", label: "ssh", only: "ssh", many: true, hidden: true, doc: "The way there.", spec: &spec{
-		args: []argument{
-			{name: "private_key_file", typ: cty.String, doc: "The caller's key for the bastion. TROVE_SSH_KEY wins over it; without both an ssh agent is asked. Keys for the guests are derived."},
-			{name: "user", typ: cty.String, doc: "The account in the guests: always \"" + defaultSSHUser + "\"."},
-			{name: "port", typ: cty.Number, doc: "Where the guests' SSH listens. Default 22."},
-			{name: "source_cidrs", typ: texts, doc: "Networks that may reach the agents; required for instances."},
-		},
-		blocks: []nested{{name: "bastion", hidden: true, doc: "A machine on the way.", spec: bastionSpec}},
-	}}},
+	blocks: []nested{
+		{name: "timeouts", hidden: true, doc: "How long each stage of a first boot may take, such as \"10m\".", spec: timeoutsSpec},
+		{name: "transport", label: resource.TransportSSH, only: true, many: true, hidden: true, doc: "The way there over SSH. With a transport \"amqp\" beside it, the way when the broker is down.", spec: sshSpec},
+		{name: "transport", label: resource.TransportAMQP, only: true, alias: true, many: true, hidden: true, doc: "The way there over a message broker (RabbitMQ): preferred where both are given. A second label is the alias of a provider whose guests have a broker of their own.", spec: amqpSpec},
+	},
+}
+
+var sshSpec = &spec{
+	args: []argument{
+		{name: "private_key_file", typ: cty.String, doc: "The caller's key for the bastion. TROVE_SSH_KEY wins over it; without both an ssh agent is asked. Keys for the guests are derived."},
+		{name: "user", typ: cty.String, doc: "The account in the guests: always \"" + defaultSSHUser + "\"."},
+		{name: "port", typ: cty.Number, doc: "Where the guests' SSH listens. Default 22."},
+		{name: "source_cidrs", typ: texts, doc: "Networks that may reach the agents; required for instances."},
+	},
+	blocks: []nested{{name: "bastion", hidden: true, doc: "A machine on the way.", spec: bastionSpec}},
 }
 
 // settings evaluates the trove, provider and guest blocks. Their locals must have been evaluated.
@@ -176,6 +184,9 @@ func (r *reader) settings() {
 	slices.SortFunc(r.providers, func(a, b Provider) int { return cmp.Compare(a.Alias, b.Alias) })
 	if b := r.blocks.guest; b != nil {
 		r.readGuest(b)
+	}
+	if len(r.guest.Transports) == 0 {
+		r.guest.Transports = []string{resource.TransportSSH}
 	}
 }
 
@@ -241,13 +252,15 @@ func (r *reader) readGuest(b *hclsyntax.Block) {
 	}
 	for _, t := range f.blocks["transport"] {
 		switch t.label {
-		case "ssh":
+		case resource.TransportSSH:
 			r.guestAt = &t.at
 			r.readSSH(t)
-		case "amqp":
-			r.fail(t.at, "Not available yet", "Use transport \"ssh\".", "The transport \"amqp\" belongs to the language, but this version of trovectl cannot do it yet.")
-		default:
-			r.fail(t.at, "Unknown transport", "Use transport \"ssh\".", "There is no transport %q.", t.label)
+			r.guest.Transports = append(r.guest.Transports, t.label)
+		case resource.TransportAMQP:
+			r.readAMQP(t)
+			if !slices.Contains(r.guest.Transports, t.label) { // before SSH, wherever it stands
+				r.guest.Transports = append([]string{t.label}, r.guest.Transports...)
+			}
 		}
 	}
 }

@@ -79,6 +79,9 @@ func (i *instanceAct) awaitFrom(ctx context.Context, member state.Member, at gue
 func (i *instanceAct) patience(at guest.Stage) (limit time.Duration, what string) {
 	switch at {
 	case guest.StageConnect:
+		if i.sshPort == 0 { // the broker shows no stages of a boot
+			return i.Timeouts.Boot + i.Timeouts.Login + i.Timeouts.Agent, "no agent came to the message broker"
+		}
 		return i.Timeouts.Boot, "nothing answered at the server's address"
 	case guest.StageGreet:
 		return i.Timeouts.Login, "the server's SSH did not show the host key that user-data gave it (an image without cloud-init never does)"

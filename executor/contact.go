@@ -49,9 +49,18 @@ const greeting = 45 * time.Second
 type channel struct {
 	*guest.Client
 	carrier guest.Carrier
+	act     *act
 }
 
-func (c channel) close() { _ = c.carrier.Close() }
+// close tells, once in a step, when the guest was not reached the preferred way.
+func (c channel) close() {
+	if d, several := c.carrier.(guest.Detourer); several {
+		if text := d.Detour(); text != "" && !slices.Contains(c.act.notes, text) {
+			c.act.notes = append(c.act.notes, text)
+		}
+	}
+	_ = c.carrier.Close()
+}
 
 // dial reaches a member's agent and asks whether it is the one.
 func (a *act) dial(ctx context.Context, member state.Member, generations ...int) (channel, guest.Pong, error) {
@@ -62,7 +71,7 @@ func (a *act) dial(ctx context.Context, member state.Member, generations ...int)
 	if err != nil {
 		return channel{}, guest.Pong{}, err
 	}
-	client := channel{guest.NewClient(carrier, func() string { return string(a.IDs.Intent()) }), carrier}
+	client := channel{guest.NewClient(carrier, func() string { return string(a.IDs.Intent()) }), carrier, a}
 	pong, err := client.Ping(ctx)
 	if err == nil && pong.Member != string(member.ID) {
 		err = guest.Errorf(guest.KindConflict, "the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
@@ -85,22 +94,32 @@ func (i *instanceAct) generationsOf(m state.Member) []int {
 // rotate sets a generation of keys and comes back over a connection that is pinned to it.
 func (i *instanceAct) rotate(ctx context.Context, client channel, generation int) (channel, error) {
 	member := i.hands.Member()
-	private, _ := i.Identities.HostKey(member.ID, generation)
-	body := guest.Rotate{
-		Generation: generation, HostKey: private, DigestKey: i.Identities.DigestKey(member.ID),
-		AuthorizedKeys: []string{i.Identities.AuthorizedKey(member.ID, generation)},
+	body := guest.Rotate{Generation: generation, DigestKey: i.Identities.DigestKey(member.ID)}
+	if i.sshPort != 0 {
+		body.HostKey, _ = i.Identities.HostKey(member.ID, generation)
+		body.AuthorizedKeys = []string{i.Identities.AuthorizedKey(member.ID, generation)}
 	}
+	login, err := i.login(generation)
+	if err != nil {
+		return channel{}, err
+	}
+	body.Broker = login
 	request := i.guestRequest("rotate", generation, func(ctx context.Context, id string) error {
-		_, err := client.Rotate(ctx, id, body)
-		return err
+		if _, err := client.Rotate(ctx, id, body); err != nil {
+			return err
+		}
+		return i.renew(ctx, generation) // the agent has both generations until it is in with the new one
 	}, func(b *state.Batch) {
 		member.Generation, member.Rotating = generation, 0
+		member.Transports, member.SSHPort = i.body.Guest.Transports, i.sshPort
 		b.PutMembers = append(b.PutMembers, member)
 	})
 	if settled(member) { // known before it is asked for, so that the guest is found in between
 		request.Enroll = func(b *state.Batch) {
-			member.Rotating = generation
-			b.PutMembers = append(b.PutMembers, member)
+			between := member.Clone()
+			between.Rotating, between.Transports = generation, i.eitherWay(member)
+			between.SSHPort = max(member.SSHPort, i.sshPort)
+			b.PutMembers = append(b.PutMembers, between)
 		}
 	}
 	if err := i.hands.Call(ctx, request); err != nil {

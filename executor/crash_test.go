@@ -98,6 +98,7 @@ func (w *world) marked() map[string]string {
 	collect(all, "port", objects.Ports, func(p providers.Port) (string, providers.Mark) { return p.ID, p.Mark })
 	ours := slices.DeleteFunc(objects.FloatingIPs, func(f providers.FloatingIP) bool { return f.Mark.Lineage != lineage[:8] })
 	collect(all, "floating ip", ours, func(f providers.FloatingIP) (string, providers.Mark) { return f.ID, f.Mark })
+	collect(all, "account", objects.Accounts, func(a providers.Account) (string, providers.Mark) { return a.ID, a.Mark })
 	collect(all, "server group", objects.ServerGroups, func(g providers.ServerGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	collect(all, "security group", objects.SecurityGroups, func(g providers.SecurityGroup) (string, providers.Mark) { return g.ID, g.Mark })
 	return all
@@ -143,6 +144,15 @@ var stories = []story{
 		w.ask(shape{noUser: true, public: true})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
+	{"an instance comes to a broker", func(*world) {}, shape{noUser: true, ways: []string{resource.TransportAMQP}}, plan.ModeApply, 40},
+	{"an instance leaves a shared vhost", func(w *world) {
+		w.ask(shape{noUser: true, ways: both, vhost: "shared"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, ways: both, vhost: "shared"}, plan.ModeDestroy, 24},
+	{"SSH comes in place of a broker", func(w *world) {
+		w.ask(shape{noUser: true, ways: []string{resource.TransportAMQP}})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true}, plan.ModeApply, 12},
 	{"an instance of a locality comes", func(*world) {}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeApply, 30},
 	{"an instance of a locality goes", func(w *world) {
 		w.ask(shape{noUser: true, locality: "anti-affinity"})

@@ -48,6 +48,7 @@ type Executor struct {
 	Guests     Guests
 	Identities Identities
 	Facts      Facts
+	Accounts   Accounts // may be nil where no guest is reached over a message broker
 	Session    state.Session
 	IDs        IDs
 	Clock      Clock

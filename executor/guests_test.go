@@ -14,10 +14,12 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/agent"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/memory"
+	"github.com/trovectl/trovectl/guest/transport/fallback"
 	"github.com/trovectl/trovectl/providers"
 	cloudmem "github.com/trovectl/trovectl/providers/memory"
 	"github.com/trovectl/trovectl/state"
@@ -36,6 +38,10 @@ type guests struct {
 	delivered      int
 	// disks are the engines by volume id: what an engine holds is on its volume.
 	disks map[string]engine.Engine
+	// broker is where guests with an account are reached; queues are theirs, by member. broken: it does not answer.
+	broker *cloudmem.Broker
+	queues map[string]bool
+	broken bool
 }
 
 type machine struct {
@@ -54,7 +60,7 @@ func newGuests(t testing.TB) *guests {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guests{t: t, dir: dir, byID: map[string]*machine{}, disks: map[string]engine.Engine{}}
+	g := &guests{t: t, dir: dir, byID: map[string]*machine{}, disks: map[string]engine.Engine{}, queues: map[string]bool{}}
 	t.Cleanup(g.end)
 	return g
 }
@@ -103,7 +109,10 @@ func birth(root string, userData []byte) error {
 	if err := yaml.Unmarshal(userData, &doc); err != nil {
 		return err
 	}
-	files := map[string]string{"etc/ssh/ssh_host_ed25519_key": doc.SSHKeys["ed25519_private"]}
+	files := map[string]string{}
+	if key := doc.SSHKeys["ed25519_private"]; key != "" {
+		files["etc/ssh/ssh_host_ed25519_key"] = key
+	}
 	for _, f := range doc.WriteFiles {
 		content, err := base64.StdEncoding.DecodeString(f.Content)
 		if err != nil {
@@ -178,12 +187,32 @@ func (g *guests) down(server providers.Server) {
 	}
 }
 
-// Dial reaches a guest whose host key is one of those generations.
-func (g *guests) Dial(_ context.Context, m state.Member, generations ...int) (guest.Carrier, error) {
+// Dial reaches a guest by the ways that its record has.
+func (g *guests) Dial(ctx context.Context, m state.Member, generations ...int) (guest.Carrier, error) {
+	if len(m.Transports) == 0 {
+		return g.overSSH(ctx, m, generations...)
+	}
+	var ways []fallback.Way
+	for _, name := range m.Transports {
+		dial := g.overSSH
+		if name == resource.TransportAMQP {
+			dial = g.overBroker
+		}
+		ways = append(ways, fallback.Way{Name: name, Dial: func(ctx context.Context) (guest.Carrier, error) { return dial(ctx, m, generations...) }})
+	}
+	c, err := fallback.Dial(ctx, ways...)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// overSSH reaches a guest whose host key is one of those generations.
+func (g *guests) overSSH(_ context.Context, m state.Member, generations ...int) (guest.Carrier, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	there := g.byID[string(m.ID)]
-	if there == nil {
+	if there == nil || m.SSHPort == 0 {
 		return nil, guest.Errorf(guest.KindUnreachable, "nobody at %s", m.Address)
 	}
 	if g.deaf > 0 {
@@ -343,4 +372,12 @@ func (c dyingCarrier) Call(ctx context.Context, r guest.Request) (json.RawMessag
 		return nil, dead
 	}
 	return answer, err
+}
+
+// Detour fulfils guest.Detourer for a carrier that does.
+func (c dyingCarrier) Detour() string {
+	if d, several := c.Carrier.(guest.Detourer); several {
+		return d.Detour()
+	}
+	return ""
 }

@@ -30,7 +30,10 @@ func (a *act) instance(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the step %s asks for the engine %q, which this trovectl does not know", a.step.ID, body.Manager)
 	}
-	i := &instanceAct{act: a, body: body, enginePort: engine.Port, sshPort: body.Guest.SSHPort()}
+	i := &instanceAct{act: a, body: body, enginePort: engine.Port}
+	if body.Guest.Speaks(resource.TransportSSH) {
+		i.sshPort = body.Guest.SSHPort()
+	}
 	if a.step.Action == plan.Create {
 		return i.create(ctx)
 	}
@@ -43,7 +46,7 @@ type instanceAct struct {
 	record     state.Record
 	hands      *journaled.Hands
 	enginePort int
-	sshPort    int
+	sshPort    int    // 0: none
 	image      string // id, once it is known
 	rootStored string // the digest of what the engine stores for root, once it was asked for
 }
@@ -86,7 +89,7 @@ func (i *instanceAct) enroll(ctx context.Context) error {
 	record.Status, record.Fault = state.Creating, ""
 	batch := state.Batch{PutRecords: []state.Record{record}}
 	if !known {
-		batch.PutMembers = []state.Member{{ID: record.Member, SSHPort: i.sshPort}}
+		batch.PutMembers = []state.Member{{ID: record.Member, SSHPort: i.sshPort, Transports: i.body.Guest.Transports}}
 		batch.PutRoles = []state.Role{{ID: record.Role, Member: record.Member}}
 	}
 	if err := i.journal.Commit(ctx, batch); err != nil {
@@ -113,6 +116,9 @@ func (i *instanceAct) build(ctx context.Context) (guest.Prepared, error) {
 		if err := i.publish(ctx); err != nil {
 			return none, err
 		}
+	}
+	if err := i.arrange(ctx); err != nil {
+		return none, err
 	}
 	volume, err := i.volume(ctx)
 	if err != nil {
@@ -271,20 +277,26 @@ type site struct {
 func (i *instanceAct) makeServer(ctx context.Context, mark providers.Mark, on site) (string, error) {
 	member := i.hands.Member()
 	generation := birth(member)
-	private, public := i.Identities.HostKey(member.ID, generation)
 	digest, err := i.agentDigest()
 	if err != nil {
 		return "", err
 	}
-	data, err := bootstrap.UserData(bootstrap.Guest{
-		Packages: i.body.Packages, AgentSHA256: digest,
-		Name: i.body.Name, HostKeyPrivate: private, HostKeyPublic: public,
-		AuthorizedKey: i.Identities.AuthorizedKey(member.ID, generation),
+	login, err := i.login(generation)
+	if err != nil {
+		return "", err
+	}
+	born := bootstrap.Guest{
+		Packages: i.body.Packages, AgentSHA256: digest, Name: i.body.Name,
 		Agent: guest.AgentConfig{
 			Member: string(member.ID), Engine: i.body.Manager, Version: i.body.Version, Address: member.Address,
-			Port: i.enginePort, VolumeID: i.Cloud.Bare(on.volume), Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]),
+			Port: i.enginePort, VolumeID: i.Cloud.Bare(on.volume), Generation: generation, RAMMiB: atoi(i.step.Resolved["ram_mib"]), Broker: login,
 		},
-	})
+	}
+	if i.sshPort != 0 {
+		born.HostKeyPrivate, born.HostKeyPublic = i.Identities.HostKey(member.ID, generation)
+		born.AuthorizedKey = i.Identities.AuthorizedKey(member.ID, generation)
+	}
+	data, err := bootstrap.UserData(born)
 	if err != nil {
 		return "", err
 	}

@@ -55,7 +55,11 @@ func (a *act) clear(ctx context.Context, hands *journaled.Hands) error {
 		if _, filled := hands.Member().Objects[slot]; filled {
 			a.progress("removing the %s", what)
 		}
-		if err := hands.Delete(ctx, slot, a.maker(slot, nil)); err != nil {
+		remove := func() error { return hands.Delete(ctx, slot, a.maker(slot, nil)) }
+		if slot == state.SlotAccount {
+			remove = func() error { return a.removeAccount(ctx, hands) }
+		}
+		if err := remove(); err != nil {
 			return fmt.Errorf("removing the %s: %w", what, err)
 		}
 	}

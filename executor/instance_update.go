@@ -35,7 +35,12 @@ func (i *instanceAct) update(ctx context.Context) error {
 	if err := i.reassemble(ctx); err != nil {
 		return err
 	}
-	if i.hands.Member().Rotating != 0 || i.touches(plan.PathKeys) {
+	if i.touches(append(pathWays, plan.PathAccount)...) {
+		if err := i.openWays(ctx); err != nil {
+			return err
+		}
+	}
+	if i.hands.Member().Rotating != 0 || i.touches(append(pathWays, plan.PathKeys)...) {
 		if err := i.rotateKeys(ctx); err != nil {
 			return err
 		}
@@ -46,7 +51,8 @@ func (i *instanceAct) update(ctx context.Context) error {
 	}{
 		{[]string{"name"}, i.rename},
 		{[]string{"metadata"}, i.setMetadata},
-		{[]string{"access.allowed_cidrs", "guest.source_cidrs", "guest.port"}, i.setAccess},
+		{[]string{"access.allowed_cidrs", "guest.source_cidrs", "guest.port", "guest.transports"}, i.setAccess},
+		{[]string{"guest.transports"}, i.leaveBroker},
 		{[]string{"access.public", "access.public_network", "access.floating_ip"}, i.publish},
 		{[]string{"volume.size"}, i.grow},
 		{[]string{"config_group"}, i.configure},

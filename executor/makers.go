@@ -55,6 +55,10 @@ func (r *run) maker(slot state.Slot, make func(context.Context, providers.Mark) 
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.FloatingIPs.List, func(f providers.FloatingIP) (string, providers.Mark) { return f.ID, f.Mark }, mark)
 		}, func(ctx context.Context, id string) error { return c.FloatingIPs.Delete(ctx, id) }}
+	case state.SlotAccount:
+		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
+			return findMark(ctx, c.Broker.List, func(a providers.Account) (string, providers.Mark) { return a.ID, a.Mark }, mark)
+		}, func(ctx context.Context, id string) error { return c.Broker.Delete(ctx, id) }}
 	case state.SlotServerGroup:
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.ServerGroups.List, func(g providers.ServerGroup) (string, providers.Mark) { return g.ID, g.Mark }, mark)
@@ -144,7 +148,7 @@ func (a *act) deleteOrphan(ctx context.Context) error {
 	}
 	slots := map[string]state.Slot{
 		"server": state.SlotServer, "volume": state.SlotVolume, "port": state.SlotPort, "security_group": state.SlotSecurityGroup,
-		"floating_ip": state.SlotFloatingIP, "server_group": state.SlotServerGroup,
+		"floating_ip": state.SlotFloatingIP, "server_group": state.SlotServerGroup, "broker_account": state.SlotAccount,
 	}
 	slot, ok := slots[object.Service]
 	if !ok {

@@ -101,6 +101,7 @@ func instanceCells() map[string]scenario {
 		"import":                   none(importLater),
 	}
 	maps.Copy(all, settingCells())
+	maps.Copy(all, brokerCells())
 	maps.Copy(all, careCells())
 	return all
 }

@@ -98,7 +98,7 @@ func whole() map[resource.Kind]resource.Body {
 			Volume: &resource.Volume{Size: 1, Type: "ssd", AvailabilityZone: "az1"}, ConfigGroup: group,
 			Settings: map[string]string{"max_connections": "200"}, Access: resource.Access{AllowedCIDRs: []string{"10.0.0.0/8"}, Public: true, PublicNetwork: "public", FloatingIP: "203.0.113.9"},
 			Restart: "if_required", Metadata: map[string]string{"team": "a"},
-			Guest: resource.Guest{Network: "g", Port: 2222, SourceCIDRs: []string{"10.9.0.1/32"}, NoConfigDrive: true},
+			Guest: resource.Guest{Network: "g", Port: 2222, SourceCIDRs: []string{"10.9.0.1/32"}, NoConfigDrive: true, Transports: both, Broker: &resource.GuestBroker{URL: "amqps://b:5671", VHost: "v", Mode: "trove", Certificates: true}},
 			Root:  &resource.Password{Digest: "d", Engine: "e"}, Logs: []string{"slow"}, TLS: resource.TLS{Required: true, Names: []string{"db.example.org"}},
 		},
 		resource.KindDatabase: &resource.Database{

@@ -209,6 +209,8 @@ func (i *instanceAct) lost(ctx context.Context, slots []state.Slot) ([]state.Slo
 func (r *run) there(ctx context.Context, slot state.Slot, id string) (bool, error) {
 	var err error
 	switch slot {
+	case state.SlotAccount:
+		return true, nil // it is put again in place, and never forgotten
 	case state.SlotServer:
 		var server providers.Server
 		server, err = r.Cloud.Servers.Get(ctx, id)

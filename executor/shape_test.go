@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/config/resource"
@@ -24,8 +25,10 @@ type shape struct {
 	public   bool     // it has a floating IP of its own
 	floating string   // the address of one that the user has; empty: none
 	locality string
-	file     string // the datastore's image is this file; empty: it is one that is there
-	moved    bool   // instance.orders and user.app have other addresses
+	file     string   // the datastore's image is this file; empty: it is one that is there
+	ways     []string // to the agent; none: SSH
+	vhost    string   // shared by the accounts; empty: each has its own
+	moved    bool     // instance.orders and user.app have other addresses
 }
 
 // wanted is the desired set of a shape, with the passwords beside it as the wiring keeps them.
@@ -66,6 +69,12 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 		Guest: resource.Guest{SourceCIDRs: []string{"10.9.0.1/32"}},
 	})
 	set.Resources[orders].Body.(*resource.Instance).Locality = s.locality
+	if reached := &set.Resources[orders].Body.(*resource.Instance).Guest; s.ways != nil {
+		reached.Transports, reached.Broker = s.ways, &resource.GuestBroker{URL: "amqps://broker.test:5671", VHost: s.vhost}
+		if !slices.Contains(s.ways, resource.TransportSSH) {
+			reached.SourceCIDRs = nil
+		}
+	}
 	first := &set.Resources[orders].Body.(*resource.Instance).Access
 	first.Public, first.FloatingIP = s.public, s.floating
 	if s.managed {

@@ -57,6 +57,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: statemem.New(), seed: &counter{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.cloud = cloudmem.New(cloudmem.Options{})
 	w.guests = newGuests(t)
+	w.guests.broker = w.cloud.Broker()
 	w.cloud.OnServerActive = w.guests.boot
 	w.cloud.OnServerDown = w.guests.down
 	return w
@@ -176,7 +177,8 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 	cloud := *w.cloud.Cloud()
 	cloud.ServerWaits = delayed{cloud.ServerWaits, w.waits}
 	e := &executor.Executor{
-		Cloud: &cloud, Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
+		Accounts: accounts{w.guests, l},
+		Cloud:    &cloud, Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
 		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
 		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Login: time.Second, Agent: time.Second, Install: time.Second, Prepare: time.Minute, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
 		First:    first, Resume: resume, Images: openImage,
@@ -222,7 +224,7 @@ func (w *world) look(ctx context.Context, prior *state.Snapshot, mode plan.Mode)
 	w.t.Helper()
 	moved, _, _ := planner.Moved(w.want, prior)
 	seen, err := observe.Look(ctx, observe.Sources{
-		Cloud: w.cloud.Cloud(), Guests: w.guests, Now: func() time.Time { return w.now },
+		Cloud: w.cloud.Cloud(), Guests: w.guests, Now: func() time.Time { return w.now }, Rights: rightsOf,
 	}, moved, w.want)
 	if err != nil {
 		return nil, fmt.Errorf("looking: %w", err)

@@ -1,5 +1,7 @@
 package guest
 
+import "context"
+
 // AgentConfig is what an agent is born with: cloud-init writes it as JSON to AgentConfigPath before the agent first
 // starts. It holds a secret (DigestKey), so the file is 0600.
 type AgentConfig struct {
@@ -29,6 +31,18 @@ type BrokerConfig struct {
 	MessageKey  string `json:"message_key"`           // hex, 32 bytes
 	Mode        string `json:"mode,omitempty"`        // "sealed" (also when empty) or "trove"
 	TroveKey    string `json:"trove_key,omitempty"`   // of mode trove: Trove's per-instance key
+}
+
+// A Post is an agent at its message broker, as the transport there needs it.
+type Post struct {
+	Member string
+	// Logins are how it may log in, the newest first: after a rotation the broker may still know the one before. What a
+	// MessageKey opens is taken; one without has been replaced for good. Asked again and again.
+	Logins func() []BrokerConfig
+	Used   func(generation int)              // hears which generation's key opened a request
+	Tell   func(state string)                // hears of the connection: "connected", or why there is none
+	Status func(context.Context) any         // what is published about the guest from time to time, as JSON
+	Log    func(message string, args ...any) // pairs of key and value after the message
 }
 
 // Where a guest keeps what trovectl and the agent both know, relative to the root of the guest ("/" in a real one).

@@ -105,6 +105,12 @@ type Carrier interface {
 	Close() error
 }
 
+// A Detourer is a Carrier that has several ways to its guest.
+type Detourer interface {
+	// Detour says which way was gone in place of the preferred one, and why; empty: the preferred one.
+	Detour() string
+}
+
 // A Handler answers requests; the agent is one. It MUST always answer.
 type Handler interface {
 	Handle(ctx context.Context, request Request) Reply

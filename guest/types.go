@@ -44,6 +44,7 @@ type Inspection struct {
 	Logs           []ObservedLog      `json:"logs,omitempty"`
 	TLS            *ObservedTLS       `json:"tls,omitempty"`    // nil: the engine has no TLS
 	Broker         string             `json:"broker,omitempty"` // state of the agent's connection to its broker: "", "connected", or why not
+	Detour         string             `json:"-"`                // by which way it was reached in place of the preferred one, and why
 }
 
 // ObservedRoot is the account of the engine's administrator that may log in from outside.

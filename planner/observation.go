@@ -76,6 +76,7 @@ type Parts struct {
 	HeldBy        string
 	NotAttachable string
 	Address       string // of the port, where the recorded address is none of its own
+	Account       string // what is wrong with its account at the message broker
 	// Certificate says why the engine needs another certificate: "missing", "ends 2027-01-02". Empty: it needs none.
 	Certificate string
 }

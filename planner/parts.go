@@ -12,7 +12,10 @@ import (
 	"github.com/trovectl/trovectl/state"
 )
 
-const running = "ACTIVE"
+const (
+	running = "ACTIVE"
+	asMade  = "as it was made" // of an account
+)
 
 // changes are the differences from how the parts were left.
 func (s Parts) changes(member state.Member) []plan.Change {
@@ -25,6 +28,9 @@ func (s Parts) changes(member state.Member) []plan.Change {
 	}
 	if s.Detached {
 		out = append(out, plan.Change{Path: plan.PathAttached, Before: true, After: false, Impact: resource.Online})
+	}
+	if s.Account != "" {
+		out = append(out, plan.Change{Path: plan.PathAccount, Before: asMade, After: s.Account, Impact: resource.Online})
 	}
 	return out
 }
@@ -134,6 +140,8 @@ func partsNotes(step *plan.Step) {
 			step.Notes = append(step.Notes, "the server is brought up again; until it answers, nobody can connect")
 		case plan.PathAttached:
 			step.Notes = append(step.Notes, "the server is stopped, gets its volume, and starts: the data stays on it")
+		case plan.PathAccount:
+			step.Notes = append(step.Notes, "its account at the message broker is put right; its agent stays connected, or comes back")
 		case plan.PathAddress:
 			step.Notes = append(step.Notes, "the address that its port has now is taken over")
 		}

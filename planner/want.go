@@ -87,6 +87,7 @@ func (p *planning) create(r *resource.Resource, reason plan.Reason) *plan.Step {
 	s := p.step(plan.Create, r, reason)
 	if body, ok := r.Body.(*resource.Instance); ok {
 		p.resolve(s, r, body, state.Slots)
+		s.Notes = append(s.Notes, waysNotes(body.Guest)...)
 		if reason.Code == plan.ReasonNew {
 			p.secondMachine(r, body)
 		}
@@ -218,6 +219,18 @@ func (p *planning) keep(r *resource.Resource, record state.Record) {
 	}
 	notes(step, r.Body)
 	partsNotes(step)
+}
+
+// waysNotes tell how an agent is reached that has a way over a broker.
+func waysNotes(g resource.Guest) []string {
+	switch {
+	case g.Broker == nil:
+		return nil
+	case len(g.Transports) == 1:
+		return []string{"its agent is reached over " + g.Transports[0] + " alone: no SSH port is opened"}
+	default:
+		return []string{fmt.Sprintf("its agent is reached over %s, and over %s when that way is closed", g.Transports[0], g.Transports[1])}
+	}
 }
 
 func (p *planning) update(r *resource.Resource, record state.Record, reason plan.Reason) *plan.Step {

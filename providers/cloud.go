@@ -25,6 +25,7 @@ type Cloud struct {
 	FloatingIPs    FloatingIPs
 	Containers     Containers
 	Limits         Limits
+	Broker         Broker // nil: guests are not reached over one
 	ServerWaits    Waiter[Server]
 	VolumeWaits    Waiter[Volume]
 	// Others are the identities of further clouds that are reached through this one, by alias; what is there has an id that

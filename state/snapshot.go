@@ -80,30 +80,31 @@ type Run struct {
 type Slot string
 
 // The slots of an instance's member, in the order in which they are filled. The second group and port are those in the
-// management network. A floating IP in its slot is one that we allocated.
+// management network. A floating IP in its slot is one that we allocated. The account is at the message broker.
 const (
 	SlotSecurityGroup   Slot = "security_group"
 	SlotPort            Slot = "port"
 	SlotFloatingIP      Slot = "floating_ip"
 	SlotManagementGroup Slot = "management_group"
 	SlotManagementPort  Slot = "management_port"
+	SlotAccount         Slot = "broker_account"
 	SlotServerGroup     Slot = "server_group"
 	SlotVolume          Slot = "volume"
 	SlotServer          Slot = "server"
 )
 
 // Slots lists the slots in the order in which they are filled; they are emptied in the opposite one.
-var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotFloatingIP, SlotManagementGroup, SlotManagementPort, SlotServerGroup, SlotVolume, SlotServer}
+var Slots = []Slot{SlotSecurityGroup, SlotPort, SlotFloatingIP, SlotManagementGroup, SlotManagementPort, SlotAccount, SlotServerGroup, SlotVolume, SlotServer}
 
 // Shared tells whether the object of a slot may be that of several machines.
 func (s Slot) Shared() bool { return s == SlotSecurityGroup || s == SlotServerGroup }
 
 // SlotsOf lists the slots that the machine of an instance has, in the same order. A server group is none of them: it counts
-// when a server is made, and is not missed afterwards.
+// when a server is made, and is not missed afterwards. Neither is an account at a broker: it is put back in place.
 func SlotsOf(body *resource.Instance) []Slot {
 	return slices.DeleteFunc(slices.Clone(Slots), func(slot Slot) bool {
 		switch slot {
-		case SlotServerGroup:
+		case SlotServerGroup, SlotAccount:
 			return true
 		case SlotFloatingIP:
 			return !body.Access.Public
@@ -165,7 +166,11 @@ type Member struct {
 	// AgentAddress where that is another one.
 	Address      string `json:"address,omitempty"`
 	AgentAddress string `json:"agent_address,omitempty"`
-	SSHPort      int    `json:"ssh_port,omitempty"`
+	SSHPort      int    `json:"ssh_port,omitempty"` // 0: it is not reached over SSH
+	// Transports are the ways to its agent that it has, the preferred one first; none: SSH alone. VHost is the shared one that
+	// its account is in; empty: the account has one of its own.
+	Transports []string `json:"transports,omitempty"`
+	VHost      string   `json:"vhost,omitempty"`
 	// FloatingAddress is that of its floating IP, whether that is its own or the user's.
 	FloatingAddress string `json:"floating_address,omitempty"`
 }
@@ -201,7 +206,7 @@ func (m *Member) Bereave() {
 
 // Clone copies a member with its objects.
 func (m Member) Clone() Member {
-	m.Objects, m.Groups = maps.Clone(m.Objects), slices.Clone(m.Groups)
+	m.Objects, m.Groups, m.Transports = maps.Clone(m.Objects), slices.Clone(m.Groups), slices.Clone(m.Transports)
 	return m
 }
 

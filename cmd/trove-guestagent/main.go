@@ -13,6 +13,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest/agent"
 	"github.com/trovectl/trovectl/guest/engine/all"
+	"github.com/trovectl/trovectl/guest/transport/amqp"
 )
 
 // version is set by the linker.
@@ -40,7 +41,7 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case slices.Equal(args, []string{"daemon"}):
 		log := hclog.New(&hclog.LoggerOptions{Name: "trove-guestagent", Output: os.Stderr})
-		a, err := agent.Open(agent.Config{Root: root, Version: version, NewEngine: all.New, Log: log})
+		a, err := agent.Open(agent.Config{Root: root, Version: version, NewEngine: all.New, Log: log, Attend: amqp.Attend})
 		if err != nil {
 			return err
 		}

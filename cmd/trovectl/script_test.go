@@ -53,9 +53,12 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata/script")) }
+
+// scripts are those of a folder, with the commands that all of them have.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		Setup:               setup,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -65,8 +68,8 @@ func TestScripts(t *testing.T) {
 			"cloud":    cloudUp,
 			"clouds":   cloudsYAML,
 			"exits":    exits,
-			"client":   clientSQL,
-			"admin":    adminSQL,
+			"client":   client,
+			"admin":    admin,
 			"stays":    stays,
 			"nosecret": noSecret,
 			"killed":   killed,
@@ -87,7 +90,7 @@ func TestScripts(t *testing.T) {
 			"unplug":   unplug,
 			"floating": floating,
 		},
-	})
+	}
 }
 
 // setup gives a script an environment of its own: nothing of the caller's reaches it.

@@ -77,6 +77,31 @@ type Guest struct {
 	SourceCIDRs []string `json:"source_cidrs,omitempty"`
 	// NoConfigDrive: user-data comes from the metadata service alone.
 	NoConfigDrive bool `json:"no_config_drive,omitempty"`
+	// Transports are the ways to the agent, the preferred one first. None: SSH alone.
+	Transports []string     `json:"transports,omitempty"`
+	Broker     *GuestBroker `json:"broker,omitempty"` // nil unless AMQP is among them
+}
+
+// The ways to an agent.
+const (
+	TransportAMQP = "amqp"
+	TransportSSH  = "ssh"
+)
+
+// GuestBroker is the broker that an agent listens at, as the agent sees it.
+type GuestBroker struct {
+	URL          string `json:"url"`                    // amqp[s]://HOST:PORT
+	VHost        string `json:"vhost,omitempty"`        // shared; empty: one of its own
+	Mode         string `json:"mode,omitempty"`         // empty: sealed
+	Certificates bool   `json:"certificates,omitempty"` // it logs in with a certificate
+}
+
+// Speaks tells whether the agent is reached that way.
+func (g Guest) Speaks(transport string) bool {
+	if len(g.Transports) == 0 {
+		return transport == TransportSSH
+	}
+	return slices.Contains(g.Transports, transport)
 }
 
 // TLS says how clients speak TLS with the engine.
@@ -151,6 +176,15 @@ func (i *Instance) Attributes() Attributes {
 	if i.Guest.NoConfigDrive {
 		out["guest.config_drive"] = false
 	}
+	putText(out, "guest.transports", strings.Join(i.Guest.Transports, ", then ")) // a list would be compared as a set
+	if b := i.Guest.Broker; b != nil {
+		out["guest.broker.url"] = b.URL
+		putText(out, "guest.broker.vhost", b.VHost)
+		putText(out, "guest.broker.mode", b.Mode)
+		if b.Certificates {
+			out["guest.broker.client_certificates"] = true
+		}
+	}
 	if i.Root != nil {
 		out["root.enabled"] = true
 	}
@@ -174,7 +208,12 @@ func (i *Instance) Judge(path string, next Body) Verdict {
 	}
 	switch {
 	case path == "name", strings.HasPrefix(path, "access."), path == "guest.source_cidrs", strings.HasPrefix(path, "metadata."),
-		strings.HasPrefix(path, "root."), path == "logs", strings.HasPrefix(path, "tls."):
+		strings.HasPrefix(path, "root."), path == "logs", strings.HasPrefix(path, "tls."), path == "guest.transports":
+		return inPlace(Online)
+	case path == "guest.broker.vhost" && i.Guest.Broker != nil && to.Guest.Broker != nil:
+		return refused("an agent does not change its vhost in place",
+			"write guest { transports = [\"ssh\"] } in the instance and apply, then take it out again: the agent gets a new account")
+	case strings.HasPrefix(path, "guest.broker."):
 		return inPlace(Online)
 	case path == "config_group", path == "restart", path == "guest.port":
 		return recordOnly

@@ -21,7 +21,7 @@ const MaxUserData = 65535
 // Guest is what one guest is born with.
 type Guest struct {
 	Name           string // host name
-	HostKeyPrivate string // OpenSSH PEM, the first generation: replaced at first contact
+	HostKeyPrivate string // OpenSSH PEM, the first generation: replaced at first contact; empty: it is not reached over SSH
 	HostKeyPublic  string // one line
 	AuthorizedKey  string // a whole line with its options
 	Agent          guest.AgentConfig
@@ -35,7 +35,7 @@ type Guest struct {
 type cloudConfig struct {
 	Hostname    string            `yaml:"hostname"`
 	SSHDelete   bool              `yaml:"ssh_deletekeys"`
-	SSHKeys     map[string]string `yaml:"ssh_keys"`
+	SSHKeys     map[string]string `yaml:"ssh_keys,omitempty"`
 	DisableRoot bool              `yaml:"disable_root"`
 	SSHPassword bool              `yaml:"ssh_pwauth"`
 	Users       []user            `yaml:"users"`
@@ -51,7 +51,7 @@ type user struct {
 	Shell          string   `yaml:"shell"`
 	HomeDir        string   `yaml:"homedir"`
 	LockPassword   bool     `yaml:"lock_passwd"`
-	AuthorizedKeys []string `yaml:"ssh_authorized_keys"`
+	AuthorizedKeys []string `yaml:"ssh_authorized_keys,omitempty"`
 }
 
 type file struct {
@@ -70,19 +70,22 @@ func UserData(g Guest) ([]byte, error) {
 	config := cloudConfig{
 		Hostname:  g.Name,
 		SSHDelete: true,
-		SSHKeys:   map[string]string{"ed25519_private": g.HostKeyPrivate, "ed25519_public": g.HostKeyPublic},
 		// Nobody logs in with a password, and root not at all: the one way in is the forced command.
 		DisableRoot: true,
 		Users: []user{{
 			// No system user: to one of those cloud-init gives neither keys nor a home.
 			Name: guest.AgentUser, Gecos: "trovectl agent channel", Shell: "/bin/sh", HomeDir: "/home/" + guest.AgentUser,
-			LockPassword: true, AuthorizedKeys: []string{g.AuthorizedKey},
+			LockPassword: true,
 		}},
 		UpdateLists: len(g.Packages) > 0,
 		Packages:    g.Packages,
 		WriteFiles:  []file{encoded("/"+guest.AgentConfigPath, "0600", agent)},
 		// Commands run after the packages are there.
 		RunCmd: [][]string{{"systemctl", "enable", "--now", unit.Name}},
+	}
+	if g.HostKeyPrivate != "" {
+		config.SSHKeys = map[string]string{"ed25519_private": g.HostKeyPrivate, "ed25519_public": g.HostKeyPublic}
+		config.Users[0].AuthorizedKeys = []string{g.AuthorizedKey}
 	}
 	if len(g.Packages) > 0 {
 		config.WriteFiles = append(config.WriteFiles,

@@ -212,7 +212,8 @@ func (j *Journal) MemberOf(role state.RoleID) (state.Member, bool) {
 	return j.Member(r.Member)
 }
 
-func (j *Journal) intent(member state.MemberID, slot string) (state.Intent, bool) {
+// Open is the open intent of a member's slot.
+func (j *Journal) Open(member state.MemberID, slot string) (state.Intent, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	in, ok := j.open[member][slot]
@@ -273,7 +274,7 @@ func (h *Hands) Mark(intent state.IntentID) providers.Mark {
 // something else is ended in the transaction that begins the new one.
 func (h *Hands) begin(ctx context.Context, want state.Intent, enroll func(*state.Batch)) (in state.Intent, reopened bool, err error) {
 	var end []state.IntentID
-	if open, ok := h.journal.intent(h.member, want.Slot); ok {
+	if open, ok := h.journal.Open(h.member, want.Slot); ok {
 		if open.Operation == want.Operation && open.Digest == want.Digest {
 			return open, true, nil
 		}

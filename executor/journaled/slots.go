@@ -22,7 +22,7 @@ type Maker interface {
 // Create fills a slot and returns the object's id: the recorded one, the one that an earlier life asked for and never
 // recorded, or a new one. When it returns an id, that id is recorded.
 func (h *Hands) Create(ctx context.Context, slot state.Slot, maker Maker) (id string, adopted bool, err error) {
-	if open, ok := h.journal.intent(h.member, string(slot)); ok && open.Operation == state.OpDelete {
+	if open, ok := h.journal.Open(h.member, string(slot)); ok && open.Operation == state.OpDelete {
 		// An earlier life was emptying the slot: what is recorded in it may be gone already, so that has its end first.
 		if err := h.Delete(ctx, slot, maker); err != nil {
 			return "", false, err
@@ -128,7 +128,7 @@ func (h *Hands) Delete(ctx context.Context, slot state.Slot, maker Maker) error 
 
 // settle turns an open create of a slot into a recorded object, or ends it when nothing was made.
 func (h *Hands) settle(ctx context.Context, slot state.Slot, maker Maker) error {
-	open, ok := h.journal.intent(h.member, string(slot))
+	open, ok := h.journal.Open(h.member, string(slot))
 	if !ok || open.Operation != state.OpCreate {
 		return nil
 	}

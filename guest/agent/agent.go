@@ -30,6 +30,8 @@ type Config struct {
 	MaxLog int64
 	// VolumeWait is how long prepare and resize_volume wait for the device to appear or to grow. 0: 3 min.
 	VolumeWait time.Duration
+	// Attend serves at the message broker until ctx ends; nil: the agent cannot, and is reached on its sockets alone.
+	Attend func(ctx context.Context, post guest.Post, handler guest.Handler) error
 }
 
 const (
@@ -81,6 +83,8 @@ type Agent struct {
 	identity identity
 	engine   engine.Engine // nil until the data volume is there
 	wanted   bool          // the engine should run: prepared, and not stopped by the agent
+	atBroker string        // state of the connection to the broker; empty: none was tried
+	reposted chan struct{} // closed when the logins change; nil: nobody waits
 }
 
 // Open reads the agent's configuration and what earlier lives recorded below Root. It starts nothing: Run does. A second

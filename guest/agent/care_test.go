@@ -248,6 +248,11 @@ func TestCertify(t *testing.T) {
 		t.Fatalf("a new guest tells %+v", first)
 	}
 	public := requested(t, first.Request)
+	own, _ := pem.Decode(e.files.Certificate)
+	if own == nil {
+		t.Fatal("the first start opens no TLS")
+	}
+	e.files = engine.TLSFiles{}
 	good := guest.Certify{Certificate: ca.sign(t, public, end), CA: ca.pem, Required: true}
 	for name, bad := range map[string]guest.Certify{
 		"no certificate":        {Certificate: "x", CA: ca.pem},

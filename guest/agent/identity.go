@@ -12,12 +12,15 @@ import (
 )
 
 // identity is what the agent has become since it was born. It is a file of mode 0600 on the server's own disk: it holds
-// the digest key, and it must be readable before the data volume is.
+// the digest key and the login to the broker, and it must be readable before the data volume is.
 type identity struct {
 	Generation int    `json:"generation"`
 	DigestKey  string `json:"digest_key"` // hex
 	VolumeID   string `json:"volume_id,omitempty"`
 	Prepared   bool   `json:"prepared"`
+	// Broker is how the agent logs in to its message broker, nil: it has none; Former is the login before.
+	Broker *guest.BrokerConfig `json:"broker,omitempty"`
+	Former *guest.BrokerConfig `json:"former,omitempty"`
 }
 
 const digestKeyBytes = 32
@@ -42,7 +45,7 @@ func readBorn(path string) (guest.AgentConfig, error) {
 }
 
 func readIdentity(path string, born guest.AgentConfig) (identity, error) {
-	now := identity{Generation: born.Generation, DigestKey: born.DigestKey}
+	now := identity{Generation: born.Generation, DigestKey: born.DigestKey, Broker: born.Broker}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return now, nil
@@ -50,6 +53,7 @@ func readIdentity(path string, born guest.AgentConfig) (identity, error) {
 	if err != nil {
 		return now, fmt.Errorf("reading the agent's identity: %w", err)
 	}
+	now.Broker = nil // what is in the file is all that counts
 	if err := json.Unmarshal(text, &now); err != nil {
 		return now, fmt.Errorf("reading the agent's identity %s: malformed JSON or a wrong type", path)
 	}

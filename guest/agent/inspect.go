@@ -17,7 +17,26 @@ import (
 // when the engine answers; one that fails while it is asked fails the inspection, because an empty list would say that
 // there is nothing.
 func (a *Agent) inspect(ctx context.Context, in guest.Inspect) (guest.Inspection, error) {
-	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew}
+	seen, err := a.health(ctx)
+	if err != nil {
+		return guest.Inspection{}, err
+	}
+	server, _ := a.theEngine()
+	if server == nil || !seen.Prepared || !answers(seen.Status) {
+		return seen, nil
+	}
+	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
+		return guest.Inspection{}, err
+	}
+	return seen, nil
+}
+
+// health is what is quickly told: who it is, how the engine is, and how full the volume.
+func (a *Agent) health(ctx context.Context) (guest.Inspection, error) {
+	a.mu.Lock()
+	atBroker := a.atBroker
+	a.mu.Unlock()
+	seen := guest.Inspection{Pong: a.pong(), Status: guest.StatusNew, Broker: atBroker}
 	server, wanted := a.theEngine()
 	if server == nil {
 		if seen.Prepared { // its volume is not there
@@ -37,16 +56,8 @@ func (a *Agent) inspect(ctx context.Context, in guest.Inspect) (guest.Inspection
 		seen.Status = guest.StatusNew
 		return seen, nil
 	}
-	if seen.Volume, err = a.volume(ctx); err != nil {
-		return guest.Inspection{}, err
-	}
-	if !answers(seen.Status) {
-		return seen, nil
-	}
-	if err := a.inspectEngine(ctx, server, in.Settings, &seen); err != nil {
-		return guest.Inspection{}, err
-	}
-	return seen, nil
+	seen.Volume, err = a.volume(ctx)
+	return seen, err
 }
 
 // answers tells whether an engine in this state can be asked.

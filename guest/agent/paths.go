@@ -71,21 +71,6 @@ func (p paths) make() error {
 	return nil
 }
 
-// engineUser names the operating system user that an engine's package makes for it.
-func engineUser(engineName string) string {
-	switch engineName {
-	case "mariadb", "mysql", "percona":
-		return "mysql"
-	case "postgresql":
-		return "postgres"
-	case "redis":
-		return "redis"
-	case "valkey":
-		return "valkey"
-	}
-	return ""
-}
-
 // giveTo makes directories belong to a user by name. Only root can, and needs to.
 func giveTo(name string, dirs ...string) error {
 	owner, err := user.Lookup(name)

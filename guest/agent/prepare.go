@@ -40,6 +40,9 @@ func (a *Agent) prepare(ctx context.Context, in guest.Prepare) (guest.Prepared, 
 	if err := server.Prepare(ctx, engine.Settings(in.Values)); err != nil {
 		return guest.Prepared{}, asGuestError(guest.KindEngine, "preparing the engine", err)
 	}
+	if err := a.selfCertify(ctx, server); err != nil {
+		return guest.Prepared{}, err
+	}
 	if err := server.Start(ctx); err != nil {
 		return guest.Prepared{}, asGuestError(guest.KindEngine, "starting the engine", err)
 	}
@@ -160,7 +163,7 @@ func (a *Agent) host() (engine.Host, error) {
 	if os.Geteuid() != 0 || a.paths.root != "/" {
 		return host, nil
 	}
-	host.User = engineUser(a.born.Engine)
+	host.User = packages[a.born.Engine].user
 	if host.User == "" {
 		return host, nil
 	}

@@ -29,35 +29,57 @@ func (a *Agent) rotate(ctx context.Context, in guest.Rotate) (guest.Rotated, err
 	if in.Generation < now.Generation {
 		return guest.Rotated{}, guest.Errorf(guest.KindConflict, "generation %d is in force, %d would go back", now.Generation, in.Generation)
 	}
-	public, err := checkRotate(in)
-	if err != nil {
+	if err := checkBroker(in.Broker); err != nil {
 		return guest.Rotated{}, err
 	}
-	if err := a.writeAuthorizedKeys(in.AuthorizedKeys); err != nil {
-		return guest.Rotated{}, fmt.Errorf("replacing the authorized keys: %w", err)
-	}
-	if err := a.keepIdentity(); err != nil {
+	// A guest that is reached over a broker alone has no SSH keys.
+	overSSH := in.HostKey != "" || len(in.AuthorizedKeys) > 0 || in.Broker == nil || in.Broker.URL == ""
+	if overSSH {
+		if err := a.rotateSSH(in); err != nil {
+			return guest.Rotated{}, err
+		}
+	} else if _, err := digestKey(in.DigestKey); err != nil {
 		return guest.Rotated{}, err
-	}
-	hostKey := filepath.Join(a.paths.root, hostKeyPath)
-	if err := os.MkdirAll(filepath.Dir(hostKey), 0o755); err != nil {
-		return guest.Rotated{}, fmt.Errorf("replacing the host key: %w", err)
-	}
-	// The public half only informs; the private one is what the server reads, so it changes last.
-	if err := writeFile(hostKey+".pub", ssh.MarshalAuthorizedKey(public), 0o644); err != nil {
-		return guest.Rotated{}, fmt.Errorf("replacing the host key: %w", err)
-	}
-	if err := writeFile(hostKey, []byte(in.HostKey), 0o600); err != nil {
-		return guest.Rotated{}, fmt.Errorf("replacing the host key: %w", err)
 	}
 	now.Generation, now.DigestKey = in.Generation, in.DigestKey
+	now.takeBroker(in.Broker)
 	if err := a.setIdentity(now); err != nil {
 		return guest.Rotated{}, err
+	}
+	a.repost()
+	if !overSSH {
+		return guest.Rotated{Generation: in.Generation}, nil
 	}
 	if err := a.config.ReloadSSH(ctx); err != nil {
 		a.log.Warn("reloading the SSH server", "error", err)
 	}
 	return guest.Rotated{Generation: in.Generation}, nil
+}
+
+// rotateSSH replaces who the guest is over SSH, and who may come in.
+func (a *Agent) rotateSSH(in guest.Rotate) error {
+	public, err := checkRotate(in)
+	if err != nil {
+		return err
+	}
+	if err := a.writeAuthorizedKeys(in.AuthorizedKeys); err != nil {
+		return fmt.Errorf("replacing the authorized keys: %w", err)
+	}
+	if err := a.keepIdentity(); err != nil {
+		return err
+	}
+	hostKey := filepath.Join(a.paths.root, hostKeyPath)
+	if err := os.MkdirAll(filepath.Dir(hostKey), 0o755); err != nil {
+		return fmt.Errorf("replacing the host key: %w", err)
+	}
+	// The public half only informs; the private one is what the server reads, so it changes last.
+	if err := writeFile(hostKey+".pub", ssh.MarshalAuthorizedKey(public), 0o644); err != nil {
+		return fmt.Errorf("replacing the host key: %w", err)
+	}
+	if err := writeFile(hostKey, []byte(in.HostKey), 0o600); err != nil {
+		return fmt.Errorf("replacing the host key: %w", err)
+	}
+	return nil
 }
 
 // checkRotate refuses what would lock everybody out. It never quotes what it refuses: that may be a key.

@@ -23,7 +23,7 @@ const (
 	bootWait = 5 * time.Second
 )
 
-// Run serves requests on the agent's sockets and keeps the engine running until ctx ends; then it stops the engine
+// Run serves requests on the agent's sockets, and at its broker where it has one, and keeps the engine running until ctx ends; then it stops the engine
 // cleanly.
 func (a *Agent) Run(ctx context.Context) error {
 	// Before anybody may ask: what was done is recorded on the data volume.
@@ -40,6 +40,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	work.Go(func() { a.serve(ctx, full, a) })
 	work.Go(func() { a.serve(ctx, reading, guest.ReadOnly(a)) })
 	work.Go(func() { a.watch(ctx) })
+	work.Go(func() { a.Attend(ctx, a) })
 	a.log.Info("serving", "member", a.born.Member, "engine", a.born.Engine, "version", a.config.Version)
 	<-ctx.Done()
 	err = a.shutdown(context.WithoutCancel(ctx))

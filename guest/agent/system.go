@@ -24,27 +24,26 @@ func (a *Agent) keepIdentity() error {
 	return nil
 }
 
-// distributionUnit names the service that an engine's package brings. Nothing but the agent may start the engine.
-func distributionUnit(engineName string) string {
-	switch engineName {
-	case "mariadb":
-		return "mariadb.service"
-	case "mysql", "percona":
-		return "mysql.service"
-	case "postgresql":
-		return "postgresql.service"
-	case "redis":
-		return "redis-server.service"
-	case "valkey":
-		return "valkey-server.service"
-	}
-	return ""
+// packaged is what the distribution's package of an engine brings into a real guest.
+type packaged struct {
+	user string // the operating system user that the engine runs as
+	unit string // the service, which nothing starts: the agent alone starts the engine
+}
+
+// packages are those of Debian and its kin. Masking PostgreSQL's unit stops every cluster that the package would start.
+var packages = map[string]packaged{
+	"mariadb":    {"mysql", "mariadb.service"},
+	"mysql":      {"mysql", "mysql.service"},
+	"percona":    {"mysql", "mysql.service"},
+	"postgresql": {"postgres", "postgresql.service"},
+	"redis":      {"redis", "redis-server.service"},
+	"valkey":     {"valkey", "valkey-server.service"},
 }
 
 // standAlone stops the distribution's own service for good, in a real guest. One that cannot be stopped shows when the
 // engine finds its port taken.
 func (a *Agent) standAlone(ctx context.Context) {
-	unit := distributionUnit(a.born.Engine)
+	unit := packages[a.born.Engine].unit
 	if a.paths.root != "/" || unit == "" {
 		return
 	}

@@ -21,13 +21,24 @@ const base = "trovectl-guest"
 
 func elementOf(engine string) string { return "trovectl-" + engine }
 
-// releases say which release of Debian brings which version of an engine.
+// releases say which release of Debian brings which version of an engine. It brings none of MySQL.
 var releases = map[string]map[string]string{
-	"mariadb": {"10.5": "bullseye", "10.11": "bookworm", "11.8": "trixie"},
+	"mariadb":    {"10.5": "bullseye", "10.11": "bookworm", "11.8": "trixie"},
+	"postgresql": {"13": "bullseye", "15": "bookworm", "17": "trixie"},
+	"redis":      {"6.0": "bullseye", "7.0": "bookworm", "8.0": "trixie"},
+	"valkey":     {"8.1": "trixie"},
 }
 
-// serverPackages are the packages whose version is the engine's.
-var serverPackages = map[string]string{"mariadb": "mariadb-server"}
+// Engines lists the engines that images are built for, sorted.
+func Engines() []string { return slices.Sorted(maps.Keys(releases)) }
+
+// serverPackage is the package whose version is the engine's. Of PostgreSQL each version has one of its own.
+func serverPackage(name, version string) string {
+	if name == "postgresql" {
+		return name + "-" + version
+	}
+	return name + "-server"
+}
 
 // engine is what one build puts into an image.
 type engine struct {
@@ -40,7 +51,7 @@ type engine struct {
 func lookup(name, version, release string) (engine, error) {
 	versions, ok := releases[name]
 	if !ok {
-		return engine{}, fmt.Errorf("images are built for %s, not for %q", strings.Join(slices.Sorted(maps.Keys(releases)), ", "), name)
+		return engine{}, fmt.Errorf("images are built for %s, not for %q", strings.Join(Engines(), ", "), name)
 	}
 	if release == "" {
 		if release, ok = versions[version]; !ok {
@@ -48,7 +59,7 @@ func lookup(name, version, release string) (engine, error) {
 				name, version, debianHas(versions))
 		}
 	}
-	e := engine{release: release, server: serverPackages[name]}
+	e := engine{release: release, server: serverPackage(name, version)}
 	for _, element := range []string{base, elementOf(name)} {
 		packages, err := packagesOf(element)
 		if err != nil {

@@ -19,8 +19,8 @@ import (
 
 // Options say what is built.
 type Options struct {
-	Engine  string // datastore manager: "mariadb"
-	Version string // datastore version: "10.11"
+	Engine  string // datastore manager: "postgresql"
+	Version string // datastore version: "15"
 	Output  string // the qcow2 file; its manifest is beside it, with ".json"
 	Agent   string // the agent's binary, static, for amd64
 	Release string // of Debian; empty: the one that has the version

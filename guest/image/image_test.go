@@ -79,20 +79,29 @@ func TestBootSectorsThatDoNotFitAreRefused(t *testing.T) {
 }
 
 func TestTheVersionDecidesTheRelease(t *testing.T) {
-	e, err := lookup("mariadb", "10.11", "")
-	if err != nil || e.release != "bookworm" || e.server != "mariadb-server" {
-		t.Fatalf("got %+v, %v", e, err)
-	}
-	for _, name := range []string{"cloud-init", "openssh-server", "xfsprogs", "e2fsprogs", "cloud-guest-utils", "mariadb-server", "mariadb-backup"} {
-		if !slices.Contains(e.packages, name) {
-			t.Errorf("%s is not installed: %v", name, e.packages)
+	for _, c := range []struct{ engine, version, release, server, packages string }{
+		{"mariadb", "10.11", "bookworm", "mariadb-server", "mariadb-server mariadb-client mariadb-backup"},
+		{"postgresql", "15", "bookworm", "postgresql-15", "postgresql postgresql-contrib"},
+		{"postgresql", "17", "trixie", "postgresql-17", "postgresql postgresql-contrib"},
+		{"redis", "7.0", "bookworm", "redis-server", "redis-server redis-tools"},
+		{"valkey", "8.1", "trixie", "valkey-server", "valkey-server valkey-tools"},
+	} {
+		e, err := lookup(c.engine, c.version, "")
+		if err != nil || e.release != c.release || e.server != c.server {
+			t.Errorf("%s %s: got %+v, %v", c.engine, c.version, e, err)
+		}
+		for _, name := range strings.Fields("cloud-init openssh-server xfsprogs e2fsprogs cloud-guest-utils " + c.packages) {
+			if !slices.Contains(e.packages, name) {
+				t.Errorf("%s %s: %s is not installed: %v", c.engine, c.version, name, e.packages)
+			}
 		}
 	}
 	if e, err := lookup("mariadb", "11.4", "bookworm"); err != nil || e.release != "bookworm" {
 		t.Errorf("with a release: %+v, %v", e, err)
 	}
 	for _, c := range []struct{ engine, version, says string }{
-		{"mariadb", "11.4", "10.11 in bookworm"}, {"oracle", "1", "mariadb"},
+		{"mariadb", "11.4", "10.11 in bookworm"}, {"postgresql", "16", "15 in bookworm, 17 in trixie"},
+		{"oracle", "1", "mariadb, postgresql, redis, valkey"}, {"mysql", "8.0", "not for \"mysql\""},
 	} {
 		if _, err := lookup(c.engine, c.version, ""); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s %s: %v, want something about %q", c.engine, c.version, err, c.says)
@@ -122,22 +131,35 @@ func TestElementsAreWhole(t *testing.T) {
 				}
 			}
 		}
-		if serverPackages[engine] == "" {
-			t.Errorf("nobody says which package %s is", engine)
+		deps, err := os.ReadFile(filepath.Join("elements", elementOf(engine), "element-deps"))
+		if err != nil || !slices.Contains(strings.Fields(string(deps)), base) {
+			t.Errorf("%s does not rest on %s: %q, %v", engine, base, deps, err)
+		}
+		if _, err := os.Stat(filepath.Join("elements", elementOf(engine), "static")); err == nil && !slices.Contains(strings.Fields(string(deps)), "install-static") {
+			t.Errorf("diskimage-builder leaves out the files of %s", engine)
 		}
 	}
 }
 
 func TestTheOverlayHasWhatBootNeeds(t *testing.T) {
-	b, dir := &build{}, t.TempDir()
-	if err := b.writeOverlay(dir); err != nil {
-		t.Fatal(err)
-	}
-	for name, mode := range map[string]fs.FileMode{
-		"etc/initramfs-tools/hooks/trovectl": 0o755, "boot/grub/grub.cfg": 0o644, "etc/cloud/cloud.cfg.d/90-trovectl.cfg": 0o644, unit.Path: 0o644,
+	const initramfs = "etc/initramfs-tools/hooks/trovectl"
+	always := []string{initramfs, "boot/grub/grub.cfg", "etc/cloud/cloud.cfg.d/90-trovectl.cfg", unit.Path}
+	for engine, more := range map[string]string{
+		"mariadb": "", "postgresql": "etc/postgresql-common/createcluster.d/50-trovectl.conf",
+		"redis": "etc/sysctl.d/50-trovectl-redis.conf", "valkey": "etc/sysctl.d/50-trovectl-valkey.conf",
 	} {
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
-			t.Errorf("%s: %v, want mode %o", name, err, mode)
+		b, dir := &build{Options: Options{Engine: engine}}, t.TempDir()
+		if err := b.writeOverlay(dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range append(strings.Fields(more), always...) {
+			mode := fs.FileMode(0o644)
+			if name == initramfs {
+				mode = 0o755
+			}
+			if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
+				t.Errorf("%s: %s: %v, want mode %o", engine, name, err, mode)
+			}
 		}
 	}
 }

@@ -59,12 +59,14 @@ func (b *build) debootstrap(ctx context.Context, root, overlay, mirror string, f
 
 // writeOverlay writes what the elements and the boot loader need into a directory that is laid over the system.
 func (b *build) writeOverlay(dir string) error {
-	static, err := fs.Sub(elements, "elements/"+base+"/static")
-	if err != nil {
-		return fmt.Errorf("opening the element: %w", err)
-	}
-	if err := os.CopyFS(dir, static); err != nil {
-		return fmt.Errorf("writing the element's files: %w", err)
+	for _, element := range []string{base, elementOf(b.Engine)} {
+		static, err := fs.Sub(elements, "elements/"+element+"/static")
+		if err != nil {
+			return fmt.Errorf("opening the element: %w", err)
+		}
+		if err := os.CopyFS(dir, static); err != nil && !errors.Is(err, fs.ErrNotExist) { // an engine may need none
+			return fmt.Errorf("writing the element's files: %w", err)
+		}
 	}
 	// An embedded file has no mode of its own.
 	if err := os.Chmod(filepath.Join(dir, "etc/initramfs-tools/hooks/trovectl"), 0o755); err != nil {

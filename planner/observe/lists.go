@@ -50,6 +50,8 @@ type lists struct {
 	floating listing[providers.FloatingIP]
 	// Neither are server groups, of which nothing but what is nobody's is told.
 	serverGroups listing[providers.ServerGroup]
+	// Neither are accounts at the broker: where it does not answer, only they are not known.
+	accounts listing[providers.Account]
 }
 
 var errNoService = errors.New("the cloud does not have this service")
@@ -140,6 +142,10 @@ func (l *look) list(ctx context.Context) error {
 	})
 	jobs = append(jobs, func() error {
 		_ = read(ctx, &l.lists.serverGroups, c.ServerGroups, func(g providers.ServerGroup) string { return g.ID }, nil) // the list keeps it
+		return nil
+	})
+	jobs = append(jobs, func() error {
+		l.readAccounts(ctx) // the list keeps the error
 		return nil
 	})
 	if len(l.desired.Resources) > 0 {
@@ -313,6 +319,9 @@ func (l *look) marked() {
 	}
 	for _, g := range l.lists.serverGroups.all {
 		add(state.SlotServerGroup, g.ID, g.Name, g.Mark, "")
+	}
+	for _, a := range l.lists.accounts.all {
+		add(state.SlotAccount, a.ID, a.ID, a.Mark, "")
 	}
 	slices.SortFunc(l.out.Marked, func(a, b planner.Marked) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID))

@@ -28,6 +28,8 @@ type Guests interface {
 type Sources struct {
 	Cloud  *providers.Cloud
 	Guests Guests // nil: nobody asks the guests, and what is in them is not known
+	// Rights are what the account of a member at the broker should have; nil where there is no broker.
+	Rights func(member state.MemberID, broker resource.GuestBroker) providers.Rights
 	Now    func() time.Time
 	// Choices are what an earlier look of the same run found on offer; when they are complete, nobody asks again.
 	Choices planner.Choices

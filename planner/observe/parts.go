@@ -30,6 +30,7 @@ func (l *look) parts(m machine) planner.Parts {
 		}
 		p.Detached = m.volume != nil && !slices.Contains(s.VolumeIDs, m.volume.ID)
 	}
+	p.Account, _ = l.account(m)
 	if p.Detached || m.server == nil {
 		p.HeldBy, p.NotAttachable = l.heldBy(m), notAttachable(m.volume)
 	}
@@ -140,6 +141,12 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	}
 	if m.volume != nil && readOnly(m.volume) {
 		tell("volume_read_only", "the volume is read-only: `openstack volume set --read-write %s` when it is detached", m.volume.ID)
+	}
+	if asked.Detour != "" {
+		tell("guest_detour", "%s", asked.Detour)
+	}
+	if _, why := l.account(m); why != "" {
+		tell("account_unknown", "what its account at the message broker may do is not known: %s", why)
 	}
 	for _, d := range m.doors() {
 		if !slices.Contains(d.port.SecurityGroups, d.group.ID) {

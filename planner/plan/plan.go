@@ -162,11 +162,12 @@ type Change struct {
 const PathKeys = "guest.keys"
 
 // The paths of changes of how the parts of an instance stand together: whether its server runs (in Nova's words), whether
-// that has its volume, and where it answers.
+// that has its volume, where it answers, and what its account at the message broker is.
 const (
 	PathStatus   = "server.status"
 	PathAttached = "volume.attached"
 	PathAddress  = "address"
+	PathAccount  = "guest.account"
 )
 
 // PathCertificate is the path of a change that gives an instance a new certificate; its values say why, and for what names.

@@ -41,3 +41,6 @@ type Machines interface {
 	// Images names the Glance images this kind of machine can boot, such as "mariadb-10.11".
 	Images() []string
 }
+
+// EveryEngine names an image of each engine, so that every configuration finds one where servers run nothing.
+var EveryEngine = []string{"mariadb-10.11", "mysql-8.0", "postgresql-15", "redis-7.0", "valkey-8.0"}

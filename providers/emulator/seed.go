@@ -118,7 +118,7 @@ func poolOf(cidr netip.Prefix) (start, end string) {
 }
 
 func (s *Server) seedImages() {
-	names := []string{"mariadb-10.11"}
+	names := EveryEngine
 	if s.opt.Machines != nil {
 		names = s.opt.Machines.Images()
 	}

@@ -55,6 +55,7 @@ type Cloud struct {
 	floating     table[floatingIP]
 	serverGroups table[serverGroup]
 	images       table[image]
+	accounts     table[account]
 	pools        map[string]*addresses      // by subnet
 	boxes        map[string]map[string]blob // containers with their objects
 	world        fixed
@@ -107,6 +108,7 @@ func (c *Cloud) Cloud() *providers.Cloud {
 		FloatingIPs:    &floatingService{c},
 		Containers:     &containerService{c},
 		Limits:         &limitService{c},
+		Broker:         c.Broker(),
 		ServerWaits:    newWaits("wait for server", servers.List, func(s providers.Server) string { return s.ID }, c.options.MaxTicks),
 		VolumeWaits:    newWaits("wait for volume", volumes.List, func(v providers.Volume) string { return v.ID }, c.options.MaxTicks),
 	}
@@ -122,6 +124,7 @@ type World struct {
 	FloatingIPs    []providers.FloatingIP
 	ServerGroups   []providers.ServerGroup
 	Images         []providers.Image // of the project, not the operator's
+	Accounts       []providers.Account
 }
 
 // Objects tells what is there, without moving anything on and without counting as a call.
@@ -134,6 +137,7 @@ func (c *Cloud) Objects() World {
 	c.ports.each(func(p *port) { w.Ports = append(w.Ports, p.view()) })
 	c.floating.each(func(f *floatingIP) { w.FloatingIPs = append(w.FloatingIPs, f.FloatingIP) })
 	c.serverGroups.each(func(g *serverGroup) { w.ServerGroups = append(w.ServerGroups, c.serverGroupView(g)) })
+	c.accounts.each(func(a *account) { w.Accounts = append(w.Accounts, c.accountView(a)) })
 	c.images.each(func(i *image) {
 		if !i.Mark.IsZero() {
 			w.Images = append(w.Images, i.view())

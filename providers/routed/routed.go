@@ -66,6 +66,9 @@ func New(base *providers.Cloud, others map[string]*providers.Cloud, down map[str
 	if r.any(func(c *providers.Cloud) bool { return c.FloatingIPs != nil }) {
 		out.FloatingIPs = floatingIPs{r}
 	}
+	if r.any(func(c *providers.Cloud) bool { return c.Broker != nil }) {
+		out.Broker = brokers{r}
+	}
 	if r.any(func(c *providers.Cloud) bool { return c.Limits != nil }) {
 		out.Limits = limits{r}
 	}

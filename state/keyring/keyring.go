@@ -22,6 +22,9 @@ const KeySize = 32
 
 // The purposes that this package derives for. Others have names of their own.
 const (
+	purposeBroker    = "broker-password"
+	purposeMessage   = "broker-message"
+	purposeTrove     = "trove-instance"
 	purposeHost      = "ssh-host"
 	purposeClient    = "ssh-client"
 	purposeDigest    = "verifier-digest"
@@ -100,6 +103,25 @@ func (r *Ring) ClientKey(member state.MemberID, generation int) SSHKey {
 // DigestKey is the key with which the agent of a member digests the verifiers that its engine stores.
 func (r *Ring) DigestKey(member state.MemberID, generation int) [KeySize]byte {
 	return r.Derive(member, purposeDigest, generation)
+}
+
+// BrokerPassword is what a member's guest logs in to its broker with: 64 hex digits. Generation 1 travels in user-data, 2 is
+// set at first contact.
+func (r *Ring) BrokerPassword(member state.MemberID, generation int) resource.Secret {
+	key := r.Derive(member, purposeBroker, generation)
+	return resource.NewSecret(hex.EncodeToString(key[:]))
+}
+
+// MessageKey is the key that seals what we and the agent of a member tell each other over a broker.
+func (r *Ring) MessageKey(member state.MemberID, generation int) [KeySize]byte {
+	return r.Derive(member, purposeMessage, generation)
+}
+
+// TroveKey is the instance's key of stock Trove clients: 32 hex digits, as Trove's own have 32 characters. It has one
+// generation, since those clients are told of it by hand.
+func (r *Ring) TroveKey(member state.MemberID) resource.Secret {
+	key := r.Derive(member, purposeTrove, 1)
+	return resource.NewSecret(hex.EncodeToString(key[:16]))
 }
 
 // PasswordDigest stands for a password in the state and in plans: HMAC-SHA256 in 64 hex digits.

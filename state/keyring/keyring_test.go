@@ -35,6 +35,7 @@ func master() *keyring.Master {
 func TestDerivedKeysNeverChange(t *testing.T) {
 	ring := master().Ring(lineage)
 	digestKey := ring.DigestKey(member, 2)
+	messageKey := ring.MessageKey(member, 2)
 	vectors := []struct{ name, want, got string }{
 		{"host key 1", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHF2VszK+sQHgTZOzJGu4XGjDB2zfR5BCSwUoB/zuVLp", ring.HostKey(member, 1).AuthorizedKey("")},
 		{"host key 2", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDKdjlr6q3y5h5j2EbwsjQCCuxLPeB35+U1VeIBtUrdi", ring.HostKey(member, 2).AuthorizedKey("")},
@@ -42,6 +43,9 @@ func TestDerivedKeysNeverChange(t *testing.T) {
 		{"digest key", "cc6e7a12185dff960d8824cf423391e0d76ab528417ee3528b6609233b823f40", hex.EncodeToString(digestKey[:])},
 		{"password digest", "b24eb1146aecd3046b922e31aa64eba68dc5d09fe3c5ce91630d2061bd921f97", ring.PasswordDigest(resource.NewSecret("correct horse"))},
 		{"hash digest", "193ef6a7d9c4e52bf3df9670182de2617f3e5a8a36ae0b14a9cfb81bd8b6b230", ring.HashDigest(resource.NewSecret("*0123"))},
+		{"broker password", "ad6a408f55e71dad7abfb53188ebdd1020ffbe583740f2d29be10b2fb5b704ff", ring.BrokerPassword(member, 2).Reveal()},
+		{"message key", "f33f1dd14661e9230f12b063c734ebb16b1ce3aee3e9e51e071e698b191a767b", hex.EncodeToString(messageKey[:])},
+		{"trove key", "68f23663d09086075dcd484db610c9f7", ring.TroveKey(member).Reveal()},
 		{"salt", "b683df01fc5277dc71e3cfdb50889f30be7376dd996687c76e509a1352444f6e", hex.EncodeToString(ring.Salt("instance.orders", "root"))},
 		{"key check", "87a20e73bbaf15b5388a528c956620377d5545e939666465f21fdf7d43b65adc", ring.KeyCheck()},
 	}

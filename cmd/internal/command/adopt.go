@@ -155,7 +155,7 @@ func (a *adoption) record(r *resource.Resource, record state.Record) {
 
 // look looks at all of it at once.
 func (a *adoption) look(ctx context.Context) (err error) {
-	a.seen, err = observe.Look(ctx, observe.Sources{Cloud: a.cloud, Guests: a.guests, Now: time.Now}, a.snapshot, a.wanted)
+	a.seen, err = observe.Look(ctx, observe.Sources{Cloud: a.cloud, Guests: a.guests, Now: time.Now, Rights: a.operation.guests.Rights}, a.snapshot, a.wanted)
 	return err
 }
 

@@ -167,7 +167,7 @@ func (op *operation) lock(ctx context.Context, f *flags, operation string) (stat
 
 func (op *operation) executor(session state.Session, f *flags, first state.Batch) *executor.Executor {
 	return &executor.Executor{
-		Cloud: op.cloud, Guests: op.guests, Identities: op.guests,
+		Cloud: op.cloud, Guests: op.guests, Identities: op.guests, Accounts: op.guests,
 		Facts:   observe.NewFacts(op.cloud),
 		Session: session, IDs: newIDs(), Clock: wallClock{}, Verifiers: op.verifiers, Parallel: f.parallel,
 		Timeouts: timeouts(op.config.Guest.Timeouts), First: first,

@@ -10,18 +10,23 @@ import (
 	"time"
 
 	"github.com/trovectl/trovectl/config"
+	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/executor/bootstrap"
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/guest/transport/amqp"
+	"github.com/trovectl/trovectl/guest/transport/fallback"
 	"github.com/trovectl/trovectl/guest/transport/ssh"
 	"github.com/trovectl/trovectl/state"
 	"github.com/trovectl/trovectl/state/keyring"
 )
 
-// guests reaches agents over SSH with keys derived from the master key.
+// guests reaches agents over SSH and over message brokers, with keys derived from the master key.
 type guests struct {
 	ring   *keyring.Ring
 	dialer *ssh.Dialer
 	agent  agentFile
+	amqp   *amqp.Dialer
+	posts  map[string]post // by the alias of the provider
 }
 
 func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, error) {
@@ -40,16 +45,66 @@ func (m *Meta) newGuests(ring *keyring.Ring, settings config.Guest) (*guests, er
 		dialer.Bastion = bastion
 		m.atEnd(dialer.Close)
 	}
-	return &guests{ring: ring, dialer: dialer, agent: agent}, nil
+	posts, err := m.openPosts(settings)
+	if err != nil {
+		return nil, err
+	}
+	g := &guests{ring: ring, dialer: dialer, agent: agent, posts: posts, amqp: &amqp.Dialer{Idle: idleBroker, Log: m.logged}}
+	if len(posts) > 0 {
+		m.atEnd(g.amqp.Close)
+	}
+	return g, nil
 }
 
-// Dial reaches a member's agent, pinned to the host keys of these generations.
+// logged writes what a transport has to say to the log.
+func (m *Meta) logged(message string, args ...any) { m.log.Debug(message, args...) }
+
+// Dial reaches a member's agent by the first of its ways that is open. Over SSH it is pinned to the host keys of these
+// generations, over a broker to their message keys.
 func (g *guests) Dial(ctx context.Context, member state.Member, generations ...int) (guest.Carrier, error) {
-	carrier, err := g.dialer.Dial(ctx, g.target(member, generations))
+	ways := g.ways(member, generations)
+	if len(ways) == 1 {
+		return ways[0].Dial(ctx)
+	}
+	carrier, err := fallback.Dial(ctx, ways...)
 	if err != nil {
 		return nil, err // a nil *Carrier must not become a carrier
 	}
 	return carrier, nil
+}
+
+// ways are those to a member's agent, the preferred one first.
+func (g *guests) ways(member state.Member, generations []int) []fallback.Way {
+	over := map[string]fallback.Way{
+		resource.TransportSSH: {Name: resource.TransportSSH, Boots: true, Dial: func(ctx context.Context) (guest.Carrier, error) {
+			carrier, err := g.dialer.Dial(ctx, g.target(member, generations))
+			if err != nil {
+				return nil, err
+			}
+			return carrier, nil
+		}},
+		resource.TransportAMQP: {Name: resource.TransportAMQP, Dial: func(ctx context.Context) (guest.Carrier, error) {
+			target, err := g.overBroker(member, generations)
+			if err != nil {
+				return nil, err
+			}
+			carrier, err := g.amqp.Dial(ctx, target)
+			if err != nil {
+				return nil, err
+			}
+			return carrier, nil
+		}},
+	}
+	if len(member.Transports) == 0 {
+		return []fallback.Way{over[resource.TransportSSH]}
+	}
+	var ways []fallback.Way
+	for _, transport := range member.Transports {
+		if way, known := over[transport]; known {
+			ways = append(ways, way)
+		}
+	}
+	return ways
 }
 
 // target is a member's SSH server, pinned to the host keys of these generations.
@@ -127,6 +182,9 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	defer func() { _ = carrier.Close() }()
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
+	if d, several := carrier.(guest.Detourer); several {
+		inspection.Detour = d.Detour()
+	}
 	if err == nil && inspection.Member != string(member.ID) {
 		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/trovectl/trovectl/guest/image"
@@ -23,8 +24,8 @@ var imageBuildSpec = spec{
 	synopsis: "Build the disk image that a guest boots from: Debian, an engine and the agent; needs root, and no cloud",
 	usage:    "trovectl image build -datastore NAME -version VERSION [options]",
 	flags: func(f *flags) {
-		f.set.StringVar(&f.image.datastore, "datastore", "", "the engine: mariadb")
-		f.set.StringVar(&f.image.version, "version", "", "the engine's version, as a datastore block names it: 10.11")
+		f.set.StringVar(&f.image.datastore, "datastore", "", "the engine: "+strings.Join(image.Engines(), ", "))
+		f.set.StringVar(&f.image.version, "version", "", "the engine's version, as a datastore block names it: 10.11, 15, 7.0")
 		f.set.StringVar(&f.image.output, "o", "", "FILE to write; default: trovectl-ENGINE-VERSION-amd64.qcow2")
 		f.set.StringVar(&f.image.agent, "agent", "", "FILE of the agent's static binary; default: trove-guestagent beside trovectl")
 		f.set.StringVar(&f.image.release, "release", "", "of Debian; default: the one that has the version")
@@ -41,7 +42,7 @@ func runImageBuild(m *Meta, f *flags) int {
 	}
 	o := f.image
 	if o.datastore == "" || o.version == "" {
-		return m.fail("image build needs -datastore and -version, as in `trovectl image build -datastore mariadb -version 10.11`")
+		return m.fail("image build needs -datastore and -version, as in `trovectl image build -datastore postgresql -version 15`")
 	}
 	agent := o.agent
 	if agent == "" {

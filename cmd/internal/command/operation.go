@@ -63,6 +63,10 @@ func (m *Meta) open(ctx context.Context, f *flags, settingsOnly, create bool) (*
 	if op.guests, err = m.newGuests(op.ring, loaded.Guest); err != nil {
 		return nil, append(list, diag.Diagnostic{Severity: diag.Error, Summary: "The guests cannot be reached", Detail: err.Error()})
 	}
+	brokers := op.askBrokers(ctx)
+	if op.warnings = append(op.warnings, brokers...); brokers.HasErrors() {
+		return nil, op.warnings
+	}
 	return op, nil
 }
 
@@ -169,7 +173,7 @@ type unchanger interface {
 
 // look observes the cloud and the guests, and reads the state again afterwards: what was made meanwhile is no orphan.
 func (op *operation) look(ctx context.Context, withGuests bool) error {
-	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices}
+	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices, Rights: op.guests.Rights}
 	if withGuests {
 		sources.Guests = op.guests
 		authority, err := op.ring.CA()

@@ -104,10 +104,26 @@ func (m *Meta) openCloud(ctx context.Context, c *config.Config) (*providers.Clou
 		case err != nil:
 			return nil, fmt.Errorf("provider %q: %w", p.Alias, err)
 		default:
-			others[p.Alias] = cloud
+			if others[p.Alias], err = m.withBroker(cloud, c.Guest, p.Alias); err != nil {
+				return nil, err
+			}
 		}
 	}
+	if base, err = m.withBroker(base, c.Guest, ""); err != nil {
+		return nil, err
+	}
 	return routed.New(base, others, down), nil
+}
+
+// withBroker is a cloud with the broker of its guests.
+func (m *Meta) withBroker(cloud *providers.Cloud, settings config.Guest, alias string) (*providers.Cloud, error) {
+	broker, err := m.openBroker(settings, alias)
+	if err != nil {
+		return nil, fmt.Errorf("the message broker: %w", err)
+	}
+	with := *cloud
+	with.Broker = broker
+	return &with, nil
 }
 
 // defaultProvider is the provider block without an alias; nothing: the environment alone.

@@ -101,7 +101,7 @@ func (e *Engine) refusals(ctx context.Context, s *session) error {
 		return fault("having the server read its files", err)
 	}
 	if text != "" {
-		return guest.Errorf(guest.KindInvalid, "the server refuses these settings: %s", text)
+		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s", text)
 	}
 	return nil
 }
@@ -312,7 +312,7 @@ func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
 	cmd := exec.CommandContext(ctx, e.process.Binary, "-D", directory, "-c", "config_file="+path, "-C", "port")
 	e.asServer(cmd, runAs)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return guest.Errorf(guest.KindInvalid, "the server refuses these settings: %s", checkComplaints(string(out)))
+		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s; nothing was changed", checkComplaints(string(out)))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package postgresql
 
 import (
 	"context"
+	"os"
 	"slices"
 
 	"github.com/trovectl/trovectl/guest"
@@ -83,6 +84,20 @@ func (e *Engine) ReopenLog(ctx context.Context, name string) error {
 		return err
 	}
 	defer s.close()
-	_, err = s.value(ctx, "SELECT pg_rotate_logfile()::text")
-	return fault("reopening the log", err)
+	if _, err = s.value(ctx, "SELECT pg_rotate_logfile()::text"); err != nil {
+		return fault("reopening the log", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadsWithin)
+	defer cancel()
+	for !there(e.paths.server) {
+		if err := native.Pause(ctx, reloadPoll); err != nil {
+			return guest.Errorf(guest.KindEngine, "the server does not open its log anew: %v", err)
+		}
+	}
+	return nil
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -1,8 +1,6 @@
 package postgresql
 
-import (
-	"context"
-)
+import "context"
 
 const metricsQuery = `SELECT
 	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())::float8,
@@ -23,6 +21,10 @@ func (e *Engine) Metrics(ctx context.Context) (map[string]float64, error) {
 	names := []string{
 		"connections", "max_connections", "queries", "uptime_seconds", "postgresql.blocks_hit", "postgresql.blocks_read", "postgresql.deadlocks",
 		"postgresql.temp_bytes", "data_bytes", "lag_seconds",
+	}
+	// What this session did is counted before it counts.
+	if err := s.exec(ctx, "SELECT pg_stat_force_next_flush()"); err != nil {
+		return nil, fault("measuring", err)
 	}
 	values, targets := make([]float64, len(names)), make([]any, len(names))
 	for i := range values {

@@ -62,12 +62,11 @@ type paths struct {
 	started                 string // the overrides that the running server was started with
 	run, socket, pid        string
 	log, server             string
-	certificate, key, ca    string
+	certificate             native.Certificate
 }
 
 func pathsOf(h engine.Host, port int) paths {
 	conf, run, log := filepath.Join(h.Conf, "conf.d"), filepath.Join(h.Run, Name), filepath.Join(h.Log, Name)
-	keys := filepath.Join(h.Conf, "tls")
 	p := paths{
 		data: filepath.Join(h.Data, Name), auto: filepath.Join(h.Data, Name, "postgresql.auto.conf"), conf: conf,
 		options: filepath.Join(h.Conf, "postgresql.conf"), access: filepath.Join(h.Conf, "pg_hba.conf"), idents: filepath.Join(h.Conf, "pg_ident.conf"),
@@ -75,7 +74,7 @@ func pathsOf(h engine.Host, port int) paths {
 		started: filepath.Join(h.Conf, "started.conf"),
 		run:     run, socket: filepath.Join(run, fmt.Sprintf(".s.PGSQL.%d", port)), pid: filepath.Join(run, "postgresql.pid"),
 		log: log, server: filepath.Join(log, "postgresql.log"),
-		certificate: filepath.Join(keys, "server.crt"), key: filepath.Join(keys, "server.key"), ca: filepath.Join(keys, "ca.crt"),
+		certificate: native.CertificateIn(filepath.Join(h.Conf, "tls")),
 	}
 	if len(p.socket) > native.MaxSocketPath {
 		// The server's working directory is its data directory, so there a name without a path will do.

@@ -2,10 +2,12 @@ package postgresql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,12 +24,21 @@ func TestContract(t *testing.T) {
 		e := newEngine(t, newHost(t, 0))
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newEngine(t, e.host) }, Crash: func() { kill(t, e) },
-			Catalog: e.catalog, Version: e.series, Facts: enginetest.PostgreSQL(),
+			Catalog: e.catalog, Version: e.series, Facts: enginetest.PostgreSQL(), Host: e.host,
 			Connect: func(ctx context.Context, login enginetest.Login) (enginetest.Client, error) {
-				return connect(ctx, e, login)
+				c, err := connect(ctx, e, login)
+				if err != nil {
+					return nil, err
+				}
+				return c, nil
 			},
 			ByHand: func(ctx context.Context, statement string) error {
-				return e.within(ctx, maintenance, func(s *session) error { return s.exec(ctx, statement) })
+				return e.within(ctx, maintenance, func(s *session) error {
+					if err := s.exec(ctx, statement); err != nil {
+						return err
+					}
+					return e.reload(ctx, s) // some take effect with it only
+				})
 			},
 		}
 	})
@@ -86,9 +97,42 @@ func hostIn(t *testing.T, root string, ramMiB int) engine.Host {
 	return h
 }
 
+// template is a data directory that the real initdb made once for all tests of this process: it takes most of a second of
+// the processor.
+var template = sync.OnceValues(func() (string, error) {
+	root, err := os.MkdirTemp("", "template-*")
+	if err != nil {
+		return "", err
+	}
+	templateRoot = root
+	h := engine.Host{Data: filepath.Join(root, "data"), Conf: root, Run: root, Log: root, Address: "127.0.0.1", Port: 5432}
+	if err := errors.Join(os.Chmod(root, 0o755), os.Mkdir(h.Data, 0o755)); err != nil {
+		return "", err
+	}
+	e, err := New(h)
+	if err != nil {
+		return "", err
+	}
+	if err := e.Prepare(context.Background(), nil); err != nil {
+		return "", err
+	}
+	copier := fmt.Sprintf("#!/bin/sh\nexec cp -a '%s/.' \"$2\"\n", e.paths.data)
+	return root, os.WriteFile(filepath.Join(root, "initdb"), []byte(copier), 0o755)
+})
+
+var templateRoot string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(templateRoot)
+	os.Exit(code)
+}
+
 func newEngine(t *testing.T, h engine.Host) *Engine {
 	t.Helper()
 	e, err := New(h)
+	must(t, err)
+	e.binaries, err = template()
 	must(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -49,7 +49,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		return e.writeSettings(e.paths.started, configured)
 	}
 	former, err := e.readSettings(e.paths.started)
-	if err != nil || e.running() || maps.Equal(former, configured) || !e.startedBefore() {
+	if err != nil || e.running() || maps.Equal(former, configured) || !there(e.paths.started) {
 		return why
 	}
 	if err := e.writeSettings(e.paths.overrides, former); err != nil {
@@ -60,11 +60,6 @@ func (e *Engine) Start(ctx context.Context) error {
 		return errors.Join(why, e.writeSettings(e.paths.overrides, configured))
 	}
 	return guest.Errorf(guest.KindEngine, "the engine does not start with the changed settings and runs with the former ones: %v", why)
-}
-
-func (e *Engine) startedBefore() bool {
-	_, err := os.Stat(e.paths.started)
-	return err == nil
 }
 
 // launch starts the server's process and waits until it answers.
@@ -101,15 +96,16 @@ func (e *Engine) launch(ctx context.Context) error {
 	return e.secure(ctx)
 }
 
-// secure closes what is open in a new server and may have been opened in an old one: the databases of the server itself
-// are not everybody's, its own account has no password, and there is the role whose members must use TLS.
+// secure closes what is open in a new server and may have been opened in an old one: in the databases of the server itself
+// nobody makes anything, its own account has no password, and there is the role whose members must use TLS. Everybody may
+// enter one of them: that is where clients go that name none, such as those that only watch the server.
 func (e *Engine) secure(ctx context.Context) error {
 	s, err := e.session(ctx, maintenance)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	statements := "REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC; ALTER ROLE postgres LOGIN PASSWORD NULL"
+	statements := "REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC; REVOKE CONNECT, TEMPORARY ON DATABASE template1 FROM PUBLIC; ALTER ROLE postgres PASSWORD NULL"
 	todo, err := s.value(ctx, `SELECT CASE WHEN pg_is_in_recovery() THEN 'none' WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = $1) THEN 'some' ELSE 'all' END`, catalog.PostgreSQLTLSRole)
 	switch {
 	case err != nil:

@@ -67,7 +67,7 @@ func (e *Engine) PutRoot(ctx context.Context, put guest.PutRoot) (string, error)
 	if put.Verifier != "" {
 		statements += " PASSWORD " + literal(put.Verifier)
 	}
-	statements += "; GRANT pg_monitor, pg_signal_backend TO root; GRANT CONNECT ON DATABASE " + maintenance + " TO root"
+	statements += "; GRANT pg_monitor, pg_signal_backend TO root"
 	if err := s.exec(ctx, statements); err != nil {
 		return "", fault("enabling root", err)
 	}

@@ -18,9 +18,9 @@ import (
 
 // settle makes the agent's work independent of what a config group or the owner of a database sets for everybody, and
 // keeps its statements, which hold verifiers, out of the logs. They are set after the login and not with it, so that
-// pg_settings.reset_val stays what everybody has.
+// pg_settings.reset_val stays what everybody has; log_statement is the agent's own and no setting of theirs.
 const settle = `SET statement_timeout = 0; SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
-SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0; SET log_min_error_statement = 'panic'; SET log_duration = off;
+SET log_min_duration_statement = -1; SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0; SET log_min_error_statement = 'panic'; SET log_duration = off;
 SET search_path = pg_catalog, pg_temp; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning';
 SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'; SET row_security = off; SET DateStyle = 'ISO';
 SET synchronous_commit = on; SET session_replication_role = 'origin'; SET check_function_bodies = off`
@@ -36,7 +36,7 @@ func open(ctx context.Context, socket, database string) (*session, error) {
 		return nil, fmt.Errorf("preparing a connection: %w", err)
 	}
 	config.User, config.Database, config.Password = superuser, database, ""
-	config.RuntimeParams = map[string]string{"application_name": "trove-guestagent"}
+	config.RuntimeParams = map[string]string{"application_name": "trove-guestagent", "log_statement": "none"}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket) }
 	for try := 1; ; try++ {

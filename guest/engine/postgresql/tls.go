@@ -3,10 +3,18 @@ package postgresql
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
-	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
@@ -16,53 +24,41 @@ import (
 // requiredMark is a comment in the file of TLS settings: who must use TLS is said in pg_hba.conf, which is written anew.
 const requiredMark = "# required\n"
 
-// PutCertificate implements engine.Certified. The server takes it by a reload. Files that it does not take, so that it would
-// not start either, are replaced by the former ones.
+// PutCertificate implements engine.Certified. The server takes it by a reload.
 func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, required bool) (bool, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
-	former, err := e.certificateFiles()
+	runAs, err := native.RunAsOrdinary(e.host, superuser)
 	if err != nil {
 		return false, err
 	}
-	if err := e.writeCertificate(files); err != nil {
+	paths := e.paths.certificate
+	if err := paths.Write(files, runAs); err != nil {
 		return false, err
 	}
-	content := formatOptions(map[string]string{"ssl": "on", "ssl_cert_file": e.paths.certificate, "ssl_key_file": e.paths.key, "ssl_ca_file": e.paths.ca})
+	content := formatOptions(map[string]string{"ssl": "on", "ssl_cert_file": paths.Certificate, "ssl_key_file": paths.Key, "ssl_ca_file": paths.CA})
 	if required {
 		content = append(content, requiredMark...)
 	}
-	if err := e.putTLS(ctx, content, required); err != nil {
-		if former.Certificate == nil {
-			return false, err
-		}
-		return false, errors.Join(err, e.writeCertificate(former))
+	before, err := os.ReadFile(e.paths.access)
+	if err != nil {
+		return false, internal("reading who may come in", err)
+	}
+	if err := native.WriteFile(e.paths.access, access(required), 0o644); err != nil {
+		return false, internal("writing who may come in", err)
+	}
+	if err = e.putFile(ctx, e.paths.tls, content); err == nil {
+		err = e.shows(ctx, files.Certificate)
+	}
+	if err != nil {
+		return false, errors.Join(err, native.WriteFile(e.paths.access, before, 0o644))
 	}
 	return false, nil
 }
 
-// putTLS writes who must use TLS and what it is made with, and has a running server follow both.
-func (e *Engine) putTLS(ctx context.Context, content []byte, required bool) error {
-	before, err := os.ReadFile(e.paths.access)
-	if err != nil {
-		return internal("reading who may come in", err)
-	}
-	if err := native.WriteFile(e.paths.access, access(required), 0o644); err != nil {
-		return internal("writing who may come in", err)
-	}
-	err = e.putFile(ctx, e.paths.tls, content)
-	if err == nil {
-		err = e.tlsInForce(ctx)
-	}
-	if err != nil {
-		return errors.Join(err, native.WriteFile(e.paths.access, before, 0o644))
-	}
-	return nil
-}
-
-// tlsInForce asks the running server whether it has taken certificate and access file: it keeps the former ones when it
-// cannot read them, and says so in its log only.
-func (e *Engine) tlsInForce(ctx context.Context) error {
+// shows asks the running server whether it has taken access file and certificate: it keeps the former ones when it cannot
+// use them, and says so in its log only.
+func (e *Engine) shows(ctx context.Context, certificate []byte) error {
 	if !e.running() {
 		return nil
 	}
@@ -78,40 +74,43 @@ func (e *Engine) tlsInForce(ctx context.Context) error {
 	if problem != "" {
 		return guest.Errorf(guest.KindEngine, "the server does not understand who may come in: %s", problem)
 	}
-	return nil
-}
-
-func (e *Engine) certificateFiles() (files engine.TLSFiles, err error) {
-	for path, content := range map[string]*[]byte{e.paths.certificate: &files.Certificate, e.paths.key: &files.Key, e.paths.ca: &files.CA} {
-		if *content, err = os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return files, internal("reading the certificate", err)
-		}
-	}
-	return files, nil
-}
-
-// writeCertificate keeps the files where only the server's process and the agent can read them.
-func (e *Engine) writeCertificate(files engine.TLSFiles) error {
-	runAs, err := native.RunAsOrdinary(e.host, superuser)
+	shown, err := e.shownCertificate(ctx)
 	if err != nil {
-		return err
+		return guest.Errorf(guest.KindEngine, "the server does not speak TLS with its certificate: %v: %s", err, e.lastComplaint())
 	}
-	directory := filepath.Dir(e.paths.key)
-	if err := os.MkdirAll(directory, 0o700); err != nil {
-		return internal("making the directory of certificates", err)
-	}
-	if err := runAs.Give(directory, 0o700); err != nil {
-		return internal("giving away the directory of certificates", err)
-	}
-	for path, content := range map[string][]byte{e.paths.certificate: files.Certificate, e.paths.key: files.Key, e.paths.ca: files.CA} {
-		if err := native.WriteFile(path, content, 0o600); err != nil {
-			return internal("writing the certificate", err)
-		}
-		if err := runAs.Give(path, 0o600); err != nil {
-			return internal("giving away the certificate", err)
-		}
+	if block, _ := pem.Decode(certificate); block == nil || !bytes.Equal(block.Bytes, shown) {
+		return guest.Errorf(guest.KindEngine, "the server does not take its certificate: %s", e.lastComplaint())
 	}
 	return nil
+}
+
+// shownCertificate is what the server shows to a client, in DER. Source: PostgreSQL, "Frontend/Backend Protocol", SSLRequest.
+func (e *Engine) shownCertificate(ctx context.Context) ([]byte, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(e.host.Address, strconv.Itoa(e.host.Port)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(answersWithin)); err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write([]byte{0, 0, 0, 8, 4, 210, 22, 47}); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		return nil, err
+	}
+	if answer[0] != 'S' {
+		return nil, fmt.Errorf("it answers %q", answer)
+	}
+	// Whose certificate it is follows from comparing it.
+	secured := tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // see above
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return secured.ConnectionState().PeerCertificates[0].Raw, nil
 }
 
 // TLSRequired implements engine.Certified.
@@ -126,4 +125,18 @@ func (e *Engine) tlsRequired() (bool, error) {
 		return false, internal("reading the settings of TLS", err)
 	}
 	return bytes.HasSuffix(text, []byte(requiredMark)), nil
+}
+
+// lastComplaint is the newest line of the log that tells of trouble with TLS.
+func (e *Engine) lastComplaint() string {
+	text, err := os.ReadFile(e.paths.server)
+	if err != nil {
+		return ""
+	}
+	for _, line := range slices.Backward(strings.Split(string(text), "\n")) {
+		if _, complaint, ok := strings.Cut(line, "LOG:"); ok && strings.Contains(line, "SSL") || strings.Contains(line, "certificate") {
+			return strings.TrimSpace(complaint)
+		}
+	}
+	return ""
 }

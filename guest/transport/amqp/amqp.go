@@ -19,6 +19,12 @@ type Broker struct {
 	External bool        // log in with the certificate: its name is the user
 }
 
+// String is the address alone.
+func (b Broker) String() string { return b.place() }
+
+// GoString is String.
+func (b Broker) GoString() string { return b.place() }
+
 // A Key seals messages. One guest has one key per generation.
 type Key struct {
 	Generation int

@@ -172,7 +172,7 @@ func (c *Carrier) attempt(ctx context.Context, request guest.Request, text []byt
 }
 
 func (c *Carrier) exchange(ctx context.Context, key Key, request guest.Request, text []byte) (guest.Reply, error) {
-	sending := label{asRequest, string(request.Method), oslo.NewID(), c.target.Guest, time.Now()}
+	sending := label{asRequest, string(request.Method), oslo.NewID(), c.target.Guest, c.dialer.now()}
 	sealed, err := key.seal(sending, text)
 	if err != nil {
 		return guest.Reply{}, err
@@ -207,7 +207,7 @@ func openReply(key Key, sent label, request guest.Request, result json.RawMessag
 	}
 	reply, err := guest.DecodeReply(text)
 	if err != nil {
-		return guest.Reply{}, fmt.Errorf("%w: %v", oslo.ErrGarbage, err)
+		return guest.Reply{}, fmt.Errorf("%w: %s", oslo.ErrGarbage, err.Error()) // its kind is no kind of ours
 	}
 	if reply.ID != request.ID {
 		return guest.Reply{}, fmt.Errorf("%w: it answers another request", oslo.ErrGarbage)

@@ -182,6 +182,8 @@ func TestCredentialsOfTheGuestChange(t *testing.T) {
 	current.Store(&before)
 	s := m.service(t)
 	s.Broker = func() Broker { return *current.Load() }
+	changes := make(chan error, 8)
+	s.Notify = func(err error) { changes <- err }
 	m.serve(t, s, &transporttest.Recorder{})
 	carrier := m.dial(t)
 
@@ -199,6 +201,11 @@ func TestCredentialsOfTheGuestChange(t *testing.T) {
 	t.Run("the broker has the previous password", reconnects)
 	m.world.broker.AddUser(t, after.User, after.Password)
 	t.Run("the broker has the new password", reconnects)
+	for i, up := range []bool{true, false, true, false, true} {
+		if err := <-changes; (err == nil) != up {
+			t.Errorf("change %d is %v", i, err)
+		}
+	}
 }
 
 func TestLastStatus(t *testing.T) {
@@ -316,6 +323,24 @@ func TestConnectionsAreSharedAndEnd(t *testing.T) {
 	wantUnreachable(t, err, "closed on this side")
 }
 
+func TestClocksApart(t *testing.T) {
+	m := newWorld(t, amqptest.Shared(t)).member(t, "m")
+	m.serve(t, m.service(t), &transporttest.Recorder{})
+	var ahead atomic.Int64
+	m.dialer.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	carrier := m.dial(t)
+	for _, apart := range []time.Duration{freshness - time.Minute, time.Minute - freshness} {
+		ahead.Store(int64(apart))
+		if err := ping(t, carrier, rand.Text()); err != nil {
+			t.Errorf("%s apart: %v", apart, err)
+		}
+	}
+	for _, apart := range []time.Duration{freshness + time.Minute, -freshness - time.Minute} {
+		ahead.Store(int64(apart))
+		wantUnreachable(t, ping(t, carrier, rand.Text()), "is a clock wrong?")
+	}
+}
+
 // TestLargestMessages goes to the bound in both directions.
 func TestLargestMessages(t *testing.T) {
 	m := newWorld(t, amqptest.Shared(t)).member(t, "m")
@@ -329,7 +354,7 @@ func TestLargestMessages(t *testing.T) {
 			t.Errorf("%d bytes: %d came back, %v", size, len(got), err)
 		}
 	}
-	other := m.world.member(t, "long")
+	other := m.member(t, "long")
 	other.serve(t, other.service(t), &transporttest.Recorder{Do: func(context.Context, guest.Request) (any, error) {
 		return strings.Repeat("x", guest.MaxMessage), nil
 	}})

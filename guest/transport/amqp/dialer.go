@@ -28,6 +28,7 @@ type Dialer struct {
 	Timeout time.Duration // of a login, and of one step at the broker; 0: 10 s
 	Monitor time.Duration // a guest at work gives a sign of life within it, in whole seconds, 2 at least; 0: 10 s
 	Log     func(message string, args ...any)
+	Now     func() time.Time // nil: the system's clock
 
 	mu     sync.Mutex
 	closed bool
@@ -44,6 +45,13 @@ type connection struct {
 	err    error
 	users  int
 	idle   *time.Timer // runs while there are no users
+}
+
+func (d *Dialer) now() time.Time {
+	if d.Now == nil {
+		return time.Now()
+	}
+	return d.Now()
 }
 
 func orDefault(value, otherwise time.Duration) time.Duration {

@@ -30,7 +30,10 @@ type Service struct {
 	Verifier func(password string) (string, error)
 	Status   func(context.Context) any         // the status to publish, as JSON; nil: none is published
 	Every    time.Duration                     // between two statuses; 0: 60 s
+	Notify   func(err error)                   // told when the connection comes (nil) and when it goes or does not come; nil: nobody
 	Log      func(message string, args ...any) // pairs of key and value after the message; nil: silent
+	Tell     func(state string)                // hears after every attempt to connect: "connected", or why not; nil: nobody
+	Used     func(generation int)              // hears which key opened a request; nil: nobody
 	Now      func() time.Time                  // nil: the system's clock
 }
 
@@ -48,7 +51,7 @@ func Serve(ctx context.Context, s Service, handler guest.Handler) error {
 	}
 	r := &serving{Service: s, handler: handler, seen: memory{keep: 2 * freshness}}
 	r.server = oslo.Server{
-		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log,
+		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log, Notify: s.Notify,
 		Endpoints:     []oslo.Endpoint{{Namespace: namespace, Version: sealedVersion, Handle: r.sealed}, r.clear()},
 		ReplyExchange: exchangeReplies,
 	}
@@ -94,8 +97,23 @@ type serving struct {
 
 func (s *serving) log(message string, args ...any) { s.Log(message, args...) }
 
-// dial logs in with the newest credentials; while a rotation is under way the broker may still want those before them.
 func (s *serving) dial(ctx context.Context) (*oslo.Link, error) {
+	link, err := s.login(ctx)
+	switch {
+	case s.Tell == nil:
+	case err != nil:
+		s.Tell(err.Error())
+	default:
+		s.Tell(connected)
+	}
+	return link, err
+}
+
+// connected is the state of an agent that is in.
+const connected = "connected"
+
+// login takes the newest credentials; while a rotation is under way the broker may still want those before them.
+func (s *serving) login(ctx context.Context) (*oslo.Link, error) {
 	newest := s.Broker()
 	name := "trove-guestagent " + s.Guest
 	link, err := open(ctx, newest, name, defaultTimeout)
@@ -167,6 +185,9 @@ func (s *serving) unseal(r oslo.Request) (Key, []byte, error) {
 		}
 		if !s.seen.first(r.ID, now) {
 			return Key{}, nil, refusal(refusedReplay, "the message has been here before")
+		}
+		if s.Used != nil {
+			s.Used(key.Generation)
 		}
 		return key, text, nil
 	}

@@ -88,6 +88,10 @@ func (t *trove) dispatch(ctx context.Context, c oslo.Request) (any, error) {
 		return t.getUser(ctx, c)
 	case "is_root_enabled":
 		return t.isRootEnabled(ctx, c)
+	case "enable_root", "enable_root_with_password":
+		return t.enableRoot(ctx, c)
+	case "disable_root":
+		return nil, t.change(ctx, c, guest.MethodPutRoot, guest.PutRoot{})
 	case "create_database":
 		return nil, t.createDatabases(ctx, c)
 	case "delete_database":

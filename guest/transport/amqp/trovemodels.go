@@ -3,6 +3,7 @@ package amqp
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"slices"
 
 	"github.com/trovectl/trovectl/guest"
@@ -104,10 +105,30 @@ func (t *trove) getUser(ctx context.Context, c oslo.Request) (any, error) {
 	return nil, nil
 }
 
-// isRootEnabled looks for an account of that name which is not one of the system's: those are hidden.
 func (t *trove) isRootEnabled(ctx context.Context, c oslo.Request) (any, error) {
-	all, err := t.users(ctx, c)
-	return slices.ContainsFunc(all, func(u troveUser) bool { return u.Name == "root" }), err
+	seen, err := t.inspect(ctx, c)
+	return seen.Root != nil && seen.Root.Enabled, err
+}
+
+// enableRoot answers with the account and its password: one that is made here, when the caller gives none.
+func (t *trove) enableRoot(ctx context.Context, c oslo.Request) (any, error) {
+	password := rand.Text()
+	if _, given := c.Args["root_password"]; given {
+		asked, err := arg[*string](c, "root_password")
+		if err != nil {
+			return nil, err
+		}
+		password = cmp.Or(orEmpty(asked), password)
+	}
+	verifier, err := t.verifier("root", password)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.change(ctx, c, guest.MethodPutRoot, guest.PutRoot{Enabled: true, Verifier: verifier}); err != nil {
+		return nil, err
+	}
+	host := anyHost
+	return troveUser{Name: "root", Host: &host, Password: &password, Databases: []troveDatabase{}, IsRoot: true}, nil
 }
 
 func (t *trove) createDatabases(ctx context.Context, c oslo.Request) error {
@@ -152,15 +173,24 @@ func (t *trove) createUsers(ctx context.Context, c oslo.Request) error {
 }
 
 func (t *trove) putUser(ctx context.Context, id string, name guest.UserName, password string, grants []guest.Grant) error {
-	if t.Verifier == nil {
-		return guest.Errorf(guest.KindUnsupported, "this guest takes no passwords from Trove's clients")
-	}
-	verifier, err := t.Verifier(password)
+	verifier, err := t.verifier(name.Name, password)
 	if err != nil {
-		return guest.Errorf(guest.KindInvalid, "the password of the user %q cannot be used", name.Name)
+		return err
 	}
 	_, err = t.ask(ctx, id, guest.MethodPutUser, guest.PutUser{Name: name.Name, Host: name.Host, Verifier: verifier, Grants: grants})
 	return err
+}
+
+// verifier is what the engine stores for a password, which appears in no error.
+func (t *trove) verifier(user, password string) (string, error) {
+	if t.Verifier == nil {
+		return "", guest.Errorf(guest.KindUnsupported, "this guest takes no passwords from Trove's clients")
+	}
+	verifier, err := t.Verifier(password)
+	if err != nil || password == "" {
+		return "", guest.Errorf(guest.KindInvalid, "the password of the user %q cannot be used", user)
+	}
+	return verifier, nil
 }
 
 func (t *trove) deleteUser(ctx context.Context, c oslo.Request) error {

@@ -21,8 +21,11 @@ type probe struct {
 // The versions are those that Trove's datastores use: two numbers, and one for PostgreSQL since 10.
 var probes = []probe{
 	{"mariadb", []string{"mariadbd", "/usr/sbin/mariadbd"}, regexp.MustCompile(`Ver (\d+\.\d+)\.\d+-MariaDB`)},
+	{"mysql", []string{"mysqld", "/usr/sbin/mysqld"}, regexp.MustCompile(`Ver (\d+\.\d+)\.\d+\S* for \S+ on \S+ \((?:MySQL|\(Ubuntu)`)},
+	{"percona", []string{"mysqld", "/usr/sbin/mysqld"}, regexp.MustCompile(`Ver (\d+\.\d+)\.\d+\S* for \S+ on \S+ \(Percona`)},
 	{"postgresql", []string{"/usr/lib/postgresql/*/bin/postgres"}, regexp.MustCompile(`PostgreSQL\) (\d+)`)},
-	{"redis", []string{"redis-server", "/usr/sbin/redis-server"}, regexp.MustCompile(`v=(\d+\.\d+)`)},
+	{"redis", []string{"redis-server", "/usr/sbin/redis-server"}, regexp.MustCompile(`^Redis server v=(\d+\.\d+)`)},
+	{"valkey", []string{"valkey-server", "/usr/sbin/valkey-server"}, regexp.MustCompile(`^Valkey server v=(\d+\.\d+)`)},
 }
 
 // installedEngines asks every engine found on this computer for its version. One that does not say is not offered.

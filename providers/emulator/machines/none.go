@@ -9,7 +9,7 @@ import (
 
 // None boots nothing: its machines run as soon as they are booted and answer to nobody. The zero value is ready.
 type None struct {
-	Offers []string // image names; nil: one of each engine, so that every configuration finds an image
+	Offers []string // image names; nil: emulator.EveryEngine
 
 	mu sync.Mutex
 	up map[string]bool
@@ -54,5 +54,5 @@ func (n *None) Images() []string {
 	if n.Offers != nil {
 		return append([]string(nil), n.Offers...)
 	}
-	return []string{"mariadb-10.11", "postgresql-15", "redis-7.0"}
+	return append([]string(nil), emulator.EveryEngine...)
 }

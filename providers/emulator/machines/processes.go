@@ -81,9 +81,9 @@ func (p process) signal(sig syscall.Signal) {
 	}
 }
 
-// machineProcesses returns the processes of the machine with that root: those whose environment names it, their
-// descendants, and whoever shares a session that one of them leads, or that an agent led which has died since (engines may
-// blank their environment to show a title).
+// machineProcesses returns the processes of the machine with that root: those whose environment names it or whose output
+// goes to a file of it (engines get an environment of their own, and outlive an agent that dies), their descendants, and
+// whoever shares a session that one of them leads, or that an agent led which has died since.
 func machineProcesses(root string) []process {
 	mark := []byte(rootVariable + "=" + root)
 	ours := map[int]bool{}
@@ -94,7 +94,7 @@ func machineProcesses(root string) []process {
 		if !ok || pid == os.Getpid() || !mayEnd(pid) {
 			continue
 		}
-		if hasVariable(pid, mark) {
+		if hasVariable(pid, mark) || writesBelow(pid, root) {
 			ours[pid] = true
 			p.agent = isAgent(pid)
 		}
@@ -154,6 +154,18 @@ func hasVariable(pid int, mark []byte) bool {
 	}
 	for variable := range bytes.SplitSeq(environ, []byte{0}) {
 		if bytes.Equal(variable, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// writesBelow tells whether what the process prints goes to a file below root. Of a process that may not be looked at it
+// tells no.
+func writesBelow(pid int, root string) bool {
+	for _, stream := range []string{"1", "2"} {
+		target, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "fd", stream))
+		if err == nil && strings.HasPrefix(target, root+"/") {
 			return true
 		}
 	}

@@ -77,6 +77,9 @@ func (s *Simulated) start(ctx context.Context, c *computer, m emulator.Machine) 
 		return err
 	}
 	server.guest = &simulatedGuest{root: c.root, fleet: &s.guests}
+	if err := server.guest.attend(); err != nil {
+		return err
+	}
 	server.serve()
 	c.wentUp(server)
 	return nil

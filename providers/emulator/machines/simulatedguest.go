@@ -1,10 +1,13 @@
 package machines
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +17,7 @@ import (
 	"github.com/trovectl/trovectl/guest/agent"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/memory"
+	"github.com/trovectl/trovectl/guest/transport/amqp"
 )
 
 // mostIdle is how many agents stay open that nobody talks to. Ten thousand machines and their open agents so fit into
@@ -30,6 +34,7 @@ type simulatedGuest struct {
 	agent  *agent.Agent
 	users  int
 	booted bool
+	retire func() // from its broker, and returns when it has; nil: it serves at none
 }
 
 // A guestSet knows of all guests how many are open and what they were asked. The zero value is ready.
@@ -47,6 +52,7 @@ func (g *simulatedGuest) join() error {
 		a, err := agent.Open(agent.Config{
 			Root: g.root, Version: "simulated", NewEngine: g.openEngine,
 			ReloadSSH: func(context.Context) error { return nil }, // the host key is read at every connection
+			Attend:    amqp.Attend,
 		})
 		if err != nil {
 			return fmt.Errorf("opening the agent: %w", err)
@@ -68,8 +74,52 @@ func (g *simulatedGuest) leave() error {
 	return g.closeLocked()
 }
 
+// attend makes the agent serve at its broker from now on, if it has one. It stays open then.
+func (g *simulatedGuest) attend() error {
+	if !g.hasBroker() {
+		return nil
+	}
+	if err := g.join(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.retire != nil { // it does already
+		g.users--
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done, serving := make(chan struct{}), g.agent
+	go func() {
+		defer close(done)
+		serving.Attend(ctx, g)
+	}()
+	g.retire = func() {
+		cancel()
+		<-done
+	}
+	return nil
+}
+
+// hasBroker tells whether the guest was born to serve at a broker, or was told to since.
+func (g *simulatedGuest) hasBroker() bool {
+	for _, file := range []string{guest.AgentConfigPath, "var/lib/trove-guestagent/identity.json"} {
+		if text, err := os.ReadFile(filepath.Join(g.root, file)); err == nil && bytes.Contains(text, []byte(`"broker":`)) {
+			return true
+		}
+	}
+	return false
+}
+
 // close ends the agent of a machine that goes down; nobody is connected any more.
 func (g *simulatedGuest) close() error {
+	g.mu.Lock()
+	retire := g.retire
+	g.retire = nil
+	g.mu.Unlock()
+	if retire != nil {
+		retire()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closeLocked()
@@ -102,7 +152,13 @@ func (g *simulatedGuest) openEngine(name string, host engine.Host) (engine.Engin
 // Handle implements guest.Handler for who joined.
 func (g *simulatedGuest) Handle(ctx context.Context, request guest.Request) guest.Reply {
 	g.fleet.count(string(request.Method))
-	return g.agent.Handle(ctx, request)
+	reply := g.agent.Handle(ctx, request)
+	if request.Method == guest.MethodRotate && reply.Error == nil {
+		if err := g.attend(); err != nil {
+			return guest.Answer(request.ID, nil, err)
+		}
+	}
+	return reply
 }
 
 func (s *guestSet) opened(n int) {

@@ -65,9 +65,13 @@ func stubDaemon(root string) int {
 	}
 	var engine *exec.Cmd
 	if strings.Contains(string(mode), "engine") {
+		said, err := os.Create(filepath.Join(root, "var/log/engine.log"))
+		if err != nil {
+			return 1
+		}
 		engine = exec.Command(os.Args[0], "engine")
-		engine.Env = []string{"NOTHING=here"}
-		engine.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: 0}
+		engine.Env, engine.Stdout = []string{"NOTHING=here"}, said
+		engine.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it outlives its agent
 		if err := engine.Start(); err != nil {
 			return 1
 		}

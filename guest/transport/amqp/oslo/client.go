@@ -262,6 +262,9 @@ func (c *Client) send(ctx context.Context, r Request, expiration string) error {
 	}
 	message := publishing(body)
 	message.Expiration, message.MessageId = expiration, r.ID
+	if expiration != "" {
+		message.DeliveryMode = amqp091.Transient // a restart of the broker is longer than it may wait
+	}
 	for {
 		link, err := c.line.Link(ctx)
 		if err != nil {

@@ -18,6 +18,7 @@ type Line struct {
 	Patience time.Duration                      // how long one that broke is tried again; 0: for ever
 	MaxPause time.Duration                      // between two attempts; 0: 2 s
 	Log      func(message string, args ...any)  // nil: silent
+	Notify   func(err error)                    // told at each change: nil when it is up, else why it is not; nil: nobody
 
 	mu      sync.Mutex
 	state   State
@@ -59,9 +60,11 @@ func (l *Line) keep(ctx context.Context, link *Link) error {
 	for {
 		if link != nil {
 			l.set(link)
+			l.notify(nil)
 			select {
 			case <-link.Gone():
 				l.log("the connection to the broker was dropped")
+				l.notify(ErrCut)
 			case <-ctx.Done():
 				link.Close()
 				return ErrClosed
@@ -78,6 +81,7 @@ func (l *Line) keep(ctx context.Context, link *Link) error {
 		}
 		if text := err.Error(); text != said && ctx.Err() == nil { // once, not at every attempt
 			l.log("connecting to the broker", "error", err)
+			l.notify(err)
 			said = text
 		}
 		select {
@@ -172,6 +176,12 @@ func (l *Line) Link(ctx context.Context) (*Link, error) {
 func (l *Line) ended() (changed <-chan struct{}, err error) {
 	_, changed, err = l.look()
 	return changed, err
+}
+
+func (l *Line) notify(err error) {
+	if l.Notify != nil {
+		l.Notify(err)
+	}
 }
 
 func (l *Line) log(message string, args ...any) {

@@ -73,23 +73,18 @@ func Open(ctx context.Context, url string, config amqp091.Config) (*Link, error)
 	return l, nil
 }
 
-// watch keeps gone and blocked true.
+// watch keeps gone and blocked true. The library ends both channels with the connection.
 func (l *Link) watch() {
 	ended := l.conn.NotifyClose(make(chan *amqp091.Error, 1))
 	blockings := l.conn.NotifyBlocked(make(chan amqp091.Blocking, 8))
 	go func() {
 		defer close(l.gone)
-		for {
-			select {
-			case <-ended:
-				return
-			case now, ok := <-blockings:
-				if !ok {
-					<-ended
-					return
-				}
-				l.setBlocked(now)
-			}
+		for range ended { // there is a reason when the broker ended it
+		}
+	}()
+	go func() {
+		for now := range blockings {
+			l.setBlocked(now)
 		}
 	}()
 }

@@ -43,6 +43,7 @@ type Server struct {
 	ReplyExchange string
 	MaxPause      time.Duration // between two attempts to connect; 0: 2 s
 	Log           func(message string, args ...any)
+	Notify        func(err error) // told when the connection comes (nil) and goes; nil: nobody
 
 	line  Line
 	slots chan struct{}
@@ -53,7 +54,7 @@ type Server struct {
 // breaks.
 func (s *Server) Run(ctx context.Context) {
 	s.slots = make(chan struct{}, maxParallel)
-	s.line.Dial, s.line.MaxPause, s.line.Log = s.Dial, s.MaxPause, s.Log
+	s.line.Dial, s.line.MaxPause, s.line.Log, s.line.Notify = s.Dial, s.MaxPause, s.Log, s.Notify
 	s.line.Setup = func(connecting context.Context, link *Link) error { return s.setup(connecting, ctx, link) }
 	s.line.Run(ctx)
 	for range maxParallel { // what is in work ends first
