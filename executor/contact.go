@@ -223,7 +223,15 @@ func (a *act) reach(ctx context.Context, member state.Member) (channel, error) {
 	if member.Generation == 0 {
 		return channel{}, guest.Errorf(guest.KindConflict, "the instance was never met: apply its own step first")
 	}
-	client, _, err := a.dial(ctx, member, member.Generations()...)
+	if member.SSHPort != 0 {
+		client, _, err := a.dial(ctx, member, member.Generations()...)
+		return client, err
+	}
+	var client channel
+	err := a.patiently(ctx, func(ctx context.Context) (err error) { // the broker is its only way
+		client, _, err = a.dial(ctx, member, member.Generations()...)
+		return err
+	})
 	return client, err
 }
 

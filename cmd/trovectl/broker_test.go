@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,7 +15,10 @@ import (
 )
 
 // aBroker is the message broker of a script.
-type aBroker struct{ *amqptest.Broker }
+type aBroker struct {
+	*amqptest.Broker
+	test testing.TB // that the broker ends with
+}
 
 type brokerKey struct{}
 
@@ -23,8 +27,9 @@ const betweenLooks = 50 * time.Millisecond
 
 // brokerUp: broker up|share|kill|restart|struck ACCOUNTS COMMAND...
 // up starts a RabbitMQ of the script's own, and sets TROVE_VAR_broker (where it is), and its administrator's name and
-// password. share does the same with the one that all scripts share which end it never. kill ends it as SIGKILL does, restart starts it again where it was. struck runs the command, and kills and
-// restarts the broker as soon as so many guests have accounts.
+// password. share does the same with the one that all scripts share which never end it. kill ends it as SIGKILL does,
+// restart starts it again where it was. struck runs the command, and kills and restarts the broker as soon as so many
+// guests have accounts.
 func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: broker up|share|kill|restart|struck ACCOUNTS COMMAND...")
@@ -32,13 +37,13 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(brokerKey{}).(*aBroker)
 	switch args[0] {
 	case "up":
-		b.up(ts, amqptest.Start(onTest))
+		b.up(ts, amqptest.Start(b.test))
 	case "share":
-		b.up(ts, amqptest.Shared(onTest))
+		b.up(ts, amqptest.Shared(b.test))
 	case "kill":
 		b.Kill()
 	case "restart":
-		b.Restart(onTest)
+		b.Restart(b.test)
 	case "struck":
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
@@ -74,7 +79,7 @@ func (b *aBroker) strike(ts *testscript.TestScript, accounts int, command []stri
 			}
 		}
 		b.Kill()
-		b.Restart(onTest)
+		b.Restart(b.test)
 		struck <- nil
 	}()
 	err := ts.Exec(command[0], command[1:]...)

@@ -77,16 +77,17 @@ var engines = map[string]map[string]string{
 func TestEngines(t *testing.T) {
 	for engine, phrases := range engines {
 		for _, transport := range []string{"ssh", "amqp"} {
-			p := scripts(t, "testdata/engines")
 			t.Run(engine+"/"+transport, func(t *testing.T) {
 				t.Parallel()
+				p := scripts(t, "testdata/engines")
+				common := p.Setup
 				p.Setup = func(env *testscript.Env) error {
 					env.Setenv("ENGINE", engine)
 					env.Setenv("TRANSPORT", transport)
 					for name, phrase := range phrases {
 						env.Setenv(name, phrase)
 					}
-					return setup(env)
+					return common(env)
 				}
 				p.Condition = func(name string) (bool, error) {
 					switch name {

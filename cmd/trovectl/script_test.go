@@ -53,17 +53,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// onTest is the test that runs the scripts: what it starts ends with it.
-var onTest testing.TB
-
 func TestScripts(t *testing.T) { testscript.Run(t, scripts(t, "testdata/script")) }
 
 // scripts are those of a folder, with the commands that all of them have. What they start ends with the test.
-func scripts(t testing.TB, dir string) testscript.Params {
-	onTest = t
+func scripts(t *testing.T, dir string) testscript.Params {
 	return testscript.Params{
-		Dir:                 dir,
-		Setup:               setup,
+		Dir: dir,
+		Setup: func(env *testscript.Env) error {
+			env.Values[brokerKey{}] = &aBroker{test: t}
+			return setup(env)
+		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -115,7 +114,7 @@ func setup(env *testscript.Env) error {
 		}
 		env.Setenv(name, path)
 	}
-	env.Values[bastionKey{}], env.Values[brokerKey{}] = &bastion{}, &aBroker{}
+	env.Values[bastionKey{}] = &bastion{}
 	p, err := settleIn(env)
 	if err != nil {
 		return err
