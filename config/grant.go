@@ -227,6 +227,10 @@ func (b *builder) roles(u *resource.User, engine *catalog.Engine) {
 		if !ok {
 			continue
 		}
+		if !role.Of.IsZero() && !engine.HasOwners { // its users are no roles
+			b.fail("roles", "Not of this engine", "Make the role in the server (CREATE ROLE), and write its name.", "A user of %s is no role, and %s is one.", engine.Name, role.Of)
+			continue
+		}
 		if err := engine.CheckRole(role.Name); err != nil {
 			b.fail("roles", "Invalid role", "", "%s.", err)
 			continue

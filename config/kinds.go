@@ -88,7 +88,7 @@ var kindSpecs = map[resource.Kind]*spec{
 			{name: "databases", free: true, effect: effectInPlace, doc: "Databases, by name or reference, with all privileges on each."},
 			{name: "grants", typ: cty.String, effect: effectRecord, doc: "\"additive\" leaves privileges alone that are not declared. Default \"authoritative\"."},
 			{name: "acl", typ: texts, effect: effectInPlace, doc: "Redis: what it may, as the rules of ACL SETUSER, in their order. Default: nothing."},
-			{name: "roles", free: true, effect: effectInPlace, doc: "Roles whose rights it has: users, by name or reference, or roles that the engine or somebody else has made. Authoritative as grants are."},
+			{name: "roles", free: true, effect: effectInPlace, doc: "Roles whose rights it has, by name: those that the engine has, or that somebody made in the server. PostgreSQL: also users, by reference. Authoritative as grants are."},
 			{name: "connection_limit", typ: cty.Number, effect: effectInPlace, doc: "How many connections it may have at a time. Default: as many as the engine takes."},
 			{name: "require_tls", typ: cty.Bool, effect: effectInPlace, doc: "Whether it must use TLS. Default false."},
 		},

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -171,13 +172,20 @@ func (g *guests) overBroker(member state.Member, generations []int) (amqp.Target
 	return target, nil
 }
 
-// LastStatus is the last that a guest said of itself at its broker, whether its agent answers now or not.
-func (g *guests) LastStatus(ctx context.Context, member state.Member) (amqp.Heard, error) {
+// Heard is what a guest said of itself last at its broker, and when, whether its agent answers now or not.
+func (g *guests) Heard(ctx context.Context, member state.Member) (last guest.Inspection, at time.Time, err error) {
 	target, err := g.overBroker(member, member.Generations())
 	if err != nil {
-		return amqp.Heard{}, err
+		return last, at, err
 	}
-	return g.amqp.LastStatus(ctx, target)
+	heard, err := g.amqp.LastStatus(ctx, target)
+	if err != nil {
+		return last, at, err
+	}
+	if err := json.Unmarshal(heard.Status, &last); err != nil {
+		return last, at, fmt.Errorf("reading the last status of member %s: %w", member.ID, err)
+	}
+	return last, heard.At, nil
 }
 
 // What a guest needs of its vhost, and no more. A process of trovectl has one queue for its replies; the agent one connection,
@@ -268,6 +276,9 @@ func (op *operation) askBrokers(ctx context.Context) diag.List {
 	for _, alias := range slices.Sorted(maps.Keys(op.config.Guest.AMQP)) {
 		a := op.config.Guest.AMQP[alias]
 		broker, err := op.openBroker(op.config.Guest, alias)
+		if user, _ := op.admin(alias); err == nil && user == "" {
+			err = &providers.Error{Kind: providers.KindDenied, Call: "identify broker", Message: noCredentials}
+		}
 		if err == nil {
 			var id providers.BrokerIdentity
 			if id, err = broker.Identity(ctx); err == nil && len(id.Alarms) > 0 {
@@ -293,14 +304,14 @@ func brokerBlocked(a config.AMQP, id providers.BrokerIdentity) diag.Diagnostic {
 func brokerDiagnostic(a config.AMQP, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Severity: diag.Error, Code: "broker-unusable", Subject: a.Range, Summary: "The message broker cannot be used",
-		Detail: diag.Sentence(fmt.Sprintf("%s: %v", a.ManagementURL, err)) + " Nothing was changed.",
+		Detail: diag.Sentence(fmt.Sprintf("the management API at %s: %v", a.ManagementURL, err)) + " Nothing was changed.",
 	}
 	switch {
 	case providers.IsKind(err, providers.KindDenied):
 		d.Hint = "Give " + adminUser + " and " + adminPassword + " of a user with the tag administrator: `rabbitmqctl set_user_tags USER administrator`."
 	case providers.IsKind(err, providers.KindTransient):
 		d.Severity, d.Code, d.Summary = diag.Warning, "broker-unreachable", "The message broker cannot be reached"
-		d.Detail = diag.Sentence(fmt.Sprintf("%s: %v", a.ManagementURL, err)) + " What its guests have there is unknown; guests that have another way are reached by that."
+		d.Detail = diag.Sentence(fmt.Sprintf("the management API at %s: %v", a.ManagementURL, err)) + " What its guests have there is unknown; guests that have another way are reached by that."
 		d.Hint = "Check management_url and the way there from this machine; `trovectl doctor` goes it step by step."
 	default:
 		d.Hint = "Check management_url, ca_file and vhost in transport \"amqp\"; `trovectl doctor` goes the way to the broker step by step."

@@ -55,10 +55,32 @@ func (e *Engine) Configure(ctx context.Context, values engine.Settings) ([]strin
 		return nil, err
 	}
 	defer s.close()
+	if err := e.takeBack(ctx, s, former, values); err != nil {
+		return nil, err
+	}
 	if err := e.apply(ctx, s, e.paths.overrides, e.format(values)); err != nil {
 		return nil, err
 	}
 	return e.pending(ctx, s)
+}
+
+// takeBack forgets what somebody set by hand with ALTER SYSTEM, where it is or was managed: it would win over our file.
+func (e *Engine) takeBack(ctx context.Context, s *session, former, values engine.Settings) error {
+	var byHand []string
+	err := s.rows(ctx, "SELECT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf'", func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		if key := catalog.ParameterName(name); values[key] != "" || former[key] != "" {
+			byHand = append(byHand, name)
+		}
+		return err
+	})
+	for _, name := range byHand {
+		if err == nil {
+			err = s.exec(ctx, "ALTER SYSTEM RESET "+identifier(name))
+		}
+	}
+	return fault("forgetting what was set by hand", err)
 }
 
 // apply puts a file that the server includes in its place and has the running server follow it. A file that it does not
