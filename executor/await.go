@@ -46,8 +46,14 @@ func (i *instanceAct) awaitFrom(ctx context.Context, member state.Member, at gue
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	told := i.Clock.Now()
-	for {
+	for tries := 0; ; {
 		client, _, err := i.dial(waiting, member, i.generationsOf(member)...)
+		if err == nil {
+			if err = client.hasty(tries); err != nil {
+				client = channel{}
+				tries++
+			}
+		}
 		if errors.Is(err, guest.ErrNoAgent) {
 			err = i.deliver(waiting, member, err)
 		}

@@ -54,12 +54,33 @@ type channel struct {
 
 // close tells, once in a step, when the guest was not reached the preferred way.
 func (c channel) close() {
-	if d, several := c.carrier.(guest.Detourer); several {
-		if text := d.Detour(); text != "" && !slices.Contains(c.act.notes, text) {
-			c.act.notes = append(c.act.notes, text)
-		}
+	if text := c.detour(); text != "" && !slices.Contains(c.act.notes, text) {
+		c.act.notes = append(c.act.notes, text)
 	}
 	_ = c.carrier.Close()
+}
+
+// detour says by which way the guest was reached in place of the preferred one; empty: by that.
+func (c channel) detour() string {
+	if d, several := c.carrier.(guest.Detourer); several {
+		return d.Detour()
+	}
+	return ""
+}
+
+// patientTries is how often an agent that is just coming, or coming back, is looked for by the preferred way before another
+// one is good enough.
+const patientTries = 20
+
+// hasty turns a channel that was opened by another way than the preferred one into an error, as long as the agent may only be
+// on its way there.
+func (c channel) hasty(tries int) error {
+	text := c.detour()
+	if text == "" || tries >= patientTries {
+		return nil
+	}
+	_ = c.carrier.Close()
+	return guest.Errorf(guest.KindUnreachable, "%s", text)
 }
 
 // dial reaches a member's agent and asks whether it is the one.
@@ -132,8 +153,11 @@ func (i *instanceAct) rotate(ctx context.Context, client channel, generation int
 func (i *instanceAct) comeBack(ctx context.Context, member state.Member, generation int) (channel, error) {
 	within, cancel := context.WithTimeout(ctx, i.Timeouts.Login)
 	defer cancel()
-	for {
+	for tries := 0; ; tries++ {
 		client, _, err := i.dial(within, member, generation)
+		if err == nil {
+			err = client.hasty(tries)
+		}
 		if err == nil || !unreachable(err) {
 			return client, err
 		}
@@ -199,7 +223,15 @@ func (a *act) reach(ctx context.Context, member state.Member) (channel, error) {
 	if member.Generation == 0 {
 		return channel{}, guest.Errorf(guest.KindConflict, "the instance was never met: apply its own step first")
 	}
-	client, _, err := a.dial(ctx, member, member.Generations()...)
+	if member.SSHPort != 0 {
+		client, _, err := a.dial(ctx, member, member.Generations()...)
+		return client, err
+	}
+	var client channel
+	err := a.patiently(ctx, func(ctx context.Context) (err error) { // the broker is its only way
+		client, _, err = a.dial(ctx, member, member.Generations()...)
+		return err
+	})
 	return client, err
 }
 

@@ -93,12 +93,14 @@ type Timeouts struct {
 	Request time.Duration // one request to a guest
 	Remove  time.Duration // an object until it is gone
 	Retry   time.Duration // between two tries to reach an agent
+	Broker  time.Duration // a message broker that is away, until it is back
 }
 
 // DefaultTimeouts suit a slow cloud.
 var DefaultTimeouts = Timeouts{
 	Build: 30 * time.Minute, Boot: 15 * time.Minute, Login: 10 * time.Minute, Agent: 5 * time.Minute, Install: 30 * time.Minute,
 	Prepare: 15 * time.Minute, Request: 5 * time.Minute, Remove: 10 * time.Minute, Retry: 500 * time.Millisecond,
+	Broker: 2 * time.Minute,
 }
 
 // Result counts what an apply did.
@@ -114,6 +116,7 @@ type run struct {
 	removed map[resource.Address]state.MemberID // the machines that the plan removes, by address
 	prefix  string                              // of the names of shared security groups
 	shared  sharedGroups
+	outage  *outage
 }
 
 // Apply does the steps of a plan. It returns an error when a step failed or was skipped; the events say which and why.

@@ -83,7 +83,7 @@ func (i *instanceAct) account(ctx context.Context) error {
 	}
 	member := i.hands.Member()
 	return i.cloudCall(ctx, "queues", member.Objects[state.SlotAccount].ID, func(ctx context.Context) error {
-		return i.Accounts.Open(ctx, member, *broker)
+		return i.patiently(ctx, func(ctx context.Context) error { return i.Accounts.Open(ctx, member, *broker) })
 	})
 }
 
@@ -98,9 +98,13 @@ func (i *instanceAct) putAccount(ctx context.Context, mark providers.Mark) (stri
 	if object, filled := member.Objects[state.SlotAccount]; filled {
 		name = i.Cloud.Bare(object.ID)
 	}
-	made, err := i.Cloud.Broker.Put(ctx, providers.AccountSpec{
-		Mark: mark, Provider: i.body.Provider, Name: name, VHost: member.VHost, Password: login.Password,
-		Rights: i.Accounts.Rights(member.ID, broker),
+	var made providers.Account
+	err = i.patiently(ctx, func(ctx context.Context) (err error) {
+		made, err = i.Cloud.Broker.Put(ctx, providers.AccountSpec{
+			Mark: mark, Provider: i.body.Provider, Name: name, VHost: member.VHost, Password: login.Password,
+			Rights: i.Accounts.Rights(member.ID, broker),
+		})
+		return err
 	})
 	return made.ID, err
 }
@@ -157,12 +161,14 @@ func (i *instanceAct) renew(ctx context.Context, generation int) error {
 	if err != nil {
 		return err
 	}
-	if login.Password != "" { // else its certificate lets it in
-		if err := i.Cloud.Broker.SetPassword(ctx, object.ID, login.Password); err != nil {
-			return err
+	return i.patiently(ctx, func(ctx context.Context) error {
+		if login.Password != "" { // else its certificate lets it in
+			if err := i.Cloud.Broker.SetPassword(ctx, object.ID, login.Password); err != nil {
+				return err
+			}
 		}
-	}
-	return i.Cloud.Broker.Disconnect(ctx, object.ID)
+		return i.Cloud.Broker.Disconnect(ctx, object.ID)
+	})
 }
 
 // login is what a guest gets with a generation of keys: nil, it keeps what it has; without a URL, it forgets its broker.
@@ -201,7 +207,9 @@ func (a *act) removeAccount(ctx context.Context, hands *journaled.Hands) error {
 	}
 	if filled && member.VHost != "" && a.Accounts != nil {
 		err := hands.Call(ctx, journaled.Request{
-			Slot: "queues/" + a.step.Address.String(), Asked: "none", Do: func(ctx context.Context, _ string) error { return a.Accounts.Close(ctx, member) },
+			Slot: "queues/" + a.step.Address.String(), Asked: "none", Do: func(ctx context.Context, _ string) error {
+				return a.patiently(ctx, func(ctx context.Context) error { return a.Accounts.Close(ctx, member) })
+			},
 		})
 		if err != nil {
 			return err

@@ -58,7 +58,9 @@ func (r *run) maker(slot state.Slot, make func(context.Context, providers.Mark) 
 	case state.SlotAccount:
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.Broker.List, func(a providers.Account) (string, providers.Mark) { return a.ID, a.Mark }, mark)
-		}, func(ctx context.Context, id string) error { return c.Broker.Delete(ctx, id) }}
+		}, func(ctx context.Context, id string) error {
+			return r.patiently(ctx, func(ctx context.Context) error { return c.Broker.Delete(ctx, id) })
+		}}
 	case state.SlotServerGroup:
 		return makerOf{make, func(ctx context.Context, mark providers.Mark) (string, error) {
 			return findMark(ctx, c.ServerGroups.List, func(g providers.ServerGroup) (string, providers.Mark) { return g.ID, g.Mark }, mark)

@@ -20,7 +20,7 @@ import (
 func (e *Executor) begin(ctx context.Context, p *plan.Plan, snapshot *state.Snapshot) (*run, error) {
 	r := &run{
 		Executor: e, lineage: p.Lineage, prefix: p.NamePrefix, journal: journaled.New(e.Session, e.IDs.Intent, e.Clock.Now),
-		removed: map[resource.Address]state.MemberID{},
+		removed: map[resource.Address]state.MemberID{}, outage: &outage{},
 	}
 	for _, step := range p.Steps {
 		if step.Action == plan.Delete && step.Member != "" {

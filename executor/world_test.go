@@ -180,7 +180,7 @@ func (w *world) live(dieAt int, decide func(context.Context, *state.Snapshot) (*
 		Accounts: accounts{w.guests, l},
 		Cloud:    &cloud, Guests: dyingGuests{w.guests, l, w.carrier}, Identities: identities{}, Facts: facts,
 		Session: session{session0, l}, IDs: ids, Clock: instant{}, Verifiers: w.secret, Parallel: max(1, w.parallel), Watch: w.watch,
-		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Login: time.Second, Agent: time.Second, Install: time.Second, Prepare: time.Minute, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond},
+		Timeouts: executor.Timeouts{Build: time.Hour, Boot: time.Second, Login: time.Second, Agent: time.Second, Install: time.Second, Prepare: time.Minute, Request: time.Minute, Remove: time.Hour, Retry: time.Millisecond, Broker: time.Second},
 		First:    first, Resume: resume, Images: openImage,
 	}
 	soft := w.soft

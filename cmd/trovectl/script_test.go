@@ -53,13 +53,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func TestScripts(t *testing.T) { testscript.Run(t, scripts("testdata/script")) }
+func TestScripts(t *testing.T) { testscript.Run(t, scripts(t, "testdata/script")) }
 
-// scripts are those of a folder, with the commands that all of them have.
-func scripts(dir string) testscript.Params {
+// scripts are those of a folder, with the commands that all of them have. What they start ends with the test.
+func scripts(t *testing.T, dir string) testscript.Params {
 	return testscript.Params{
-		Dir:                 dir,
-		Setup:               setup,
+		Dir: dir,
+		Setup: func(env *testscript.Env) error {
+			env.Values[brokerKey{}] = &aBroker{test: t}
+			return setup(env)
+		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -84,6 +87,7 @@ func scripts(dir string) testscript.Params {
 			"settles":  settles,
 			"unseen":   unseen,
 			"bastion":  bastionUp,
+			"broker":   brokerUp,
 			"golden":   golden,
 			"network":  networkUp,
 			"opens":    opens,

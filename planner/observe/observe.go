@@ -53,7 +53,7 @@ func Look(ctx context.Context, sources Sources, prior *state.Snapshot, desired *
 	if desired == nil {
 		desired = &resource.Set{}
 	}
-	l := &look{sources: sources, prior: prior, desired: desired, inspected: map[resource.Address]inspected{}}
+	l := &look{sources: sources, prior: prior, desired: desired, inspected: map[resource.Address]inspected{}, toldAccounts: map[string]bool{}}
 	l.out = planner.Observation{
 		At: sources.Now(), Cloud: CloudOf(sources.Cloud),
 		Seen: map[resource.Address]planner.Subject{}, Found: map[resource.Address]resource.Body{},
@@ -108,7 +108,9 @@ type look struct {
 	desired   *resource.Set
 	lists     lists
 	inspected map[resource.Address]inspected // by instance
-	out       planner.Observation
+	// toldAccounts are the reasons that were told for not knowing accounts at a broker.
+	toldAccounts map[string]bool
+	out          planner.Observation
 }
 
 // inspected is what asking one guest gave.

@@ -145,8 +145,9 @@ func (l *look) conditions(m machine, asked inspected, waiting map[string]string)
 	if asked.Detour != "" {
 		tell("guest_detour", "%s", asked.Detour)
 	}
-	if _, why := l.account(m); why != "" {
-		tell("account_unknown", "what its account at the message broker may do is not known: %s", why)
+	if _, why := l.account(m); why != "" && !l.toldAccounts[why] {
+		l.toldAccounts[why] = true // once: of a fleet it would be told a thousand times
+		tell("account_unknown", "what its account at the message broker may do, and that of any other guest there, is not known: %s", why)
 	}
 	for _, d := range m.doors() {
 		if !slices.Contains(d.port.SecurityGroups, d.group.ID) {

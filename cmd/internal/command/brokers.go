@@ -268,6 +268,9 @@ func (op *operation) askBrokers(ctx context.Context) diag.List {
 	for _, alias := range slices.Sorted(maps.Keys(op.config.Guest.AMQP)) {
 		a := op.config.Guest.AMQP[alias]
 		broker, err := op.openBroker(op.config.Guest, alias)
+		if user, _ := op.admin(alias); err == nil && user == "" {
+			err = &providers.Error{Kind: providers.KindDenied, Call: "identify broker", Message: noCredentials}
+		}
 		if err == nil {
 			var id providers.BrokerIdentity
 			if id, err = broker.Identity(ctx); err == nil && len(id.Alarms) > 0 {
@@ -293,14 +296,14 @@ func brokerBlocked(a config.AMQP, id providers.BrokerIdentity) diag.Diagnostic {
 func brokerDiagnostic(a config.AMQP, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Severity: diag.Error, Code: "broker-unusable", Subject: a.Range, Summary: "The message broker cannot be used",
-		Detail: diag.Sentence(fmt.Sprintf("%s: %v", a.ManagementURL, err)) + " Nothing was changed.",
+		Detail: diag.Sentence(fmt.Sprintf("the management API at %s: %v", a.ManagementURL, err)) + " Nothing was changed.",
 	}
 	switch {
 	case providers.IsKind(err, providers.KindDenied):
 		d.Hint = "Give " + adminUser + " and " + adminPassword + " of a user with the tag administrator: `rabbitmqctl set_user_tags USER administrator`."
 	case providers.IsKind(err, providers.KindTransient):
 		d.Severity, d.Code, d.Summary = diag.Warning, "broker-unreachable", "The message broker cannot be reached"
-		d.Detail = diag.Sentence(fmt.Sprintf("%s: %v", a.ManagementURL, err)) + " What its guests have there is unknown; guests that have another way are reached by that."
+		d.Detail = diag.Sentence(fmt.Sprintf("the management API at %s: %v", a.ManagementURL, err)) + " What its guests have there is unknown; guests that have another way are reached by that."
 		d.Hint = "Check management_url and the way there from this machine; `trovectl doctor` goes it step by step."
 	default:
 		d.Hint = "Check management_url, ca_file and vhost in transport \"amqp\"; `trovectl doctor` goes the way to the broker step by step."

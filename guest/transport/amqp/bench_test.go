@@ -34,7 +34,7 @@ func BenchmarkInspect(b *testing.B) {
 		up := make(chan struct{}, 16)
 		s := Service{
 			Broker: func() Broker { return admin }, Guest: target.Guest, Keys: func() []Key { return target.Keys },
-			Notify: func(error) { up <- struct{}{} },
+			Tell: func(string) { up <- struct{}{} },
 		}
 		go func() { _ = Serve(ctx, s, &transporttest.Recorder{}) }()
 		<-up

@@ -22,6 +22,9 @@ const (
 // againPause is the one before a guest that is coming back is asked again.
 const againPause = 250 * time.Millisecond
 
+// readingMiB is how much longer an agent may be silent for every MiB that it has to read first: its machine may be small.
+const readingMiB = 5 * time.Second
+
 // A Carrier calls one guest. It fulfils guest.Carrier.
 type Carrier struct {
 	dialer *Dialer
@@ -183,7 +186,8 @@ func (c *Carrier) exchange(ctx context.Context, key Key, request guest.Request, 
 	}
 	result, err := c.client.Call(ctx, oslo.Request{
 		Topic: c.queue(), Namespace: namespace, Method: sending.method, Version: sealedVersion,
-		Args: map[string]json.RawMessage{sealedArg: arg}, ID: sending.id, Monitor: orDefault(c.dialer.Monitor, defaultMonitor),
+		Args: map[string]json.RawMessage{sealedArg: arg}, ID: sending.id,
+		Monitor: orDefault(c.dialer.Monitor, defaultMonitor) + time.Duration(len(text)>>20)*readingMiB,
 	})
 	if err != nil {
 		return guest.Reply{}, err

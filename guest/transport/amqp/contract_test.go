@@ -14,6 +14,7 @@ import (
 
 func TestContract(t *testing.T) {
 	t.Run("sealed", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
 			m := newWorld(t, amqptest.Shared(t)).member(t, "m-1")
 			m.serve(t, m.service(t), handler)
@@ -21,6 +22,7 @@ func TestContract(t *testing.T) {
 		})
 	})
 	t.Run("sealed, beside Trove's methods", func(t *testing.T) {
+		t.Parallel()
 		transporttest.Run(t, func(t *testing.T, handler guest.Handler) transporttest.Guest {
 			m := newWorld(t, amqptest.Shared(t)).troveMember(t, "m-1")
 			m.serve(t, m.service(t), handler)

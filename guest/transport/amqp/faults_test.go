@@ -104,6 +104,7 @@ func (w *world) client(t *testing.T) *oslo.Client {
 
 // TestHungGuest: an agent that has taken a request and gives no sign of life is given up; one that is busy is waited for.
 func TestHungGuest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, amqptest.Shared(t))
 	t.Run("hung", func(t *testing.T) {
 		m := w.member(t, "hung")
@@ -126,9 +127,25 @@ func TestHungGuest(t *testing.T) {
 	})
 }
 
-// TestBrokenConnections: whatever breaks while calls are open, each gets its answer, and each request had one effect.
-func TestBrokenConnections(t *testing.T) {
+// TestFaultsOfTheBroker has a broker of its own, which it spoils.
+func TestFaultsOfTheBroker(t *testing.T) {
+	t.Parallel()
 	broker := amqptest.Start(t)
+	for _, fault := range []struct {
+		name  string
+		check func(*testing.T, *amqptest.Broker)
+	}{
+		{"it is blocked", blockedBroker},
+		{"connections break", brokenConnections},
+		{"it dies before the answer", killedBeforeTheAnswer},
+		{"it is gone", brokerGone},
+	} {
+		t.Run(fault.name, func(t *testing.T) { fault.check(t, broker) })
+	}
+}
+
+// brokenConnections: whatever breaks while calls are open, each gets its answer, and each request had one effect.
+func brokenConnections(t *testing.T, broker *amqptest.Broker) {
 	const calls = 20
 	for name, fault := range map[string]func(t *testing.T, m *member){
 		"the guest's is closed":     func(t *testing.T, m *member) { broker.CutConnections(t, m.broker.User) },
@@ -187,10 +204,9 @@ func redeclare(t *testing.T, m *member) {
 	m.awaitConsumers(t, 1)
 }
 
-// TestBrokerKilledBeforeTheAnswer: the request is lost with the broker, because nobody had taken it, or its agent died with
+// killedBeforeTheAnswer: the request is lost with the broker, because nobody had taken it, or its agent died with
 // it. It is sent again.
-func TestBrokerKilledBeforeTheAnswer(t *testing.T) {
-	broker := amqptest.Start(t)
+func killedBeforeTheAnswer(t *testing.T, broker *amqptest.Broker) {
 	m := newWorld(t, broker).member(t, "m")
 	// Somebody takes the request and dies with the broker.
 	taken := make(chan struct{}, 1)
@@ -213,8 +229,7 @@ func TestBrokerKilledBeforeTheAnswer(t *testing.T) {
 	}
 }
 
-func TestBrokerGone(t *testing.T) {
-	broker := amqptest.Start(t)
+func brokerGone(t *testing.T, broker *amqptest.Broker) {
 	m := newWorld(t, broker).member(t, "m")
 	m.serve(t, m.service(t), &transporttest.Recorder{})
 	carrier := m.dial(t)
@@ -232,44 +247,44 @@ func TestBrokerGone(t *testing.T) {
 	wantUnreachable(t, err, broker.URL(), "nothing listens there")
 }
 
-func TestFullAndBlocked(t *testing.T) {
-	t.Run("full", func(t *testing.T) {
-		w := newWorld(t, amqptest.Shared(t))
-		m := w.member(t, "m")
-		m.serve(t, m.service(t), &transporttest.Recorder{})
-		w.broker.API(t, http.MethodPut, "/api/policies/"+url.PathEscape(w.vhost)+"/limits", map[string]any{
-			"pattern": "^guestagent", "apply-to": "queues",
-			"definition": map[string]any{"max-length-bytes": 0, "overflow": "reject-publish"},
-		})
-		carrier := m.dial(t)
-		var last error
-		await(t, func() bool { // the policy arrives at the queue by itself
-			last = ping(t, carrier, "a")
-			return last != nil
-		})
-		wantUnreachable(t, last, "guestagent.m", "it is full")
+func TestFullQueue(t *testing.T) {
+	w := newWorld(t, amqptest.Shared(t))
+	m := w.member(t, "m")
+	m.serve(t, m.service(t), &transporttest.Recorder{})
+	w.broker.API(t, http.MethodPut, "/api/policies/"+url.PathEscape(w.vhost)+"/limits", map[string]any{
+		"pattern": "^guestagent", "apply-to": "queues",
+		"definition": map[string]any{"max-length-bytes": 0, "overflow": "reject-publish"},
 	})
-	t.Run("blocked", func(t *testing.T) {
-		w := newWorld(t, amqptest.Start(t))
-		m := w.member(t, "m")
-		m.serve(t, m.service(t), &transporttest.Recorder{})
-		carrier := m.dial(t)
-		if err := ping(t, carrier, "before"); err != nil {
-			t.Fatal(err)
-		}
-		w.broker.Ctl(t, "set_vm_memory_high_watermark", "0.00001")
-		begun := time.Now()
-		wantUnreachable(t, ping(t, carrier, "a"), "the broker accepts no messages at present", "memory")
-		if took := time.Since(begun); took > atOnce {
-			t.Errorf("it took %s", took)
-		}
-		wantUnreachable(t, ping(t, carrier, "b"), "the broker accepts no messages at present")
-		w.broker.Ctl(t, "set_vm_memory_high_watermark", "0.9")
-		await(t, func() bool { return ping(t, carrier, "after") == nil })
+	carrier := m.dial(t)
+	var last error
+	await(t, func() bool { // the policy arrives at the queue by itself
+		last = ping(t, carrier, "a")
+		return last != nil
 	})
+	wantUnreachable(t, last, "guestagent.m", "it is full")
+}
+
+// blockedBroker is one that is short of memory and stops reading.
+func blockedBroker(t *testing.T, broker *amqptest.Broker) {
+	m := newWorld(t, broker).member(t, "m")
+	m.serve(t, m.service(t), &transporttest.Recorder{})
+	carrier := m.dial(t)
+	if err := ping(t, carrier, "before"); err != nil {
+		t.Fatal(err)
+	}
+	broker.Ctl(t, "set_vm_memory_high_watermark", "0.00001")
+	begun := time.Now()
+	wantUnreachable(t, ping(t, carrier, "a"), "the broker accepts no messages at present", "memory")
+	if took := time.Since(begun); took > atOnce {
+		t.Errorf("it took %s", took)
+	}
+	wantUnreachable(t, ping(t, carrier, "b"), "the broker accepts no messages at present")
+	broker.Ctl(t, "set_vm_memory_high_watermark", "0.9")
+	await(t, func() bool { return ping(t, carrier, "after") == nil })
 }
 
 func TestRefusedLogins(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, amqptest.Shared(t))
 	m := w.member(t, "m")
 	stranger := w.broker.VHost(t)
@@ -303,6 +318,7 @@ func TestRefusedLogins(t *testing.T) {
 		{"no certificate", goodTLS, func(b *Broker) { b.External = true }, guest.StageLogin, []string{"does not let our certificate log in"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // a broker takes its time to refuse
 			broker := c.of
 			if broker.TLS != nil {
 				broker.TLS = broker.TLS.Clone()

@@ -232,6 +232,7 @@ func TestTroveMessagesOfStrangers(t *testing.T) {
 
 // TestOtherGuestsAtTheBroker: what a guest can do there with its own credentials, to others.
 func TestOtherGuestsAtTheBroker(t *testing.T) {
+	t.Parallel()
 	broker := amqptest.Shared(t)
 	shared := newWorld(t, broker)
 	victim, thief := shared.member(t, "victim"), shared.member(t, "thief")
@@ -250,67 +251,12 @@ func TestOtherGuestsAtTheBroker(t *testing.T) {
 	wantUnreachable(t, err, "may not use the vhost")
 }
 
-// attack tries every act as one guest against another. Of a queue in the same vhost, how full it is can be seen: the broker
-// asks for no right there.
+// attack tries every act as one guest against another.
 func attack(t *testing.T, thief, victim *member, sameVHost bool) {
 	t.Helper()
 	link := thief.link(t, thief.broker)
-	mine, theirs := queueRequests+thief.id, queueRequests+victim.id
-	message := amqp091.Publishing{Body: []byte("{}")}
-	publish := func(exchange, key string) func(*oslo.Channel) error {
-		return func(*oslo.Channel) error { return link.Publish(t.Context(), exchange, key, message) }
-	}
-	consume := func(queue string) func(*oslo.Channel) error {
-		return func(c *oslo.Channel) error {
-			_, err := c.Consume(queue, "", true, false, false, false, nil)
-			return err
-		}
-	}
-	declare := func(queue string) func(*oslo.Channel) error {
-		return func(c *oslo.Channel) error {
-			_, err := c.QueueDeclare(queue, true, false, false, false, nil)
-			return err
-		}
-	}
-	bind := func(queue, key, exchange string) func(*oslo.Channel) error {
-		return func(c *oslo.Channel) error { return c.QueueBind(queue, key, exchange, false, nil) }
-	}
-	acts := []struct {
-		name    string
-		do      func(*oslo.Channel) error
-		allowed bool
-	}{
-		{"consume its own queue", consume(mine), true},
-		{"publish its own status", publish(exchangeStatus, queueStatus+thief.id), true},
-		{"declare its own queue anew", declare(mine), false},
-		{"declare a queue of another name", declare("thief.loot"), false},
-		{"declare an exchange", func(c *oslo.Channel) error {
-			return c.ExchangeDeclare("thief", "topic", true, false, false, false, nil)
-		}, false},
-		{"bind its queue to every request (eavesdrop)", bind(mine, "#", exchangeRequests), false},
-		{"bind its queue to another's requests", bind(mine, theirs, exchangeRequests), false},
-		{"bind its queue to all replies", bind(mine, "#", exchangeReplies), false},
-		{"bind its queue to every status", bind(mine, "#", exchangeStatus), false},
-		{"bind its queue to the dead letters", bind(mine, "#", exchangeUndelivered), false},
-		{"send another guest a request", publish(exchangeRequests, theirs), false},
-		{"send itself a request through the exchange", publish(exchangeRequests, mine), false},
-		{"send to another's queue through the default exchange", publish("", theirs), false},
-		{"publish another's status", publish(exchangeStatus, queueStatus+victim.id), false},
-		{"publish a dead letter", publish(exchangeUndelivered, theirs), false},
-		{"publish a reply that is none", publish(exchangeReplies, "reply.x"), false},
-		{"consume another's queue", consume(theirs), false},
-		{"consume another's status", consume(queueStatus + victim.id), false},
-		{"take one message of another's queue", func(c *oslo.Channel) error {
-			_, _, err := c.Get(theirs, true)
-			return err
-		}, false},
-		{"purge another's queue", func(c *oslo.Channel) error { _, err := c.QueuePurge(theirs, false); return err }, false},
-		{"delete another's queue", func(c *oslo.Channel) error { _, err := c.QueueDelete(theirs, false, false, false); return err }, false},
-		{"see how many consume another's queue", func(c *oslo.Channel) error {
-			_, err := c.QueueDeclarePassive(theirs, true, false, false, false, nil)
-			return err
-		}, sameVHost},
-	}
+	acts := actsAtTheBroker(t, func() *oslo.Link { return link }, thief.id, victim.id)
+	acts[len(acts)-1].allowed = sameVHost // how full a queue is can be seen there: the broker asks for no right
 	var rows []row
 	for _, a := range acts {
 		t.Run(a.name, func(t *testing.T) {
@@ -340,5 +286,67 @@ func alive(t *testing.T, m *member, link *oslo.Link) *oslo.Link {
 		return m.link(t, m.broker)
 	default:
 		return link
+	}
+}
+
+// An actAtTheBroker is what a guest may try with its own credentials.
+type actAtTheBroker struct {
+	name    string
+	do      func(*oslo.Channel) error
+	allowed bool
+}
+
+func actsAtTheBroker(t *testing.T, link func() *oslo.Link, thief, victim string) []actAtTheBroker {
+	mine, theirs := queueRequests+thief, queueRequests+victim
+	message := amqp091.Publishing{Body: []byte("{}")}
+	publish := func(exchange, key string) func(*oslo.Channel) error {
+		return func(*oslo.Channel) error { return link().Publish(t.Context(), exchange, key, message) }
+	}
+	consume := func(queue string) func(*oslo.Channel) error {
+		return func(c *oslo.Channel) error {
+			_, err := c.Consume(queue, "", true, false, false, false, nil)
+			return err
+		}
+	}
+	declare := func(queue string) func(*oslo.Channel) error {
+		return func(c *oslo.Channel) error {
+			_, err := c.QueueDeclare(queue, true, false, false, false, nil)
+			return err
+		}
+	}
+	bind := func(queue, key, exchange string) func(*oslo.Channel) error {
+		return func(c *oslo.Channel) error { return c.QueueBind(queue, key, exchange, false, nil) }
+	}
+	return []actAtTheBroker{
+		{"consume its own queue", consume(mine), true},
+		{"publish its own status", publish(exchangeStatus, queueStatus+thief), true},
+		{"declare its own queue anew", declare(mine), false},
+		{"declare a queue of another name", declare("thief.loot"), false},
+		{"declare an exchange", func(c *oslo.Channel) error {
+			return c.ExchangeDeclare("thief", "topic", true, false, false, false, nil)
+		}, false},
+		{"bind its queue to every request (eavesdrop)", bind(mine, "#", exchangeRequests), false},
+		{"bind its queue to another's requests", bind(mine, theirs, exchangeRequests), false},
+		{"bind its queue to all replies", bind(mine, "#", exchangeReplies), false},
+		{"bind its queue to every status", bind(mine, "#", exchangeStatus), false},
+		{"bind its queue to the dead letters", bind(mine, "#", exchangeUndelivered), false},
+		{"send another guest a request", publish(exchangeRequests, theirs), false},
+		{"send itself a request through the exchange", publish(exchangeRequests, mine), false},
+		{"send to another's queue through the default exchange", publish("", theirs), false},
+		{"publish another's status", publish(exchangeStatus, queueStatus+victim), false},
+		{"publish a dead letter", publish(exchangeUndelivered, theirs), false},
+		{"publish a reply that is none", publish(exchangeReplies, "reply.x"), false},
+		{"consume another's queue", consume(theirs), false},
+		{"consume another's status", consume(queueStatus + victim), false},
+		{"take one message of another's queue", func(c *oslo.Channel) error {
+			_, _, err := c.Get(theirs, true)
+			return err
+		}, false},
+		{"purge another's queue", func(c *oslo.Channel) error { _, err := c.QueuePurge(theirs, false); return err }, false},
+		{"delete another's queue", func(c *oslo.Channel) error { _, err := c.QueueDelete(theirs, false, false, false); return err }, false},
+		{"see how many consume another's queue", func(c *oslo.Channel) error {
+			_, err := c.QueueDeclarePassive(theirs, true, false, false, false, nil)
+			return err
+		}, false},
 	}
 }

@@ -30,9 +30,8 @@ type Service struct {
 	Verifier func(password string) (string, error)
 	Status   func(context.Context) any         // the status to publish, as JSON; nil: none is published
 	Every    time.Duration                     // between two statuses; 0: 60 s
-	Notify   func(err error)                   // told when the connection comes (nil) and when it goes or does not come; nil: nobody
 	Log      func(message string, args ...any) // pairs of key and value after the message; nil: silent
-	Tell     func(state string)                // hears after every attempt to connect: "connected", or why not; nil: nobody
+	Tell     func(state string)                // hears when the connection comes, "connected", and why it goes or does not come; nil: nobody
 	Used     func(generation int)              // hears which key opened a request; nil: nobody
 	Now      func() time.Time                  // nil: the system's clock
 }
@@ -51,13 +50,14 @@ func Serve(ctx context.Context, s Service, handler guest.Handler) error {
 	}
 	r := &serving{Service: s, handler: handler, seen: memory{keep: 2 * freshness}}
 	r.server = oslo.Server{
-		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log, Notify: s.Notify,
+		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log, Notify: r.tell,
 		Endpoints:     []oslo.Endpoint{{Namespace: namespace, Version: sealedVersion, Handle: r.sealed}, r.clear()},
 		ReplyExchange: exchangeReplies,
 	}
 	if s.Mode == ModeTrove {
 		// As a stock server: its clients declare the same exchange, and wait for replies at the default one.
 		r.server.Exchange, r.server.Name, r.server.ReplyExchange = exchangeRequests, s.Guest, ""
+		r.server.Undelivered = exchangeUndelivered
 		r.server.Declare = func(c *oslo.Channel) error {
 			if err := declareShared(c); err != nil {
 				return err
@@ -97,8 +97,10 @@ type serving struct {
 
 func (s *serving) log(message string, args ...any) { s.Log(message, args...) }
 
-func (s *serving) dial(ctx context.Context) (*oslo.Link, error) {
-	link, err := s.login(ctx)
+// connected is the state of an agent that is in.
+const connected = "connected"
+
+func (s *serving) tell(err error) {
 	switch {
 	case s.Tell == nil:
 	case err != nil:
@@ -106,14 +108,10 @@ func (s *serving) dial(ctx context.Context) (*oslo.Link, error) {
 	default:
 		s.Tell(connected)
 	}
-	return link, err
 }
 
-// connected is the state of an agent that is in.
-const connected = "connected"
-
-// login takes the newest credentials; while a rotation is under way the broker may still want those before them.
-func (s *serving) login(ctx context.Context) (*oslo.Link, error) {
+// dial logs in with the newest credentials; while a rotation is under way the broker may still want those before them.
+func (s *serving) dial(ctx context.Context) (*oslo.Link, error) {
 	newest := s.Broker()
 	name := "trove-guestagent " + s.Guest
 	link, err := open(ctx, newest, name, defaultTimeout)

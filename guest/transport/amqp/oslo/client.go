@@ -38,6 +38,7 @@ type Client struct {
 type waiter struct {
 	outcome chan outcome // room for one
 	sign    atomic.Int64 // when the last sign of life came, in nanoseconds of the Unix time
+	reading atomic.Int32 // messages for it that have come and are not read yet: a long one takes a moment
 }
 
 type outcome struct {
@@ -137,6 +138,10 @@ func (c *Client) consume(link *Link, channel *amqp091.Channel, queue string, do 
 }
 
 func (c *Client) receive(delivery amqp091.Delivery) {
+	if w := c.waiter(delivery.CorrelationId); w != nil {
+		w.reading.Add(1)
+		defer w.reading.Add(-1)
+	}
 	reply, err := DecodeReply(delivery.Body)
 	if err != nil {
 		// Our own servers say on the outside which call it answers; others leave the caller to wait.
@@ -309,8 +314,13 @@ func (c *Client) wait(ctx context.Context, r Request, w *waiter) (outcome, error
 				heard = now.Since
 			}
 			quiet := time.Since(heard)
-			if now.Up && quiet >= r.Monitor {
-				return outcome{}, &SilentError{r.Monitor, now.Lives != begun.Lives || !begun.Up}
+			if now.Up && quiet >= r.Monitor && w.reading.Load() == 0 {
+				select {
+				case end := <-w.outcome: // just now
+					return end, nil
+				default:
+					return outcome{}, &SilentError{r.Monitor, now.Lives != begun.Lives || !begun.Up}
+				}
 			}
 			silence.Reset(max(r.Monitor-quiet, minMonitor/20)) // while it is down: look again soon
 		}

@@ -1,6 +1,7 @@
 package oslo
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,22 +38,23 @@ func unwrap(body []byte) ([]byte, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("a message has %d bytes, allowed are %d", len(body), maxBody)
 	}
-	var outer map[string]json.RawMessage
-	if err := json.Unmarshal(body, &outer); err != nil {
-		return nil, errors.New("not a JSON object")
+	var outer struct {
+		Version *string `json:"oslo.version"`
+		Message *string `json:"oslo.message"`
 	}
-	text, wrapped := outer["oslo.version"]
-	if !wrapped {
+	if err := json.Unmarshal(body, &outer); err != nil {
+		return nil, errors.New("not a JSON object, or a broken envelope")
+	}
+	if outer.Version == nil {
 		return body, nil
 	}
-	var version, message string
-	if json.Unmarshal(text, &version) != nil || json.Unmarshal(outer["oslo.message"], &message) != nil {
+	if outer.Message == nil {
 		return nil, errors.New("a broken envelope")
 	}
-	if !Compatible(version, envelopeVersion) {
+	if !Compatible(*outer.Version, envelopeVersion) {
 		return nil, errors.New("an envelope of another version than " + envelopeVersion)
 	}
-	return []byte(message), nil
+	return []byte(*outer.Message), nil
 }
 
 // Compatible tells whether who implements a version serves a request for another: the same major one, and a minor one that
@@ -128,11 +130,14 @@ func DecodeRequest(body []byte) (Request, error) {
 	if known.Timeout != nil && *known.Timeout >= 0 && *known.Timeout <= longest {
 		r.Monitor = time.Duration(*known.Timeout) * time.Second
 	}
+	r.Context = map[string]json.RawMessage{}
+	if !bytes.Contains(inner, []byte(contextPrefix)) {
+		return r, nil // ours have none; reading them twice would be a waste
+	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(inner, &all); err != nil {
 		return Request{}, errors.New("not a request")
 	}
-	r.Context = map[string]json.RawMessage{}
 	for key, value := range all {
 		if name, ok := strings.CutPrefix(key, contextPrefix); ok {
 			r.Context[name] = value

@@ -85,6 +85,7 @@ func TestOurClientOfAStockServer(t *testing.T) {
 		"auto delete":    {"amqp_auto_delete=true"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // python starts slowly
 			vhost := broker.VHost(t)
 			stockServer(t, append([]string{broker.StockURL(vhost), "guestagent.m", "m", "trove"}, options...)...)
 			client := newClient(t, broker, vhost)

@@ -37,6 +37,9 @@ type Server struct {
 	Endpoints []Endpoint
 	// Exchange and Name make it declare its exchange and queues as a stock server does. Both empty: they are there.
 	Exchange, Name string
+	// Undelivered is the exchange to which the queues that it declares give what nobody consumes; empty: none, as stock
+	// servers have it. Clients do not see the difference.
+	Undelivered string
 	// Declare declares what else the server needs; nil: nothing.
 	Declare func(*Channel) error
 	// ReplyExchange is the topic exchange for replies; empty: the default one.
@@ -106,8 +109,12 @@ func (s *Server) declareStock(c *Channel) ([]string, error) {
 		return nil, err
 	}
 	queues := []string{s.Topic, s.Topic + "." + s.Name}
+	arguments := amqp091.Table{}
+	if s.Undelivered != "" {
+		arguments["x-dead-letter-exchange"] = s.Undelivered
+	}
 	for _, queue := range queues {
-		if _, err := c.QueueDeclare(queue, false, false, false, false, nil); err != nil {
+		if _, err := c.QueueDeclare(queue, false, false, false, false, arguments); err != nil {
 			return nil, err
 		}
 		if err := c.QueueBind(queue, queue, s.Exchange, false, nil); err != nil {
@@ -119,7 +126,7 @@ func (s *Server) declareStock(c *Channel) ([]string, error) {
 		return nil, err
 	}
 	toAll := fanout + "_" + NewID()
-	arguments := amqp091.Table{"x-expires": fanoutExpires.Milliseconds()}
+	arguments = amqp091.Table{"x-expires": fanoutExpires.Milliseconds()}
 	if _, err := c.QueueDeclare(toAll, false, false, false, false, arguments); err != nil {
 		return nil, err
 	}
