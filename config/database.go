@@ -22,14 +22,14 @@ func (b *builder) database() resource.Body {
 	}
 	d.Manager = engine.Name
 	if !engine.HasDatabases {
-		b.failAt(f.at, "No databases", "Remove the block.", "%s has no databases that have a name.", engine.Name)
+		b.failAt(f.at, "No databases", "Remove the block.", "%s.", engine.CheckDatabaseName(d.Name))
 		return d
 	}
 	if err := engine.CheckDatabaseName(d.Name); err != nil {
 		b.fail("name", "Invalid name of a database", "", "%s.", err)
 	}
 	if engine.HasOwners {
-		b.owned(d)
+		b.owned(d, engine, inst.Version)
 	} else {
 		b.charset(d, engine, inst.Version)
 	}
@@ -59,21 +59,35 @@ func (b *builder) charset(d *resource.Database, engine *catalog.Engine, version 
 }
 
 // owned reads what a database of PostgreSQL has.
-func (b *builder) owned(d *resource.Database) {
+func (b *builder) owned(d *resource.Database, engine *catalog.Engine, version string) {
 	f := b.f
 	if _, given := f.args["charset"]; given {
 		b.fail("charset", "Not of this engine", "Write encoding, such as \"UTF8\".", "A database of %s has an encoding.", d.Manager)
 	}
 	b.r.notEmpty(f, "collation", "encoding")
-	d.Collation, d.Encoding = f.text("collation"), strings.ToUpper(f.text("encoding"))
-	if d.Encoding != "" {
-		b.overrides["encoding"] = cty.StringVal(d.Encoding)
+	if d.Collation = f.text("collation"); d.Collation != "" {
+		if err := engine.CheckCharset(version, "", d.Collation); err != nil {
+			b.fail("collation", "Invalid collation", "", "%s.", err)
+		}
+	}
+	encoding, err := engine.NormalizeEncoding(version, f.text("encoding"))
+	switch d.Encoding = encoding; {
+	case err != nil:
+		b.fail("encoding", "Invalid encoding", "", "%s.", err)
+	case encoding != "":
+		b.overrides["encoding"] = cty.StringVal(encoding)
 	}
 	if f.has("owner") {
-		d.Owner, _ = b.role(f.args["owner"].value, d.Instance, f.place("owner"))
+		owner, ok := b.role(f.args["owner"].value, d.Instance, f.place("owner"))
+		if err := engine.CheckUserName(owner.Name); ok && err != nil {
+			b.fail("owner", "Invalid owner", "Leave it out: then the owner is the server's own.", "%s.", err)
+		}
+		d.Owner = owner
+	}
+	for _, name := range f.list("extensions") {
+		if err := engine.CheckExtension(name); err != nil {
+			b.fail("extensions", "Invalid extension", "", "%s.", err)
+		}
 	}
 	d.Extensions = slices.Compact(slices.Sorted(slices.Values(f.list("extensions"))))
-	if slices.Contains(d.Extensions, "") {
-		b.fail("extensions", "Empty value", "Remove it.", "The name of an extension is empty.")
-	}
 }

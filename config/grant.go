@@ -43,7 +43,31 @@ func (b *builder) grants(u *resource.User, engine *catalog.Engine) {
 		b.ranges[g.grant.Path()] = *place(g.at)
 		u.Grants = append(u.Grants, g.grant)
 	}
+	u.Grants = uncovered(engine, u.Grants)
 	slices.SortFunc(u.Grants, resource.CompareGrants)
+}
+
+// uncovered leaves out what others of the grants give already, as the engine lists them.
+func uncovered(engine *catalog.Engine, grants []resource.Grant) []resource.Grant {
+	var rights []catalog.Right
+	for _, g := range grants {
+		for _, p := range engine.ExpandPrivileges(g.Target(), g.Privileges) {
+			rights = append(rights, catalog.Right{Target: g.Target(), Privilege: p, Grantable: g.Grantable})
+		}
+	}
+	var out []resource.Grant
+	for _, g := range grants {
+		left := map[string]bool{}
+		for _, r := range rights {
+			if r.Target == g.Target() && !engine.Covered(r, rights) {
+				left[r.Privilege] = true
+			}
+		}
+		if g.Privileges = engine.JoinPrivileges(g.Target(), left); len(left) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // grantBlock gives one grant for each table, or the one on the database or schema.
@@ -194,10 +218,24 @@ func (b *builder) role(v cty.Value, instance resource.Address, at hcl.Range) (re
 	return resource.Role{Name: v.AsString()}, true
 }
 
-func (b *builder) roles(u *resource.User) {
+func (b *builder) roles(u *resource.User, engine *catalog.Engine) {
+	if !engine.HasRoles {
+		return
+	}
 	for _, element := range b.elements("roles", "roles is a list of roles", "Write roles = [\"NAME\"].") {
 		role, ok := b.role(element, u.Instance, b.f.place("roles"))
-		if ok && !slices.ContainsFunc(u.Roles, func(has resource.Role) bool { return has.Name == role.Name }) {
+		if !ok {
+			continue
+		}
+		if !role.Of.IsZero() && !engine.HasOwners { // its users are no roles
+			b.fail("roles", "Not of this engine", "Make the role in the server (CREATE ROLE), and write its name.", "A user of %s is no role, and %s is one.", engine.Name, role.Of)
+			continue
+		}
+		if err := engine.CheckRole(role.Name); err != nil {
+			b.fail("roles", "Invalid role", "", "%s.", err)
+			continue
+		}
+		if !slices.ContainsFunc(u.Roles, func(has resource.Role) bool { return has.Name == role.Name }) {
 			u.Roles = append(u.Roles, role)
 		}
 	}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/trovectl/trovectl/config/catalog"
@@ -36,7 +38,8 @@ func (b *builder) user() resource.Body {
 	b.host(u, engine)
 	b.lacks(engine)
 	b.grants(u, engine)
-	b.roles(u)
+	b.roles(u, engine)
+	b.acl(u, engine)
 	u.ConnectionLimit = b.r.whole(f, "connection_limit", 1, maxConnections, 0)
 	u.RequireTLS = f.truth("require_tls", false)
 	return u
@@ -61,7 +64,7 @@ func (b *builder) lacks(engine *catalog.Engine) {
 		{"roles", "roles", engine.HasRoles},
 		{"acl", "ACL rules", engine.HasACL},
 		{"connection_limit", "connection limits of their own", engine.HasGrants},
-		{"require_tls", "such a rule of their own", engine.HasGrants},
+		{"require_tls", "rule on TLS of their own", engine.HasGrants},
 	} {
 		if _, given := b.f.args[a.name]; !given || a.has {
 			continue
@@ -78,6 +81,25 @@ func (b *builder) lacks(engine *catalog.Engine) {
 	if grants := b.f.blocks["grant"]; len(grants) > 0 && !engine.HasGrants {
 		b.failAt(grants[0].at, "Not of this engine", instead, "Users of %s have no grants.", engine.Name)
 	}
+}
+
+// acl is canonical also where the user says nothing: then it may do nothing.
+func (b *builder) acl(u *resource.User, engine *catalog.Engine) {
+	if !engine.HasACL {
+		return
+	}
+	for _, rule := range b.f.list("acl") {
+		if strings.HasPrefix(rule, ">") || strings.HasPrefix(rule, "<") { // a password in clear, which is refused
+			b.r.remember(cty.StringVal(rule[1:]))
+			b.r.mask(b.f.args["acl"].attr)
+		}
+	}
+	canonical, err := engine.CanonicalACL(b.f.list("acl"))
+	if err != nil {
+		b.fail("acl", "Invalid ACL rules", "", "%s.", err)
+		return
+	}
+	u.ACL = canonical
 }
 
 func (b *builder) host(u *resource.User, engine *catalog.Engine) {

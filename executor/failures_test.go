@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -192,22 +193,25 @@ func TestFailure_factsStopOneBranch(t *testing.T) {
 	w.done(plan.ModeApply, "update "+orders, "update "+shop, "update "+app)
 }
 
-// TestInterrupt_once: what runs goes on to its end, and nothing further is begun.
+// TestInterrupt_once: what runs goes on to its end (but for waits, which end), and nothing further is begun.
 func TestInterrupt_once(t *testing.T) {
 	w := fresh(t)
 	soft, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	w.soft = soft
-	w.onCall = func(call string) {
-		if call == "create port" {
-			cancel()
-		}
+	w.carrier = func(c guest.Carrier) guest.Carrier {
+		return answering{c, func(r guest.Request) (json.RawMessage, bool, error) {
+			if r.Method == guest.MethodPrepare { // nothing is waited for from there on
+				cancel()
+			}
+			return nil, false, nil
+		}}
 	}
 	_ = w.fails(plan.ModeApply, "interrupted: 2 steps were not begun")
 	got := w.outcomes()
 	wantText(t, got["create "+orders], "done")
 	wantText(t, got["create "+shop], "skipped because of interrupted")
-	w.soft, w.onCall = nil, nil
+	w.soft, w.carrier = nil, nil
 	w.done(plan.ModeApply, "create "+shop, "create "+app)
 }
 

@@ -84,8 +84,17 @@ func databaseCells() map[string]scenario {
 				t.Errorf("the database is %+v", d)
 			}
 		}),
-		"update-owner":             none("no engine whose databases have owners is in the catalog yet"),
-		"update-extensions":        none("no engine whose databases have extensions is in the catalog yet"),
+		"create-full (PostgreSQL)": cell(createOwned),
+		"update-name":              cell(renameDatabase),
+		"update-name (swapped)":    cell(swapDatabases),
+		"update-owner":             cell(updateOwner),
+		"update-extensions":        cell(updateExtensions),
+		"replace (PostgreSQL)": cell(func(t *testing.T) {
+			w, f := builtOn(t, "postgresql", "15")
+			f.db.Encoding, f.db.Collation = "LATIN1", "C"
+			w.refuses(plan.ModeApply, "encoding of "+shop+" cannot be changed", "collation of "+shop+" cannot be changed")
+		}),
+		"drift (PostgreSQL)":       cell(driftOfOwned),
 		"update-lifecycle.protect": protected(shop),
 		"update-depends_on":        depends(shop, "datastore.other"),
 		"replace": cell(func(t *testing.T) {
@@ -198,7 +207,10 @@ func userCells() map[string]scenario {
 				t.Errorf("the account is %+v", a)
 			}
 		}),
-		"update-acl":               none("no engine with ACL rules is in the catalog yet"),
+		"update-acl":               cell(updateACL),
+		"create-full (Redis)":      cell(createRedis),
+		"drift (Redis)":            cell(driftOfACL),
+		"update-name (owner)":      cell(renameOwner),
 		"update-grants":            cell(updateAdditive),
 		"update-lifecycle.protect": protected(app),
 		"update-depends_on":        depends(app, "datastore.other"),

@@ -102,7 +102,7 @@ func whole() map[resource.Kind]resource.Body {
 			Root:  &resource.Password{Digest: "d", Engine: "e"}, Logs: []string{"slow"}, TLS: resource.TLS{Required: true, Names: []string{"db.example.org"}},
 		},
 		resource.KindDatabase: &resource.Database{
-			Instance: orders, Manager: "mariadb", Name: "shop", Charset: "utf8mb4", Collation: "utf8mb4_bin",
+			Instance: orders, Manager: "postgresql", Name: "shop", Charset: "utf8mb4", Collation: "utf8mb4_bin",
 			Owner: resource.Role{Name: "app", Of: address("user.app")}, Encoding: "UTF8", Extensions: []string{"citext"},
 		},
 		resource.KindUser: &resource.User{

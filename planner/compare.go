@@ -34,7 +34,8 @@ func (p *planning) threeWay(want, had, seen resource.Body) difference {
 		if resource.Sensitive(want.Kind(), path) {
 			continue
 		}
-		if _, declared := w[path]; !declared && resource.Unmanaged(want.Kind(), path) && !(h[path] != nil && resource.Returns(want.Kind(), path)) {
+		lets := h[path] != nil && resource.LetsGo(want.Kind(), path)
+		if _, declared := w[path]; !declared && resource.Unmanaged(want.Kind(), path) && !lets {
 			continue
 		}
 		asSeen, asHad := covers(path, w[path], s[path]), same(w[path], h[path])

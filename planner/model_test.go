@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -268,13 +269,13 @@ func (m *machine) putDatabase(s plan.Step, b *resource.Database) {
 		old = m.database[before.Name]
 		delete(m.database, before.Name)
 	}
-	if b.Charset == "" {
-		b = &resource.Database{Instance: b.Instance, Name: b.Name, Charset: old.Charset, Collation: b.Collation}
+	now := *b
+	now.Charset, now.Collation, now.Encoding = cmp.Or(b.Charset, old.Charset), cmp.Or(b.Collation, old.Collation), cmp.Or(b.Encoding, old.Encoding)
+	if now.Owner.Name == "" {
+		now.Owner = old.Owner
 	}
-	if b.Collation == "" {
-		b = &resource.Database{Instance: b.Instance, Name: b.Name, Charset: b.Charset, Collation: old.Collation}
-	}
-	m.database[b.Name] = *b
+	now.Extensions = slices.Compact(slices.Sorted(slices.Values(slices.Concat(old.Extensions, b.Extensions))))
+	m.database[b.Name] = now
 }
 
 func (m *machine) putUser(w *world, s plan.Step, u *resource.User) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner/graph"
@@ -31,6 +32,7 @@ func (p *planning) order() {
 	}
 	p.removalsLast()
 	p.names()
+	p.grantsByName()
 	all := slices.Clone(p.extra)
 	for _, address := range sortedAddresses(p.steps) {
 		if gone := p.gone[address]; gone != nil {
@@ -88,7 +90,7 @@ func (p *planning) removalsLast() {
 }
 
 // names keeps apart the steps that free a name inside a guest and those that take it: an account is dropped or renamed
-// before another step makes one of the same name. A database would lose its data so, and is refused.
+// before another step makes one of the same name. A database that is dropped would lose its data so, and is refused.
 func (p *planning) names() {
 	freed := map[string]*plan.Step{}
 	for _, address := range sortedAddresses(p.steps) {
@@ -106,11 +108,43 @@ func (p *planning) names() {
 		if !ok || from == nil || from == s || s.Action == plan.Update && !renames(s) {
 			continue
 		}
-		if s.Address.Kind == resource.KindDatabase {
+		if s.Address.Kind == resource.KindDatabase && !renames(from) {
 			p.relabelled(s, from)
 			continue
 		}
 		p.after(s, from)
+	}
+}
+
+// grantsByName lets a user wait for the databases that its grants call by their bare names, where the engine grants only on
+// what is there. The owner of a database comes before it and needs no grant.
+func (p *planning) grantsByName() {
+	made := map[string]*plan.Step{}
+	for _, s := range p.steps {
+		d, ok := s.After.Body.(*resource.Database)
+		if !ok {
+			continue
+		}
+		if engine, known := catalog.Lookup(d.Manager); known && engine.HasOwners {
+			key, _ := inGuest(d)
+			made[key] = s
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	for _, s := range p.steps {
+		u, ok := s.After.Body.(*resource.User)
+		if !ok {
+			continue
+		}
+		for _, g := range u.Grants {
+			key, _ := inGuest(&resource.Database{Instance: u.Instance, Name: g.Database})
+			needed := made[key]
+			if needed != nil && needed.After.Body.(*resource.Database).Owner.Name != u.Name {
+				p.after(s, needed)
+			}
+		}
 	}
 }
 

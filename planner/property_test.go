@@ -252,8 +252,8 @@ func TestPlan_linear(t *testing.T) {
 		seen := w.real.look(w)
 		return testing.AllocsPerRun(1, func() { w.planFrom(seen) })
 	}
-	small, large := cost(1000), cost(10000)
-	t.Logf("3,000 resources: %.0f allocations; 30,000: %.0f", small, large)
+	small, large := cost(300), cost(3000)
+	t.Logf("900 resources: %.0f allocations; 9,000: %.0f", small, large)
 	if ratio := large / small; ratio > 12 {
 		t.Errorf("ten times the fleet costs %.1f times the allocations", ratio)
 	}

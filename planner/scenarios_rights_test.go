@@ -102,4 +102,71 @@ var rights = []scenario{
 		edit(w, "instance.orders", func(i *resource.Instance) { i.Root = &resource.Password{} })
 		return w
 	}},
+	{"rights-database", "A database of PostgreSQL is renamed, gets another owner and extensions in place; its old name may be taken.", func(t *testing.T) *world {
+		w := elsewhere(t, "postgresql", "15")
+		edit(w, "database.shop", func(d *resource.Database) {
+			d.Name, d.Owner, d.Extensions = "store", resource.Role{Name: "boss", Of: at("user.boss")}, []string{"citext"}
+		})
+		edit(w, "user.app", func(u *resource.User) { u.Grants = []resource.Grant{grant("store", "SELECT")} })
+		boss := user("boss")
+		boss.Host = ""
+		w.put("user.boss", boss)
+		w.put("database.fresh", &resource.Database{Instance: at("instance.orders"), Manager: "postgresql", Name: "shop"})
+		return w
+	}},
+	{"rights-database-drift", "Another owner is drift, an extension that nobody declared is not.", func(t *testing.T) *world {
+		w := elsewhere(t, "postgresql", "15")
+		edit(w, "database.shop", func(d *resource.Database) {
+			d.Owner, d.Extensions = resource.Role{Name: "boss"}, []string{"citext"}
+		})
+		w.apply(t)
+		m := w.machine("instance.orders")
+		d := m.database["shop"]
+		d.Owner, d.Extensions = resource.Role{Name: "eve"}, []string{"citext", "hstore"}
+		m.database["shop"] = d
+		return w
+	}},
+	{"rights-database-let-go", "An owner that is taken out of the configuration stays, and is nobody's business any more.", func(t *testing.T) *world {
+		w := elsewhere(t, "postgresql", "15")
+		edit(w, "database.shop", func(d *resource.Database) { d.Owner = resource.Role{Name: "boss"} })
+		w.apply(t)
+		edit(w, "database.shop", func(d *resource.Database) { d.Owner = resource.Role{} })
+		return w
+	}},
+	{"refused-database", "What is fixed when a database is made is refused, also of one that is there already.", func(t *testing.T) *world {
+		w := elsewhere(t, "postgresql", "15")
+		edit(w, "database.shop", func(d *resource.Database) { d.Encoding = "LATIN1" })
+		w.machine("instance.orders").database["old"] = resource.Database{Manager: "postgresql", Name: "old", Encoding: "UTF8", Collation: "C.UTF-8"}
+		w.put("database.old", &resource.Database{Instance: at("instance.orders"), Manager: "postgresql", Name: "old", Collation: "C"})
+		return w
+	}},
+	{"rights-acl", "What a user of Redis may is one text, whose order counts.", func(t *testing.T) *world {
+		w := elsewhere(t, "redis", "7.0")
+		w.machine("instance.orders").account["app@"] = func() resource.User {
+			u := w.machine("instance.orders").account["app@"]
+			u.ACL = []string{"~*", "+@all"}
+			return u
+		}()
+		edit(w, "user.app", func(u *resource.User) { u.ACL = []string{"~shop:*", "+@read", "-get"} })
+		return w
+	}},
+}
+
+// elsewhere is the shop on another engine, built.
+func elsewhere(t *testing.T, manager, version string) *world {
+	t.Helper()
+	w := shop()
+	edit(w, "datastore.mariadb", func(d *resource.Datastore) {
+		d.Manager, d.Versions = manager, map[string]resource.DatastoreVersion{version: {Image: "mariadb-10.11"}}
+	})
+	edit(w, "config_group.oltp", func(g *resource.ConfigGroup) { g.Manager, g.Version, g.Values = manager, version, nil })
+	edit(w, "instance.orders", func(i *resource.Instance) { i.Manager, i.Version, i.Settings = manager, version, nil })
+	edit(w, "database.shop", func(d *resource.Database) { d.Manager, d.Charset, d.Encoding = manager, "", "UTF8" })
+	edit(w, "user.app", func(u *resource.User) { u.Host = "" })
+	if manager == "redis" {
+		w.drop("database.shop")
+		edit(w, "user.app", func(u *resource.User) { u.Grants, u.ACL = nil, []string{"~shop:*", "+@read"} })
+	}
+	w.apply(t)
+	return w
 }

@@ -336,6 +336,9 @@ func notes(step *plan.Step, want resource.Body) {
 			step.Notes = append(step.Notes, "existing tables are not converted")
 			break
 		}
+		if want.Kind() == resource.KindDatabase && c.Path == "owner" && c.After == nil {
+			step.Notes = append(step.Notes, "it keeps the owner that it has, and whoever changes it is no drift any more")
+		}
 		pending = pending || c.Pending
 		if slices.Contains(publicPaths, c.Path) && c.Before != nil {
 			step.Notes = append(step.Notes, "clients that use the old public address are cut off")

@@ -26,19 +26,21 @@ type brokerKey struct{}
 // betweenLooks is the pause between two looks at the broker.
 const betweenLooks = 50 * time.Millisecond
 
-// brokerUp: broker up|kill|restart|tamper|struck ACCOUNTS COMMAND...
+// brokerUp: broker up|share|kill|restart|tamper|struck ACCOUNTS COMMAND...
 // up starts a RabbitMQ of the script's own, and sets TROVE_VAR_broker (where it is), and its administrator's name and
-// password. kill ends it as SIGKILL does, restart starts it again where it was. tamper gives the first guest every permission
-// in its vhost, and deletes the user of the last. struck runs the command, and kills and
-// restarts the broker as soon as so many guests have accounts.
+// password. share does the same with the one that all scripts share which never end it. kill ends it as SIGKILL does,
+// restart starts it again where it was. tamper gives the first guest every permission in its vhost, and deletes the user of
+// the last. struck runs the command, and kills and restarts the broker as soon as so many guests have accounts.
 func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: broker up|kill|restart|tamper|struck ACCOUNTS COMMAND...")
+		ts.Fatalf("usage: broker up|share|kill|restart|tamper|struck ACCOUNTS COMMAND...")
 	}
 	b := ts.Value(brokerKey{}).(*aBroker)
 	switch args[0] {
 	case "up":
-		b.up(ts)
+		b.up(ts, amqptest.Start(b.test))
+	case "share":
+		b.up(ts, amqptest.Shared(b.test))
 	case "kill":
 		b.Kill()
 	case "restart":
@@ -54,8 +56,8 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (b *aBroker) up(ts *testscript.TestScript) {
-	b.Broker = amqptest.Start(b.test)
+func (b *aBroker) up(ts *testscript.TestScript, broker *amqptest.Broker) {
+	b.Broker = broker
 	ts.Check(os.WriteFile(ts.MkAbs("broker-ca.pem"), b.CA(), 0o644))
 	value, err := json.Marshal(map[string]string{
 		"url": b.URL(), "tls_url": b.TLSURL(), "management_url": b.ManagementURL(),

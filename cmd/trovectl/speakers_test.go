@@ -1,10 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -21,7 +24,7 @@ type speaker interface {
 	admin(ctx context.Context, machine, text string) (string, error)
 }
 
-var speakers = map[string]speaker{"": mysqlSpeaker{}, "mariadb": mysqlSpeaker{}}
+var speakers = map[string]speaker{"": mysqlSpeaker{}, "mariadb": mysqlSpeaker{}, "postgresql": postgresSpeaker{}, "redis": redisSpeaker{}}
 
 // client USER PASSWORD QUERY: asks the engine ENGINE (MariaDB, when that is not set) at the address in the file endpoint, as
 // an ordinary client of the database shop, and prints what it answers.
@@ -130,11 +133,6 @@ func mysqlQuery(ctx context.Context, c *mysql.Config, text string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return query(ctx, connector, text)
-}
-
-// query runs a query over a connection of its own and returns its rows, as lines with tabs between.
-func query(ctx context.Context, connector driver.Connector, text string) (string, error) {
 	db := sql.OpenDB(connector)
 	defer func() { _ = db.Close() }()
 	return rows(ctx, db, text)
@@ -168,4 +166,103 @@ func rows(ctx context.Context, db *sql.DB, text string) (string, error) {
 		out.WriteString("\n")
 	}
 	return out.String(), result.Err()
+}
+
+// postgresSpeaker speaks to PostgreSQL.
+type postgresSpeaker struct{}
+
+func (postgresSpeaker) client(ctx context.Context, address, user, password, text string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	return postgresQuery(ctx, host, port, text, func(c *pgx.ConnConfig) { c.User, c.Password = user, password })
+}
+
+// admin comes in as the guest's root, in the database shop.
+func (postgresSpeaker) admin(ctx context.Context, machine, text string) (string, error) {
+	return nearSocket(machine, []string{"var/lib/trove-guestagent/run/*/.s.PGSQL.*[0-9]", "var/lib/trove-guestagent/data/db/*/.s.PGSQL.*[0-9]"},
+		func(socket string) (string, error) {
+			port := strings.TrimPrefix(filepath.Ext(socket), ".")
+			return postgresQuery(ctx, filepath.Dir(socket), port, text, func(c *pgx.ConnConfig) { c.User = "postgres" })
+		})
+}
+
+func postgresQuery(ctx context.Context, host, port, text string, login func(*pgx.ConnConfig)) (string, error) {
+	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%s dbname=shop sslmode=disable connect_timeout=10", host, port))
+	if err != nil {
+		return "", err
+	}
+	login(c)
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var out strings.Builder
+	for statement := range strings.SplitSeq(text, ";") { // one by one: some refuse company
+		results, err := conn.PgConn().Exec(ctx, statement).ReadAll()
+		if err != nil {
+			return out.String(), err
+		}
+		for _, result := range results {
+			for _, row := range result.Rows {
+				out.Write(append(bytes.Join(row, []byte("\t")), '\n'))
+			}
+		}
+	}
+	return out.String(), nil
+}
+
+// redisSpeaker speaks to Redis and Valkey. Words of a command have spaces between.
+type redisSpeaker struct{}
+
+func (redisSpeaker) client(ctx context.Context, address, user, password, text string) (string, error) {
+	return redisDo(ctx, &redis.Options{Addr: address, Username: user, Password: password}, text)
+}
+
+// admin comes in with what the guest's root can read: the file that holds the agent's own password.
+func (redisSpeaker) admin(ctx context.Context, machine, text string) (string, error) {
+	password, err := os.ReadFile(filepath.Join(machine, "etc/trove-guestagent/engine/agent.password"))
+	if err != nil {
+		return "", err
+	}
+	return nearSocket(machine, []string{"var/lib/trove-guestagent/run/*/server.sock", "var/lib/trove-guestagent/data/db/*/server.sock"},
+		func(socket string) (string, error) {
+			return redisDo(ctx, &redis.Options{Network: "unix", Addr: socket, Username: "trovectl", Password: strings.TrimSpace(string(password))}, text)
+		})
+}
+
+func redisDo(ctx context.Context, o *redis.Options, text string) (string, error) {
+	o.MaxRetries, o.DisableIdentity = -1, true
+	client := redis.NewClient(o)
+	defer func() { _ = client.Close() }()
+	var words []any
+	for _, word := range strings.Fields(text) {
+		words = append(words, word)
+	}
+	answer, err := client.Do(ctx, words...).Result()
+	if err != nil {
+		return "", err
+	}
+	return lines(answer), nil
+}
+
+// lines are an answer, one line for each value in it.
+func lines(answer any) string {
+	switch answer := answer.(type) {
+	case []any:
+		var out strings.Builder
+		for _, one := range answer {
+			out.WriteString(lines(one))
+		}
+		return out.String()
+	case map[any]any:
+		var out strings.Builder
+		for key, value := range answer {
+			out.WriteString(lines(key) + lines(value))
+		}
+		return out.String()
+	}
+	return fmt.Sprintln(answer)
 }

@@ -69,6 +69,7 @@ type Engine struct {
 	Logs              []string // what logs can be enabled, sorted; the error log is always on
 	Versions          map[string]Version
 	Note              string            // what people must know before they trust the tables; empty: they are the server's own
+	Manual            []string          // what is not in the tables: a paragraph each
 	Shares            map[string]string // versions without a table of their own, to the version whose table they share
 	names             nameRules
 	passwords         passwordRules

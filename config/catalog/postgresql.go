@@ -34,9 +34,11 @@ func init() {
 		RefusedRoles: map[string]string{
 			"pg_database_owner": "it stands for the owner of each database: name an owner there", "pg_execute_server_program": "it runs programs in the guest",
 			"pg_read_server_files": "it reads files of the guest", "pg_write_server_files": "it writes files of the guest",
+			"pg_read_all_data":       "it reads the password hashes of all accounts, too: grant SELECT on each database",
 			"pg_create_subscription": "replication belongs to trovectl", "pg_checkpoint": "the server's own work belongs to trovectl",
 			"pg_maintain": "the server's own work belongs to trovectl",
 		},
+		Manual:           postgresqlManual,
 		HasDatabases:     true,
 		HasGrants:        true,
 		HasRoles:         true,
@@ -47,6 +49,25 @@ func init() {
 		Shares:           map[string]string{"16": "15", "17": "15", "18": "15"},
 		names:            postgresqlRules{}, passwords: postgresqlRules{}, grants: postgresqlRules{tables},
 	}
+}
+
+var postgresqlManual = []string{
+	"**Grants are nested.** A privilege of tables that is granted on a database holds in every schema of it, for all tables and views and the sequences " +
+		"that number their rows, and for those that anybody makes later; one that is granted on a schema (`schema = \"public\"`) holds for all tables of " +
+		"that; one on a table (`schema` and `tables`) for that table. `CREATE` on a database is the right to make schemas, and tables in all schemas; on a " +
+		"schema, to make tables there. `TEMPORARY` is the right to make temporary tables. Every grant brings what is needed to get there: `CONNECT` on " +
+		"the database and `USAGE` of the schema; written alone, those give nothing but the way in. `\"ALL PRIVILEGES\"` on a database is what an application " +
+		"needs that makes and uses its own tables. Grants on `\"*\"` do not exist: name each database.",
+	"**Owners.** The `owner` of a database may everything in it without a grant. Owners of databases, and users who may make tables, own what " +
+		"they make; when such a user is dropped, it becomes the property of the server's own account, and nothing is lost. A new `owner` does not own the tables of the former one.",
+	"**Databases** are closed to everybody who has no grant on them. `encoding` and `collation` are decided when a database is made; a collation is a " +
+		"locale of the guest's operating system (`C.UTF-8`, which is the default) or one of ICU's (`de-x-icu`). Extensions are installed into the schema " +
+		"public and never dropped. A rename and a drop end the sessions in the database.",
+	"**Root** may make databases, sees all sessions and ends them. It is no superuser and makes no users: up to version 15 whoever may make users can give " +
+		"himself the roles that run programs in the guest.",
+	"**Logs.** The server writes one file. `general` has every statement written into it, `slow` those that take a second or longer; " +
+		"`log_min_duration_statement` of a config group is stronger than that.",
+	"**Values** with a unit are compared as the server shows them: `131072kB` is `128MB`. Without a unit a number counts in the parameter's own.",
 }
 
 // PostgreSQLTLSRole is the role whose members must use TLS: the server's access file names it.
@@ -116,7 +137,7 @@ func (postgresqlRules) normalizeHost(host string) string { return host }
 
 func (postgresqlRules) target(e *Engine, t Target) error {
 	if t.Database == "*" {
-		return errors.New(`postgresql grants on one database at a time: name it in place of "*", or give the user a role such as pg_read_all_data`)
+		return errors.New(`postgresql grants on one database at a time: name each in place of "*"`)
 	}
 	if err := (postgresqlRules{}).databaseName(e, t.Database); err != nil {
 		return err

@@ -15,8 +15,11 @@ func init() {
 		{Name: "redis", Versions: map[string]Version{"7.0": redisVersion(redis70(), "7.0")}, Shares: map[string]string{"7.2": "7.0"}},
 		// Valkey began as Redis 7.2 and kept its parameters; what it has added since is not in the table.
 		{
-			Name: "valkey", Versions: map[string]Version{"7.2": redisVersion(redis70(), "7.2")},
-			Shares: map[string]string{"8.0": "7.2", "8.1": "7.2"},
+			Name: "valkey",
+			Note: "No part of this was ever run against a real Valkey: there was none to run, and Redis 7.0 stood in for it. Parameters and " +
+				"commands are those of Redis 7.0.",
+			Versions: map[string]Version{"7.2": redisVersion(redis70(), "7.2")},
+			Shares:   map[string]string{"8.0": "7.2", "8.1": "7.2"},
 		},
 	} {
 		e.Port = 6379
@@ -24,9 +27,28 @@ func init() {
 		e.SystemUsers = []string{"default", "repl", "sentinel", "trovectl"}
 		e.HasACL = true
 		e.Logs = []string{"slow"}
+		e.Manual = redisManual
+		e.RefusedPrivileges = redisReserved
 		e.names, e.passwords, e.acls = redisRules{}, redisRules{}, redisACLs
 		engines[e.Name] = e
 	}
+}
+
+var redisManual = []string{
+	"There are no databases to declare: they have numbers, 0 to 15 (the parameter `databases`), and are always there. What keeps " +
+		"applications apart is the key patterns in `acl`.",
+	"`acl` takes the rules of ACL SETUSER for keys (`~`, `%R~`, `%W~`), channels (`&`), commands (`+`, `-`, `+@`, `-@`) and selectors " +
+		"(`(...)`). Plans show them in a canonical form: rules that let a user do the same are the same. Nobody is given the commands below: " +
+		"`+@all` is all others, and they cannot be named.",
+	"`password_hash` is the SHA-256 of a password, 64 hexadecimal digits. Sessions end when the password changes.",
+	"`root` is the account `default`, of clients that give no name. It may do everything but the commands below.",
+	"A server speaks either TLS or in clear on one port. Where `tls` is required, the instance's port speaks TLS only. Where it is " +
+		"offered, TLS is on the next port (6380), which `access` does not open: add a security group of your own.",
+	"`appendonly` is ON unless you say otherwise, and `maxmemory` is three quarters of the flavor's memory less 128 MiB, so that there is " +
+		"room to save.",
+	"In sizes `k`, `m` and `g` count in 1000, and `kb`, `mb` and `gb` in 1024, as in redis.conf.",
+	"The slow log is what the server keeps of the last `slowlog_max_len` commands that took longer than `slowlog_log_slower_than` " +
+		"microseconds: the agent writes what is new into a file whenever it is asked about its logs.",
 }
 
 // redisACLs are the rules over the commands of Redis 7.0. Those of later versions that it lacks pass unexamined.

@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -47,33 +49,49 @@ func scramVerifier(password string, salt []byte, iterations int) string {
 // prepared is the password as server and clients compare it (SASLprep, RFC 4013); one that SASLprep refuses is taken as
 // it is, as the server does.
 func prepared(password string) string {
-	if !utf8.ValidString(password) {
+	if !utf8.ValidString(password) || strings.IndexFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
 		return password
 	}
-	ascii := true
-	mapped := strings.Map(func(r rune) rune {
-		ascii = ascii && r < utf8.RuneSelf
+	out := norm.NFKC.String(strings.Map(func(r rune) rune {
 		switch {
-		case r >= utf8.RuneSelf && (unicode.Is(unicode.Zs, r) || r == 0x200B):
+		case r != ' ' && unicode.Is(unicode.Zs, r) || r == 0x200B:
 			return ' '
 		case mappedToNothing(r):
 			return -1
 		}
 		return r
-	}, password)
-	if ascii {
-		return password
-	}
-	out := norm.NFKC.String(mapped)
-	for _, r := range out {
-		if unicode.IsControl(r) || unicode.Is(unicode.Co, r) || unicode.Is(unicode.Cf, r) || r >= 0xFFF9 && r <= 0xFFFF || r >= 0x2FF0 && r <= 0x2FFB {
-			return password
-		}
-	}
-	if out == "" {
+	}, password))
+	if out == "" || strings.ContainsFunc(out, refusedBySASL) || mixesDirections(out) {
 		return password
 	}
 	return out
+}
+
+func refusedBySASL(r rune) bool {
+	_, inside := slices.BinarySearchFunc(saslRefused[:], r, func(of [2]rune, r rune) int {
+		switch {
+		case of[1] < r:
+			return -1
+		case of[0] > r:
+			return 1
+		}
+		return 0
+	})
+	return inside
+}
+
+// mixesDirections: a text with letters that are written from right to left begins and ends with one, and has no others.
+func mixesDirections(text string) bool {
+	var first, last, right, left bool
+	for i, r := range text {
+		properties, _ := bidi.LookupRune(r)
+		last = properties.Class() == bidi.R || properties.Class() == bidi.AL
+		right, left = right || last, left || properties.Class() == bidi.L
+		if i == 0 {
+			first = last
+		}
+	}
+	return right && (left || !first || !last)
 }
 
 // mappedToNothing is table B.1 of RFC 3454.
@@ -88,7 +106,7 @@ func (postgresqlRules) checkVerifier(verifier string) error {
 	iterations, rest, ok2 := strings.Cut(rest, ":")
 	salt, keys, ok3 := strings.Cut(rest, "$")
 	stored, server, ok4 := strings.Cut(keys, ":")
-	if !ok || !ok2 || !ok3 || !ok4 {
+	if !ok || !ok2 || !ok3 || !ok4 || strings.ContainsAny(keys, "\r\n") {
 		return wrong
 	}
 	var n int

@@ -46,5 +46,8 @@ func Unmanaged(kind Kind, path string) bool {
 	return false
 }
 
-// Returns tells whether an argument that is Unmanaged goes back to its default when it is taken out of the configuration.
-func Returns(kind Kind, path string) bool { return kind == KindInstance && path == "logs" }
+// LetsGo tells whether taking an Unmanaged argument out of the configuration is a change: logs end, and a database keeps the
+// owner that it has.
+func LetsGo(kind Kind, path string) bool {
+	return kind == KindInstance && path == "logs" || kind == KindDatabase && path == "owner"
+}

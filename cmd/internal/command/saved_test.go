@@ -86,6 +86,33 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestBind_root: a saved plan asks for the password of root when it sets that, and else for none.
+func TestBind_root(t *testing.T) {
+	orders := resource.Address{Kind: resource.KindInstance, Name: "orders"}
+	enabled := &resource.Instance{Root: &resource.Password{Digest: "d"}}
+	for _, c := range []struct {
+		name string
+		step plan.Step
+		asks bool
+	}{
+		{"created", plan.Step{Action: plan.Create, After: plan.Body{Body: enabled}}, true},
+		{"created without", plan.Step{Action: plan.Create, After: plan.Body{Body: &resource.Instance{}}}, false},
+		{"enabled", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "root.enabled", After: true}}}, true},
+		{"another password", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "root.password", Sensitive: true}}}, true},
+		{"disabled", plan.Step{Action: plan.Update, After: plan.Body{Body: &resource.Instance{}}, Changes: []plan.Change{{Path: "root.enabled", Before: true}}}, false},
+		{"something else", plan.Step{Action: plan.Update, After: plan.Body{Body: enabled}, Changes: []plan.Change{{Path: "name"}}}, false},
+	} {
+		c.step.Address = orders
+		op := &operation{
+			config:    &config.Config{Set: &resource.Set{Resources: map[resource.Address]*resource.Resource{orders: {Address: orders, Body: enabled}}}},
+			verifiers: map[resource.Address]resource.Secret{},
+		}
+		if list := op.bind(&plan.Plan{Steps: []plan.Step{c.step}}); (len(list) > 0) != c.asks {
+			t.Errorf("%s: %v, asks: %t", c.name, list, c.asks)
+		}
+	}
+}
+
 // TestConsents_all: everything may be allowed for destroy, and for one saved plan that is named by its digest.
 func TestConsents_all(t *testing.T) {
 	saved := &savedPlan{}

@@ -19,15 +19,34 @@ func engines(p *page) {
 		}
 		p.line("- versions: %s", codes(engine.VersionNames()))
 		p.line("- port: %d", engine.Port)
-		p.line("- databases that cannot be declared: %s", codes(engine.SystemDBs))
+		if engine.HasDatabases {
+			p.line("- databases that cannot be declared: %s", codes(engine.SystemDBs))
+		}
 		p.line("- accounts that cannot be declared: %s", codes(engine.SystemUsers))
-		p.line("- privileges on one database: %s", codes(engine.Privileges))
-		p.line("- privileges on all databases (`\"*\"`): these and %s", codes(without(engine.GlobalPrivileges, engine.Privileges)))
+		refused := "refused command"
+		if engine.HasGrants {
+			refused = "refused privilege"
+			p.line("- privileges on one database: %s", codes(engine.Privileges))
+			if len(engine.GlobalPrivileges) > 0 {
+				p.line("- privileges on all databases (`\"*\"`): these and %s", codes(without(engine.GlobalPrivileges, engine.Privileges)))
+			}
+		}
+		for _, paragraph := range engine.Manual {
+			p.line("")
+			p.line("%s", paragraph)
+		}
 		rows := [][]string{}
 		for _, privilege := range slices.Sorted(maps.Keys(engine.RefusedPrivileges)) {
 			rows = append(rows, []string{code(privilege), engine.RefusedPrivileges[privilege]})
 		}
-		p.table([]string{"refused privilege", "why"}, rows)
+		p.table([]string{refused, "why"}, rows)
+		rows = nil
+		for _, role := range slices.Sorted(maps.Keys(engine.RefusedRoles)) {
+			rows = append(rows, []string{code(role), engine.RefusedRoles[role]})
+		}
+		if len(rows) > 0 {
+			p.table([]string{"refused role", "why"}, rows)
+		}
 		for _, version := range slices.Sorted(maps.Keys(engine.Versions)) {
 			parameters(p, engine, engine.Versions[version])
 		}
@@ -74,6 +93,11 @@ func parameters(p *page, engine *catalog.Engine, v catalog.Version) {
 }
 
 func allowed(p catalog.Parameter) string {
+	if p.Unit != "" {
+		unitless := p
+		unitless.Unit = ""
+		return strings.TrimSpace(allowed(unitless) + " in units of " + code(p.Unit))
+	}
 	switch {
 	case len(p.Enum) > 0:
 		return codes(p.Enum)

@@ -166,6 +166,34 @@ func TestRightsMadeByHand(t *testing.T) {
 	}
 }
 
+// The server grants on databases that are not there; dropping such a one takes the grants away.
+func TestDropOfAnAbsentDatabaseRevokes(t *testing.T) {
+	t.Parallel()
+	ctx, e, _ := start(t, newHost(t, 256))
+	put(ctx, t, e, "app", "x", guest.Grant{Database: "nowhere", Privileges: []string{"SELECT"}})
+	must(t, e.DropDatabase(ctx, "nowhere"))
+	if list, err := e.ListUsers(ctx); err != nil || len(list) != 1 || len(list[0].Grants) != 0 {
+		t.Errorf("users are %+v, %v", list, err)
+	}
+}
+
+// A declared role counts as soon as its user logs in.
+func TestARoleIsSwitchedOn(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	for _, statement := range []string{"CREATE DATABASE shop", "CREATE TABLE shop.t (n INT)", "CREATE ROLE auditor", "GRANT SELECT ON shop.* TO auditor"} {
+		must(t, s.Exec(ctx, statement))
+	}
+	user := guest.PutUser{Name: "app", Host: "%", Verifier: e.Catalog.Verifier("x", nil), Authoritative: true}
+	user.Roles = []string{"auditor"}
+	if _, err := e.PutUser(ctx, user); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connect(t, e, "app", "x", "").ExecContext(ctx, "SELECT n FROM shop.t"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 	t.Parallel()
 	ctx, e, s := start(t, newHost(t, 256))

@@ -77,6 +77,9 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 	if err := e.Start(ctx); err == nil {
 		t.Error("locked out, Start says that all is well")
 	}
+	if _, err := e.ListUsers(ctx); err == nil || !strings.Contains(err.Error(), "restart the engine") {
+		t.Errorf("locked out, the users are asked: %v", err)
+	}
 	must(t, e.Stop(ctx))
 	must(t, e.Start(ctx))
 	if _, err := e.ListUsers(ctx); err != nil {
@@ -141,6 +144,23 @@ func TestMemoryFitsTheFlavor(t *testing.T) {
 		if strings.HasPrefix(line, "VmRSS") {
 			t.Log(line)
 		}
+	}
+}
+
+// A machine that was resized has its memory used by the next start, whoever prepared it.
+func TestMemoryFollowsAResize(t *testing.T) {
+	t.Parallel()
+	ctx, e, s := start(t, newHost(t, 256))
+	s.Close()
+	must(t, e.Stop(ctx))
+	h := e.Host
+	h.RAMMiB = 512
+	larger := newEngine(t, h)
+	must(t, larger.Start(ctx))
+	all, err := larger.ReadSettings(ctx, []string{"innodb_buffer_pool_size"})
+	must(t, err)
+	if want := (guest.Setting{Running: "201326592", Default: "201326592"}); all["innodb_buffer_pool_size"] != want {
+		t.Errorf("settings are %+v, want %+v", all, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,15 +36,9 @@ func (e *Engine) standard() guest.Database {
 
 // PutDatabase implements engine.Databases.
 func (e *Engine) PutDatabase(_ context.Context, put guest.PutDatabase) error {
-	database := put.Database
-	if err := e.catalog.CheckDatabaseName(database.Name); err != nil {
+	database, err := e.canonicalDatabase(put.Database)
+	if err != nil {
 		return guest.Errorf(guest.KindInvalid, "%v", err)
-	}
-	if !e.catalog.HasOwners {
-		database.Charset, database.Collation = strings.ToLower(database.Charset), strings.ToLower(database.Collation)
-		if err := e.catalog.CheckCharset(e.series, database.Charset, database.Collation); err != nil {
-			return guest.Errorf(guest.KindInvalid, "%v", err)
-		}
 	}
 	leave, err := e.enter()
 	if err != nil {
@@ -70,6 +65,38 @@ func (e *Engine) PutDatabase(_ context.Context, put guest.PutDatabase) error {
 	now.Name = database.Name
 	e.databases[database.Name] = now
 	return e.keep()
+}
+
+// locales are the collations that every guest has.
+var locales = []string{"", "C", "POSIX", "C.UTF-8"}
+
+func (e *Engine) canonicalDatabase(d guest.Database) (guest.Database, error) {
+	if err := e.catalog.CheckDatabaseName(d.Name); err != nil {
+		return d, err
+	}
+	if !e.catalog.HasOwners {
+		d.Charset, d.Collation = strings.ToLower(d.Charset), strings.ToLower(d.Collation)
+		return d, e.catalog.CheckCharset(e.series, d.Charset, d.Collation)
+	}
+	encoding, err := e.catalog.NormalizeEncoding(e.series, d.Encoding)
+	if d.Encoding = encoding; err == nil {
+		err = e.catalog.CheckCharset(e.series, d.Charset, d.Collation)
+	}
+	for _, extension := range d.Extensions {
+		err = cmp.Or(err, e.catalog.CheckExtension(extension))
+	}
+	if d.Owner != "" && d.Owner != e.standard().Owner {
+		err = cmp.Or(err, e.catalog.CheckUserName(d.Owner))
+	}
+	switch {
+	case err != nil:
+		return d, err
+	case !slices.Contains(locales, d.Collation):
+		return d, fmt.Errorf("the guest has no locale %q", d.Collation)
+	case cmp.Or(d.Encoding, "UTF8") != "UTF8" && strings.HasSuffix(cmp.Or(d.Collation, e.standard().Collation), ".UTF-8"):
+		return d, fmt.Errorf("the encoding %s does not fit the collation of database %q", d.Encoding, d.Name)
+	}
+	return d, nil
 }
 
 // charset is what a database of the MySQL family gets.

@@ -18,13 +18,54 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	enginetest.Run(t, func(*testing.T) enginetest.Subject {
-		e := memory.New("mariadb", time.Now)
-		known, _ := catalog.Lookup("mariadb")
-		return enginetest.Subject{
-			Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: "10.11", Facts: enginetest.MariaDB(),
-		}
-	})
+	for _, c := range []struct {
+		name, version string
+		facts         enginetest.Facts
+	}{
+		{"mariadb", "10.11", enginetest.MariaDB()}, {"postgresql", "15", enginetest.PostgreSQL()}, {"redis", "7.0", redisFacts()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			enginetest.Run(t, func(*testing.T) enginetest.Subject {
+				e := memory.New(c.name, time.Now)
+				known, _ := catalog.Lookup(c.name)
+				s := enginetest.Subject{
+					Engine: e, Again: func() engine.Engine { return e }, Crash: e.Crash, Catalog: known, Version: c.version, Facts: c.facts,
+				}
+				if !known.HasDatabases {
+					s.Engine = numbered{e, e, e, e, e, e, e}
+					s.Again = func() engine.Engine { return s.Engine }
+				}
+				return s
+			})
+		})
+	}
+}
+
+// numbered is an engine without the power to hold databases that have names.
+type numbered struct {
+	engine.Engine
+	engine.Users
+	engine.Configurable
+	engine.Rooted
+	engine.Logged
+	engine.Certified
+	engine.Metered
+}
+
+func redisFacts() enginetest.Facts {
+	return enginetest.Facts{
+		BadUsers: []guest.PutUser{
+			{Name: ""}, {Name: "a b"}, {Name: "app", Host: "%"}, {Name: "app", Verifier: "plain"},
+			{Name: "app", Rights: guest.Rights{ACL: []string{"+config"}}}, {Name: "app", Rights: guest.Rights{Roles: []string{"r"}}},
+			{Name: "app", Grants: []guest.Grant{{Database: "0", Privileges: []string{"ALL"}}}},
+		},
+		Dynamic: enginetest.Knob{Name: "maxclients", Default: "10000", One: "201", OneIs: "201", Two: "300", TwoIs: "300"},
+		Second: enginetest.Knob{
+			Name: "client_query_buffer_limit", Default: "1073741824", One: "32mb", OneIs: "33554432", Two: "64MB", TwoIs: "67108864",
+		},
+		Static:      enginetest.Knob{Name: "databases", Default: "16", One: "32", OneIs: "32", Two: "24", TwoIs: "24"},
+		BadSettings: []engine.Settings{{"maxclients": "0"}, {"no_such_parameter": "1"}, {"dir": "/"}},
+	}
 }
 
 // TestContract_kept: keeping itself changes nothing of what an engine does.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 )
@@ -13,7 +14,7 @@ func (e *Engine) Metrics(context.Context) (map[string]float64, error) {
 	}
 	defer leave()
 	out := map[string]float64{"connections": 0, "queries": 0, "data_bytes": 0, "uptime_seconds": e.now().Sub(e.startedAt).Seconds()}
-	if limit, err := strconv.ParseFloat(e.value("max_connections"), 64); err == nil {
+	if limit, err := strconv.ParseFloat(cmp.Or(e.value("max_connections"), e.value("maxclients")), 64); err == nil {
 		out["max_connections"] = limit
 	}
 	return out, nil

@@ -46,7 +46,10 @@ func (e *Engine) PutUser(_ context.Context, user guest.PutUser) (string, error) 
 	defer leave()
 	wanted := guest.UserName{Name: user.Name, Host: user.Host}
 	for _, role := range user.Roles {
-		if !e.hasRole(role) {
+		if err := e.catalog.CheckRole(role); err != nil {
+			return "", guest.Errorf(guest.KindInvalid, "%v", err)
+		}
+		if !e.hasRole(role) && !strings.HasPrefix(role, "pg_") { // those PostgreSQL has itself
 			return "", guest.Errorf(guest.KindConflict, "there is no role %q to give to %q", role, user.Name)
 		}
 	}

@@ -56,8 +56,8 @@ var words = mysqlfamily.Words{
 	Variables: map[string]string{"max_execution_time": "0", "information_schema_stats_expiry": "0"},
 	Mark:      "mysql.ibd",
 	WroteLast: []string{"mysql_upgrade_info"},
-	// What is wrong is said on the standard error, warnings too.
-	CheckConfig: []string{"--log-error=stderr", "--log-error-verbosity=2", "--validate-config"},
+	// What is wrong is said on the standard error then, warnings too.
+	CheckConfig: []string{"--log-error-verbosity=2", "--validate-config"},
 	Kill:        "KILL CONNECTION ",
 	TLSAtOnce:   true,
 	ReloadTLS:   "ALTER INSTANCE RELOAD TLS",

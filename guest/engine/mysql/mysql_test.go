@@ -15,6 +15,7 @@ import (
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 	"github.com/trovectl/trovectl/guest/engine/enginetest"
+	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
 // running is a stand-in that was prepared and started, with all of a transcript before it.
@@ -24,9 +25,21 @@ func running(t *testing.T, values engine.Settings) (context.Context, *Engine) {
 	t.Cleanup(cancel)
 	e := standInFor(t, Name, community)
 	must(t, e.Prepare(ctx, values))
+	launch(ctx, t, e)
+	return ctx, e
+}
+
+// launch starts the stand-in and waits until it is as far as a server is that answers: its pid file is there.
+func launch(ctx context.Context, t *testing.T, e *Engine) {
+	t.Helper()
 	converse(t, e, "start.txt")
 	must(t, e.Start(ctx))
-	return ctx, e
+	for {
+		if _, err := os.Stat(e.Paths.PID); err == nil {
+			return
+		}
+		must(t, native.Pause(ctx, 5*time.Millisecond))
+	}
 }
 
 func TestVersions(t *testing.T) {
@@ -70,8 +83,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	kill(t, e)
 	expect(guest.StatusCrashed)
-	converse(t, e, "start.txt")
-	must(t, e.Start(ctx))
+	launch(ctx, t, e)
 	must(t, e.Stop(ctx))
 	expect(guest.StatusShutdown)
 	must(t, os.WriteFile(filepath.Join(e.Paths.Data, "mysql_upgrade_info"), []byte("8.4.2"), 0o644))
@@ -154,6 +166,12 @@ func TestUsers(t *testing.T) {
 	if _, err := e.PutUser(ctx, guest.PutUser{
 		Name: "web", Host: "%", Verifier: verifier(e), Authoritative: true, RenameFrom: &guest.UserName{Name: "app", Host: "10.20.%"},
 	}); err != nil {
+		t.Error(err)
+	}
+	converse(t, e, "users_admin.txt")
+	web := guest.PutUser{Name: "web", Host: "%", Authoritative: true}
+	web.Roles = []string{"auditor"}
+	if _, err := e.PutUser(ctx, web); err != nil {
 		t.Error(err)
 	}
 	converse(t, e, "users_refused.txt")

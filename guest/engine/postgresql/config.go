@@ -2,6 +2,7 @@ package postgresql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -54,10 +55,32 @@ func (e *Engine) Configure(ctx context.Context, values engine.Settings) ([]strin
 		return nil, err
 	}
 	defer s.close()
+	if err := e.takeBack(ctx, s, former, values); err != nil {
+		return nil, err
+	}
 	if err := e.apply(ctx, s, e.paths.overrides, e.format(values)); err != nil {
 		return nil, err
 	}
 	return e.pending(ctx, s)
+}
+
+// takeBack forgets what somebody set by hand with ALTER SYSTEM, where it is or was managed: it would win over our file.
+func (e *Engine) takeBack(ctx context.Context, s *session, former, values engine.Settings) error {
+	var byHand []string
+	err := s.rows(ctx, "SELECT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf'", func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		if key := catalog.ParameterName(name); values[key] != "" || former[key] != "" {
+			byHand = append(byHand, name)
+		}
+		return err
+	})
+	for _, name := range byHand {
+		if err == nil {
+			err = s.exec(ctx, "ALTER SYSTEM RESET "+identifier(name))
+		}
+	}
+	return fault("forgetting what was set by hand", err)
 }
 
 // apply puts a file that the server includes in its place and has the running server follow it. A file that it does not
@@ -157,25 +180,36 @@ func canonical(p catalog.Parameter, value string) string {
 	return value
 }
 
+// runningQuery tells of each setting what everybody's sessions begin with, and what the server read about it in its files last.
+// What this session set for itself the server tells in the place of the former: there it is the default.
+const runningQuery = `WITH file AS MATERIALIZED (SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting FROM pg_file_settings WHERE applied
+		ORDER BY lower(name), seqno DESC)
+	SELECT lower(s.name), coalesce(CASE s.source WHEN 'client' THEN s.boot_val ELSE s.reset_val END, ''), f.setting, s.source
+	FROM pg_settings AS s LEFT JOIN file AS f ON f.name = lower(s.name)`
+
 // runningValues reads what holds for everybody, canonical for what the catalog knows. Texts that come from our own file
 // are told as they stand there: the server spells some of them otherwise.
 func (e *Engine) runningValues(ctx context.Context, s *session, configured engine.Settings) (engine.Settings, error) {
 	out := engine.Settings{}
-	err := s.rows(ctx, `SELECT lower(name), coalesce(reset_val, ''), coalesce(unit, ''), coalesce(sourcefile, '') FROM pg_settings`,
-		func(scan func(...any) error) error {
-			var name, value, unit, file string
-			if err := scan(&name, &value, &unit, &file); err != nil {
-				return err
-			}
-			p, ok := e.catalog.Parameter(e.series, name)
-			if asked := configured[name]; ok && p.Type == catalog.TypeString && file == e.paths.overrides && asked != "" {
-				value = asked
-			} else if ok {
-				value = canonical(p, value)
-			}
-			out[name] = value
-			return nil
-		})
+	err := s.rows(ctx, runningQuery, func(scan func(...any) error) error {
+		var name, value, client string
+		var fromFile *string
+		if err := scan(&name, &value, &fromFile, &client); err != nil {
+			return err
+		}
+		p, ok := e.catalog.Parameter(e.series, name)
+		asked := configured[name]
+		switch {
+		case ok && p.Type == catalog.TypeString && asked != "" && fromFile != nil && *fromFile == asked:
+			value = asked
+		case client == "client" && fromFile != nil:
+			value = *fromFile
+		}
+		if out[name] = value; ok {
+			out[name] = canonical(p, value)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fault("reading the settings", err)
 	}
@@ -198,7 +232,7 @@ func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]g
 		if running, err = e.runningValues(ctx, s, configured); err != nil {
 			return nil, err
 		}
-		if waiting, err = e.pending(ctx, s); err != nil {
+		if waiting, err = e.waiting(configured, running); err != nil {
 			return nil, err
 		}
 	}
@@ -217,17 +251,21 @@ func (e *Engine) ReadSettings(ctx context.Context, names []string) (map[string]g
 }
 
 // pending lists the static settings whose value at the next start will be another one, also those that are managed no
-// longer. The server keeps count of them itself at each reload.
+// longer.
 func (e *Engine) pending(ctx context.Context, s *session) ([]string, error) {
 	configured, err := e.readSettings(e.paths.overrides)
 	if err != nil {
 		return nil, err
 	}
-	started, err := e.readSettings(e.paths.started)
+	running, err := e.runningValues(ctx, s, configured)
 	if err != nil {
 		return nil, err
 	}
-	running, err := e.runningValues(ctx, s, nil)
+	return e.waiting(configured, running)
+}
+
+func (e *Engine) waiting(configured, running engine.Settings) ([]string, error) {
+	started, err := e.readSettings(e.paths.started)
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +350,7 @@ func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
 	cmd := exec.CommandContext(ctx, e.process.Binary, "-D", directory, "-c", "config_file="+path, "-C", "port")
 	e.asServer(cmd, runAs)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s; nothing was changed", checkComplaints(string(out)))
+		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s; nothing was changed", cmp.Or(complaintsIn(string(out)), lastLines(string(out), 2)))
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (e *Engine) within(ctx context.Context, database string, do func(*session) 
 // extensions are those that somebody installed, sorted.
 func extensions(ctx context.Context, s *session) ([]string, error) {
 	var names []string
-	err := s.conn.QueryRow(ctx, `SELECT coalesce(array_agg(extname::text ORDER BY extname COLLATE "C"), '{}') FROM pg_extension WHERE extname <> 'plpgsql'`).Scan(&names)
+	err := s.conn.QueryRow(ctx, `SELECT array_agg(extname::text ORDER BY extname COLLATE "C") FROM pg_extension WHERE extname <> 'plpgsql'`).Scan(&names)
 	return names, err
 }
 
@@ -133,11 +133,21 @@ func (e *Engine) PutDatabase(ctx context.Context, put guest.PutDatabase) error {
 	if err := finish(ctx, s, there, wanted); err != nil {
 		return err
 	}
-	if len(wanted.Extensions) == 0 {
+	if len(wanted.Extensions) == 0 && wanted.Owner == "" {
 		return nil
 	}
-	err = e.within(ctx, wanted.Name, func(in *session) error { return e.install(ctx, in, wanted.Extensions) })
-	return fault("installing extensions in the database "+wanted.Name, err)
+	err = e.within(ctx, wanted.Name, func(in *session) error {
+		if err := e.install(ctx, in, wanted.Extensions); err != nil {
+			return err
+		}
+		// A new owner makes things that others have been granted rights on.
+		w, err := readWorld(ctx, in, wanted.Name)
+		if err != nil {
+			return err
+		}
+		return w.spread(ctx, in)
+	})
+	return fault("furnishing the database "+wanted.Name, err)
 }
 
 // checked is what is asked for in the server's words. What the catalog refuses is KindInvalid.

@@ -12,6 +12,7 @@ package postgresql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -134,12 +136,7 @@ func (e *Engine) Name() string { return Name }
 // find looks where distributions install servers: the newest of those that stand beside one another, or the one on the path.
 func find() (string, error) {
 	candidates, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well-formed
-	slices.SortFunc(candidates, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(b, a)
-	})
+	slices.SortFunc(candidates, func(a, b string) int { return cmp.Compare(seriesOf(b), seriesOf(a)) })
 	for _, candidate := range append(candidates, "postgres") {
 		if path, err := exec.LookPath(candidate); err == nil {
 			if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -148,6 +145,15 @@ func find() (string, error) {
 		}
 	}
 	return "", guest.Errorf(guest.KindUnsupported, "the server of PostgreSQL is not installed on this host")
+}
+
+// seriesOf reads the number in a path such as /usr/lib/postgresql/15/bin/postgres; 0: there is none.
+func seriesOf(path string) float64 {
+	series, err := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(path))), 64)
+	if err != nil {
+		return 0
+	}
+	return series
 }
 
 var versionText = regexp.MustCompile(`\(PostgreSQL\) (\d+\.\d+)`)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,8 +19,13 @@ import (
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
-// endsWithin bounds a clean end, which writes everything out; after it the server is made to end without.
-const endsWithin = 60 * time.Second
+const (
+	// endsWithin bounds a clean end, which writes everything out; after it the server is made to end without.
+	endsWithin = 60 * time.Second
+	// orphansEndWithin bounds how long processes of a dead server may end by themselves.
+	orphansEndWithin = 2 * time.Second
+	orphanPoll       = 10 * time.Millisecond
+)
 
 func (e *Engine) running() bool {
 	_, ok := e.process.Find()
@@ -139,6 +145,9 @@ func (e *Engine) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 			return guest.Errorf(guest.KindEngine, "the engine runs and does not answer yet: %v (%v)", ctx.Err(), err)
 		case how := <-ended:
 			timer.Stop()
+			if err := e.endOrphans(ctx); err != nil {
+				return err
+			}
 			return guest.Errorf(guest.KindEngine, "the engine ended while it started (%v): %s", how, e.complaints(logged))
 		case <-timer.C:
 		}
@@ -173,20 +182,24 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return nil
 }
 
-// endOrphans ends what a killed server left behind: its processes each have a session of their own, work on in the shared
-// memory of the dead, and keep a new server from starting for as long as they do.
+// endOrphans ends what a dead server left behind: its processes each have a session of their own, work on in the shared
+// memory of the dead, and keep a new server from starting for as long as they do. Most end by themselves, the one that
+// writes the log when it has written it.
 func (e *Engine) endOrphans(ctx context.Context) error {
-	for {
+	for patience := orphansEndWithin; ; patience -= orphanPoll {
 		left := e.orphans()
 		if len(left) == 0 {
 			return nil
 		}
 		for _, pid := range left {
+			if patience > 0 {
+				break
+			}
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return guest.Errorf(guest.KindEngine, "ending process %d of a server that is dead: %v", pid, err)
 			}
 		}
-		if err := native.Pause(ctx, 10*time.Millisecond); err != nil {
+		if err := native.Pause(ctx, orphanPoll); err != nil {
 			return guest.Errorf(guest.KindEngine, "waiting for the processes of a server that is dead: %v", err)
 		}
 	}
@@ -236,12 +249,13 @@ func (e *Engine) complaints(after int64) string {
 func complaintsIn(text string) string {
 	var out []string
 	for line := range strings.SplitSeq(text, "\n") {
-		for _, mark := range []string{"FATAL:", "PANIC:", "ERROR:", "HINT:", "DETAIL:"} {
-			if _, complaint, ok := strings.Cut(line, mark); ok {
-				out = append(out, strings.TrimSpace(complaint))
-			}
-		}
-		if complaint, ok := strings.CutPrefix(line, "postgres: "); ok {
+		level, complaint, ok := strings.Cut(line, ":  ")
+		words := strings.Fields(level)
+		switch {
+		case strings.HasPrefix(line, "postgres: "):
+			out = append(out, strings.TrimPrefix(line, "postgres: "))
+		case !ok || len(words) == 0:
+		case slices.Contains([]string{"FATAL", "PANIC", "ERROR", "DETAIL"}, words[len(words)-1]), strings.HasPrefix(complaint, "could not "), strings.HasPrefix(complaint, "invalid "):
 			out = append(out, complaint)
 		}
 	}
@@ -259,12 +273,4 @@ func size(path string) int64 {
 		return 0
 	}
 	return info.Size()
-}
-
-// checkComplaints is what a server says about files that it does not take, without their names.
-func checkComplaints(text string) string {
-	if found := complaintsIn(strings.ReplaceAll(text, "LOG:", "ERROR:")); found != "" {
-		return found
-	}
-	return lastLines(text, 2)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,14 +17,16 @@ import (
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
-// settle makes the agent's work independent of what a config group or the owner of a database sets for everybody, and
-// keeps its statements, which hold verifiers, out of the logs. They are set after the login and not with it, so that
-// pg_settings.reset_val stays what everybody has; log_statement is the agent's own and no setting of theirs.
-const settle = `SET statement_timeout = 0; SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
-SET log_min_duration_statement = -1; SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0; SET log_min_error_statement = 'panic'; SET log_duration = off;
-SET search_path = pg_catalog, pg_temp; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning';
-SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'; SET row_security = off; SET DateStyle = 'ISO';
-SET synchronous_commit = on; SET session_replication_role = 'origin'; SET check_function_bodies = off`
+// ours makes the agent's work independent of what a config group or the owner of a database sets for everybody, and keeps
+// its statements, which hold verifiers, out of the logs.
+var ours = map[string]string{
+	"application_name": "trove-guestagent", "search_path": "pg_catalog, pg_temp", "standard_conforming_strings": "on", "client_encoding": "UTF8", "DateStyle": "ISO",
+	"statement_timeout": "0", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
+	"log_statement": "none", "log_duration": "off", "log_min_duration_statement": "-1", "log_min_duration_sample": "-1", "log_transaction_sample_rate": "0",
+	"log_min_error_statement": "panic", "client_min_messages": "warning", "row_security": "off", "synchronous_commit": "on", "check_function_bodies": "off",
+	"default_transaction_read_only": "off", "default_transaction_isolation": "read committed", "default_transaction_deferrable": "off",
+	"session_replication_role": "origin", "bytea_output": "hex", "extra_float_digits": "1", "quote_all_identifiers": "off",
+}
 
 // A session is one administrative connection to one database over the unix socket, without a password.
 type session struct{ conn *pgx.Conn }
@@ -36,25 +39,14 @@ func open(ctx context.Context, socket, database string) (*session, error) {
 		return nil, fmt.Errorf("preparing a connection: %w", err)
 	}
 	config.User, config.Database, config.Password = superuser, database, ""
-	config.RuntimeParams = map[string]string{"application_name": "trove-guestagent", "log_statement": "none"}
+	config.RuntimeParams = maps.Clone(ours)
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket) }
-	for try := 1; ; try++ {
-		conn, err := pgx.ConnectConfig(ctx, config)
-		if err != nil {
-			return nil, err
-		}
-		_, err = conn.PgConn().Exec(ctx, settle).ReadAll()
-		if err == nil {
-			return &session{conn}, nil
-		}
-		_ = conn.Close(ctx)
-		// Until then a timeout of everybody's is in force, which may be a millisecond.
-		const queryCanceled = "57014"
-		if code(err) != queryCanceled || try == 10 {
-			return nil, err
-		}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
 	}
+	return &session{conn}, nil
 }
 
 // dial reaches a socket whose path is too long for the kernel through its directory's descriptor.

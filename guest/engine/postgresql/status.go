@@ -40,8 +40,8 @@ func (e *Engine) State(ctx context.Context) (engine.State, error) {
 	}
 	defer s.close()
 	var readOnly bool
-	err = s.conn.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery()
-		OR (SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only')`).Scan(&state.Version, &readOnly)
+	err = s.conn.QueryRow(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery() OR coalesce((SELECT f.setting::bool FROM pg_file_settings AS f
+		WHERE f.name = 'default_transaction_read_only' AND f.applied ORDER BY f.seqno DESC LIMIT 1), false)`).Scan(&state.Version, &readOnly)
 	if err != nil {
 		return state, nil
 	}

@@ -36,7 +36,8 @@ func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, requ
 	if err := paths.Write(files, runAs); err != nil {
 		return false, err
 	}
-	content := formatOptions(map[string]string{"ssl": "on", "ssl_cert_file": paths.Certificate, "ssl_key_file": paths.Key, "ssl_ca_file": paths.CA})
+	// Without ssl_ca_file: with it the server asks clients for certificates, and turns away those that have one of another CA.
+	content := formatOptions(map[string]string{"ssl": "on", "ssl_cert_file": paths.Certificate, "ssl_key_file": paths.Key})
 	if required {
 		content = append(content, requiredMark...)
 	}

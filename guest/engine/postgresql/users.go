@@ -43,7 +43,6 @@ func readRoles(ctx context.Context, s *session) (map[string]*role, error) {
 			return err
 		}
 		r.account = r.login || r.verifier != ""
-		r.limit = max(r.limit, 0)
 		for i, name := range of {
 			r.member[name] = member{admin: r.member[name].admin || admin[i]}
 		}
@@ -54,6 +53,10 @@ func readRoles(ctx context.Context, s *session) (map[string]*role, error) {
 		if expires {
 			r.verifier += " expires"
 		}
+		if r.limit == 0 {
+			r.verifier += " no connections"
+		}
+		r.limit = max(r.limit, 0)
 		out[r.name] = r
 		return nil
 	})

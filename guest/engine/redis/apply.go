@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os/exec"
 	"slices"
@@ -55,11 +54,7 @@ func (e *Engine) apply(ctx context.Context, s *session, changes []change) error 
 	stop := func(c change) bool { return c.parameter.Name == "appendonly" && c.after == "OFF" }
 	atOnce := slices.DeleteFunc(slices.Clone(changes), stop)
 	if err := e.set(ctx, s, valuesOf(atOnce, func(c change) string { return c.after })); err != nil {
-		kind := guest.KindEngine
-		if refused(err) {
-			kind = guest.KindInvalid
-		}
-		return guest.Errorf(kind, "%s; nothing was changed", fault("changing settings", err).(*guest.Error).Message)
+		return guest.Errorf(guest.KindEngine, "changing settings: %s; nothing was changed", said(err))
 	}
 	running, err := e.runningValues(ctx, s)
 	if err != nil {
@@ -67,7 +62,7 @@ func (e *Engine) apply(ctx context.Context, s *session, changes []change) error 
 	}
 	for _, c := range atOnce {
 		if got := running[c.parameter.Name]; got != c.after {
-			return e.undo(ctx, s, atOnce, guest.Errorf(guest.KindInvalid, "the server does not take %s = %s and makes it %s", c.parameter.Name, c.after, got))
+			return e.undo(ctx, s, atOnce, guest.Errorf(guest.KindEngine, "the server does not take %s = %s and makes it %s", c.parameter.Name, c.after, got))
 		}
 	}
 	if slices.ContainsFunc(changes, stop) {
@@ -91,12 +86,12 @@ func (e *Engine) undo(ctx context.Context, s *session, changes []change, why err
 	// Whoever asked may have given up; what was begun is undone all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
-	kind, message := guest.KindEngine, why.Error()
+	kind, message := guest.KindEngine, said(why)
 	if known, ok := errors.AsType[*guest.Error](why); ok {
 		kind, message = known.Kind, known.Message
 	}
 	if err := e.set(ctx, s, valuesOf(changes, func(c change) string { return c.before })); err != nil {
-		return guest.Errorf(guest.KindEngine, "%s; and going back failed: %v", message, fault("changing settings", err))
+		return guest.Errorf(guest.KindEngine, "%s; and going back failed: %s", message, said(err))
 	}
 	return guest.Errorf(kind, "%s; nothing was changed", message)
 }
@@ -123,7 +118,7 @@ func (e *Engine) validate(ctx context.Context, values engine.Settings) error {
 	if text := complaints.String(); !strings.Contains(text, ">>> '"+end+"'") {
 		// ">>> 'hz "x"'" and why, on a line of its own.
 		_, why, _ := strings.Cut(text, ">>> ")
-		return guest.Errorf(guest.KindInvalid, "the server refuses these settings: %s", strings.Join(strings.Fields(fmt.Sprint(why)), " "))
+		return guest.Errorf(guest.KindEngine, "the server refuses these settings: %s; nothing was changed", strings.Join(strings.Fields(why), " "))
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,7 +42,8 @@ func contract(t *testing.T, open func(engine.Host) (*Engine, error), version str
 		e := newServer(t, open, newHost(t, 0))
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newServer(t, open, e.host) }, Crash: func() { kill(t, e) },
-			Catalog: e.catalog, Version: version, Facts: facts(),
+			Catalog: e.catalog, Version: version, Facts: facts(), Host: e.host,
+			Connect: e.login, ByHand: e.byHand,
 		}
 	})
 }
@@ -63,7 +66,56 @@ func facts() enginetest.Facts {
 			{"maxclients": "0"}, {"no_such_parameter": "1"}, {"dir": "/"}, {"appendonly": "perhaps"}, {"maxmemory_policy": "none"},
 			{"requirepass": "x"}, {"save": "1"}, {"port": "1"},
 		},
+		// Debian's server was built without.
+		Refused: engine.Settings{"activedefrag": "yes"},
+		Ping:    "PING", Root: rootAccount,
+		Forbidden: []string{"CONFIG GET *", "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "SAVE"},
+		Sabotage:  []string{"ACL DELUSER " + agentAccount, "ACL SETUSER " + agentAccount + " off", "CONFIG SET requirepass x", "FLUSHALL", "RESET"},
+		ReadOnly:  []string{"REPLICAOF 127.0.0.1 1"}, Writable: []string{"REPLICAOF NO ONE"},
 	}
+}
+
+// client is a customer's one connection.
+type client struct{ *redis.Client }
+
+func (c client) Exec(ctx context.Context, statement string) error {
+	var words []any
+	for word := range strings.FieldsSeq(statement) {
+		words = append(words, word)
+	}
+	return c.Do(ctx, words...).Err()
+}
+
+func (c client) Close() error {
+	if err := c.Client.Close(); !errors.Is(err, redis.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// login is an ordinary client over TCP. Where TLS is only offered, it is on the next port.
+func (e *Engine) login(ctx context.Context, login enginetest.Login) (enginetest.Client, error) {
+	port := e.host.Port
+	if required, err := e.TLSRequired(ctx); err != nil {
+		return nil, err
+	} else if login.TLS != nil && !required {
+		port++
+	}
+	c := client{redis.NewClient(options(e, login, port))}
+	if err := c.Do(ctx, "CLIENT", "ID").Err(); err != nil && !strings.HasPrefix(err.Error(), "NOPERM") {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (e *Engine) byHand(ctx context.Context, statement string) error {
+	s, err := e.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return client{s.client}.Exec(ctx, statement)
 }
 
 // newHost makes the directories of a host and a free port. The server runs as its own user, who cannot enter the
@@ -89,13 +141,16 @@ func hostIn(t *testing.T, root string, ramMiB int) engine.Host {
 	return h
 }
 
-// freePorts finds a free port with a free one after it, where TLS may be offered.
+// freePorts finds a free port with a free one after it, where TLS may be offered. They are none that the kernel gives to
+// clients: a server that is started again would find its port taken by one.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		port := first.Addr().(*net.TCPAddr).Port
+		port := 10000 + rand.IntN(20000)
+		first, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
 		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
 		must(t, first.Close())
 		if err == nil {
@@ -168,13 +223,17 @@ func kill(t *testing.T, e *Engine) {
 	}
 }
 
-// connect is an ordinary client over TCP.
+// connect is an ordinary client over TCP, who connects with his first command.
 func connect(t *testing.T, e *Engine, name, password string) *redis.Client {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{
-		Addr: fmt.Sprintf("%s:%d", e.host.Address, e.host.Port), Username: name, Password: password, Protocol: 2,
-		DisableIdentity: true, MaxRetries: -1, PoolSize: 1, DialerRetries: 1,
-	})
+	client := redis.NewClient(options(e, enginetest.Login{Name: name, Password: password}, e.host.Port))
 	t.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+func options(e *Engine, login enginetest.Login, port int) *redis.Options {
+	return &redis.Options{
+		Addr: fmt.Sprintf("%s:%d", e.host.Address, port), Username: login.Name, Password: login.Password, TLSConfig: login.TLS,
+		Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1, DialerRetries: 1,
+	}
 }

@@ -1,9 +1,9 @@
 package redis
 
 import (
+	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -58,9 +58,30 @@ func (e *Engine) connect(ctx context.Context) (*session, error) {
 	// while writing to the disk fails.
 	if err := s.do(ctx, "CLIENT", "NO-EVICT", "ON"); err != nil {
 		s.Close()
-		return nil, err
+		return nil, e.whyClosed(ctx, err)
 	}
 	return s, nil
+}
+
+// errNoRoom is what the server says to one client too many.
+var errNoRoom = errors.New("max number of clients reached")
+
+// whyClosed tells a server that closes new connections at once from one that fails: it says why before anybody asks, and
+// the driver does not listen then.
+func (e *Engine) whyClosed(ctx context.Context, err error) error {
+	if _, answered := errors.AsType[redis.Error](err); answered {
+		return err
+	}
+	conn, failed := native.Dial(ctx, "unix", e.paths.socket)
+	if failed != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if line, _ := bufio.NewReader(conn).ReadString('\n'); strings.Contains(line, errNoRoom.Error()) {
+		return errNoRoom
+	}
+	return err
 }
 
 // Close ends the connection.
@@ -104,18 +125,15 @@ func (s *session) info(ctx context.Context, sections ...string) (map[string]stri
 
 var digests = regexp.MustCompile(`[0-9a-f]{64}`)
 
-// fault turns what the server or the driver said into a guest's error. The server quotes what it refuses, and that may be
-// a verifier: it stays here.
+// said is the text of an error without what must stay here: the server quotes what it refuses, and that may be a verifier.
+func said(err error) string {
+	return strings.TrimPrefix(digests.ReplaceAllString(err.Error(), "(sensitive)"), "ERR ")
+}
+
+// fault turns what the server or the driver said into a guest's error.
 func fault(doing string, err error) error {
 	if known, ok := errors.AsType[*guest.Error](err); ok {
 		return known
 	}
-	text := strings.TrimPrefix(digests.ReplaceAllString(fmt.Sprint(err), "(sensitive)"), "ERR ")
-	return guest.Errorf(guest.KindEngine, "%s: %s", doing, text)
-}
-
-// refused tells whether it was the server that said no, to what it was asked for.
-func refused(err error) bool {
-	_, said := errors.AsType[redis.Error](err)
-	return said && strings.HasPrefix(err.Error(), "ERR ")
+	return guest.Errorf(guest.KindEngine, "%s: %s", doing, said(err))
 }

@@ -94,20 +94,20 @@ func TestRefusedValuesAreUndone(t *testing.T) {
 	must(t, err)
 	// This server was built without.
 	_, err = e.Configure(ctx, engine.Settings{"activedefrag": "yes", "hz": "20"})
-	kind(t, err, guest.KindInvalid)
+	kind(t, err, guest.KindEngine)
 	defrag, _ := e.catalog.Parameter(e.series, "activedefrag")
 	hz, _ := e.catalog.Parameter(e.series, "hz")
 	err = e.apply(ctx, s, []change{{parameter: defrag, before: "OFF", after: "ON"}, {parameter: hz, before: "10", after: "20"}})
-	kind(t, err, guest.KindInvalid)
+	kind(t, err, guest.KindEngine)
 	if err == nil || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("a refused value: %v", err)
 	}
 	err = e.apply(ctx, s, []change{{parameter: hz, before: "10", after: "501"}})
-	kind(t, err, guest.KindInvalid)
+	kind(t, err, guest.KindEngine)
 	if err == nil || !strings.Contains(err.Error(), "makes it 500; nothing was changed") {
 		t.Errorf("a cut value: %v", err)
 	}
-	kind(t, e.validate(ctx, engine.Settings{"hz": "often"}), guest.KindInvalid)
+	kind(t, e.validate(ctx, engine.Settings{"hz": "often"}), guest.KindEngine)
 	running, err := e.runningValues(ctx, s)
 	must(t, err)
 	if running["hz"] != "10" || running["activedefrag"] != "OFF" {

@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -21,25 +19,23 @@ import (
 
 // PutCertificate implements engine.Certified. The server takes a certificate without a restart.
 func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, required bool) (bool, error) {
-	if _, err := tls.X509KeyPair(files.Certificate, files.Key); err != nil {
-		return false, guest.Errorf(guest.KindInvalid, "the certificate and its key do not belong together: %v", err)
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(files.CA) {
-		return false, guest.Errorf(guest.KindInvalid, "the CA is no certificate in PEM")
-	}
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	if _, err := os.Stat(e.paths.mark); err != nil {
 		return false, guest.Errorf(guest.KindConflict, "the engine is not prepared yet")
 	}
+	former, err := e.readSettings(e.paths.tls)
+	if err != nil {
+		return false, err
+	}
 	directory, err := e.writeCertificate(files)
 	if err != nil {
 		return false, err
 	}
-	settings := e.tlsSettings(directory, required)
+	settings := e.tlsSettings(native.CertificateIn(directory), required)
 	if e.running() {
 		if err := e.useCertificate(ctx, settings); err != nil {
-			return false, err
+			return false, errors.Join(err, e.removeCertificates(filepath.Dir(former["tls_cert_file"])))
 		}
 	}
 	if err := e.writeSettings(e.paths.tls, settings); err != nil {
@@ -48,10 +44,9 @@ func (e *Engine) PutCertificate(ctx context.Context, files engine.TLSFiles, requ
 	return false, e.removeCertificates(directory)
 }
 
-func (e *Engine) tlsSettings(directory string, required bool) engine.Settings {
+func (e *Engine) tlsSettings(files native.Certificate, required bool) engine.Settings {
 	settings := engine.Settings{
-		"tls_cert_file": filepath.Join(directory, "certificate.pem"), "tls_key_file": filepath.Join(directory, "key.pem"),
-		"tls_ca_cert_file": filepath.Join(directory, "ca.pem"), "tls_auth_clients": "no",
+		"tls_cert_file": files.Certificate, "tls_key_file": files.Key, "tls_ca_cert_file": files.CA, "tls_auth_clients": "no",
 		"tls_port": strconv.Itoa(e.host.Port + 1), "port": strconv.Itoa(e.host.Port),
 	}
 	if required {
@@ -62,7 +57,7 @@ func (e *Engine) tlsSettings(directory string, required bool) engine.Settings {
 
 // writeCertificate puts the files into a directory of their own, named by what they hold: whatever dies in between, the
 // server never finds a certificate with another one's key.
-func (e *Engine) writeCertificate(files engine.TLSFiles) (string, error) {
+func (e *Engine) writeCertificate(files engine.TLSFiles) (directory string, err error) {
 	runAs, err := e.runAs()
 	if err != nil {
 		return "", err
@@ -71,20 +66,11 @@ func (e *Engine) writeCertificate(files engine.TLSFiles) (string, error) {
 	for _, content := range [][]byte{files.Certificate, files.Key, files.CA} {
 		digest.Write(content)
 	}
-	directory := filepath.Join(e.paths.certificates, hex.EncodeToString(digest.Sum(nil)[:8]))
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return "", internal("making a directory for the certificate", err)
+	if err := os.MkdirAll(e.paths.certificates, 0o755); err != nil {
+		return "", internal("making a directory for certificates", err)
 	}
-	for name, content := range map[string][]byte{"certificate.pem": files.Certificate, "key.pem": files.Key, "ca.pem": files.CA} {
-		path := filepath.Join(directory, name)
-		if err := native.WriteFile(path, content, 0o600); err != nil {
-			return "", internal("writing the certificate", err)
-		}
-		if err := runAs.Give(path, 0o600); err != nil {
-			return "", internal("giving away the certificate", err)
-		}
-	}
-	return directory, nil
+	directory = filepath.Join(e.paths.certificates, hex.EncodeToString(digest.Sum(nil)[:8]))
+	return directory, native.CertificateIn(directory).Write(files, runAs)
 }
 
 // useCertificate tells the running server, which takes all of it or none. A port that changes sides is closed first.

@@ -170,8 +170,8 @@ func (e *Engine) setAccount(ctx context.Context, s *session, a *stored, acl []st
 		commands = append(commands, []any{"CLIENT", "KILL", "USER", a.name})
 	}
 	err := s.together(ctx, append(commands, []any{"ACL", "SAVE"})...)
-	if err != nil && refused(err) && strings.Contains(err.Error(), "ACL SETUSER") {
-		return guest.Errorf(guest.KindInvalid, "%s", fault("the rules of "+a.name, err).(*guest.Error).Message)
+	if err != nil && strings.HasPrefix(err.Error(), "ERR Error in ACL SETUSER") {
+		return guest.Errorf(guest.KindInvalid, "the rules of %s: %s", a.name, said(err))
 	}
 	if err != nil {
 		return fault(fmt.Sprintf("putting the account %s", a.name), err)

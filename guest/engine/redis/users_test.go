@@ -98,12 +98,22 @@ func TestRulesAreWhatTheServerLists(t *testing.T) {
 // server refuses because a wider one is there.
 func asGiven(e *Engine, rules []string) []string {
 	var root, selectors []string
+	whole := map[byte]bool{} // keys and channels of which everything is allowed already
 	for _, r := range rules {
-		if inner, ok := strings.CutPrefix(r, "("); ok {
-			selectors = append(selectors, "("+strings.Join(asGiven(e, strings.Fields(strings.TrimSuffix(inner, ")"))), " ")+")")
+		sign := strings.NewReplacer("%", "~").Replace(r)[0]
+		switch {
+		case sign == '(':
+			selectors = append(selectors, "("+strings.Join(asGiven(e, strings.Fields(strings.Trim(r, "()"))), " ")+")")
 			continue
-		}
-		if r != "" && strings.ContainsRune("~%", rune(r[0])) && (slices.Contains(root, "~*") || slices.Contains(root, "allkeys")) && !slices.Contains(root, "resetkeys") {
+		case r == "allkeys" || r == "~*":
+			whole['~'] = true
+		case r == "allchannels" || r == "&*":
+			whole['&'] = true
+		case r == "resetkeys":
+			whole['~'] = false
+		case r == "resetchannels":
+			whole['&'] = false
+		case whole[sign]:
 			continue
 		}
 		root = append(root, r)

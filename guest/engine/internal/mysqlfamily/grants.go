@@ -170,32 +170,27 @@ func missingRole(accounts []*Account, wanted []string) error {
 	return nil
 }
 
-// putRoles gives the account its roles and has them switched on when it logs in.
+// putRoles gives the account its roles and has them switched on when it logs in. A role that it may give to others is
+// taken away and given again: there is no other way that all of the family know.
 func (e *Server) putRoles(ctx context.Context, s *Session, account *Account, user guest.PutUser) error {
-	has := func(name string) bool {
-		return slices.ContainsFunc(account.Roles, func(r Role) bool { return r.String() == name })
+	held := map[string]bool{}
+	for _, role := range account.Roles {
+		wanted := slices.Contains(user.Roles, role.String())
+		if !user.Authoritative || wanted && !role.Admin {
+			held[role.String()] = true
+			continue
+		}
+		if err := s.Exec(ctx, "REVOKE "+role.quoted()+" FROM "+account.quoted()); err != nil && !notGranted(err) {
+			return Fault(fmt.Sprintf("taking roles from %s@%s", user.Name, user.Host), err)
+		}
 	}
 	doing := fmt.Sprintf("giving roles to %s@%s", user.Name, user.Host)
 	for _, name := range user.Roles {
-		if has(name) {
+		if held[name] {
 			continue
 		}
 		if err := s.Exec(ctx, "GRANT "+Identifier(name)+" TO "+account.quoted()); err != nil {
 			return Fault(doing, err)
-		}
-	}
-	if user.Authoritative {
-		for _, role := range account.Roles {
-			statement := "REVOKE " + role.quoted()
-			switch {
-			case slices.Contains(user.Roles, role.String()) && !role.Admin:
-				continue
-			case role.Admin && slices.Contains(user.Roles, role.String()):
-				statement = "REVOKE ADMIN OPTION FOR " + role.quoted()
-			}
-			if err := s.Exec(ctx, statement+" FROM "+account.quoted()); err != nil && !notGranted(err) {
-				return Fault(fmt.Sprintf("taking roles from %s@%s", user.Name, user.Host), err)
-			}
 		}
 	}
 	if statement := e.DefaultRoles(account.quoted(), user.Roles); statement != "" {

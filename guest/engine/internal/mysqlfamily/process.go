@@ -75,12 +75,6 @@ func (e *Server) launch(ctx context.Context) error {
 	return e.waitUntilReady(ctx, ended, logged)
 }
 
-// The server's refusals of a login.
-const (
-	accessDenied           = 1045
-	accessDeniedNoPassword = 1698
-)
-
 // waitUntilReady returns when the server answers a query, or has ended: recovery may take its time, an end is final. ended
 // is nil for a server that somebody else started.
 func (e *Server) waitUntilReady(ctx context.Context, ended <-chan error, logged int64) error {
@@ -93,8 +87,7 @@ func (e *Server) waitUntilReady(ctx context.Context, ended <-chan error, logged 
 				return nil
 			}
 		}
-		if number := ErrorNumber(err); number == accessDenied || number == accessDeniedNoPassword {
-			// It answers, and not to us: waiting does not help, the next start does (see initSQL).
+		if lockedOut(err) {
 			return Fault("connecting as the agent", err)
 		}
 		timer := time.NewTimer(20 * time.Millisecond)

@@ -2,6 +2,7 @@ package mysqlfamily
 
 import (
 	"context"
+	"slices"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
@@ -67,7 +68,7 @@ func (e *Server) PutRoot(ctx context.Context, put guest.PutRoot) (string, error)
 		}
 		return e.putAccount(ctx, s, account, guest.PutUser{
 			Name: root.Name, Host: root.Host, Verifier: put.Verifier, Authoritative: true,
-			Grants: []guest.Grant{{Database: "*", Privileges: append(e.RootMay, e.Catalog.GlobalPrivileges...), Grantable: true}},
+			Grants: []guest.Grant{{Database: "*", Privileges: slices.Concat(e.RootMay, e.Catalog.GlobalPrivileges), Grantable: true}},
 		})
 	}
 	for _, a := range rootAccounts(accounts) {

@@ -170,7 +170,17 @@ func (e *Server) Session(ctx context.Context) (*Session, error) {
 	if _, runs := e.Process.Find(); !runs {
 		return nil, guest.Errorf(guest.KindConflict, "the engine is not running")
 	}
+	if lockedOut(err) {
+		return nil, guest.Errorf(guest.KindEngine, "the engine does not let the agent in: somebody changed the agent's account; restart the engine, each start mends it")
+	}
 	return nil, Fault("connecting to the running engine", err)
+}
+
+// lockedOut tells whether the server answers, and not to us: waiting does not help, the next start does (see InitSQL).
+func lockedOut(err error) bool {
+	const accessDenied, accessDeniedNoPassword = 1045, 1698
+	number := ErrorNumber(err)
+	return number == accessDenied || number == accessDeniedNoPassword
 }
 
 func internal(doing string, err error) error {

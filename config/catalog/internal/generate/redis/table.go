@@ -92,7 +92,7 @@ func refusalOf(ctx context.Context, option, value string) (string, error) {
 	cmd.Stderr = &complaint
 	err := cmd.Run()
 	if _, ended := errors.AsType[*exec.ExitError](err); !ended {
-		return "", fmt.Errorf("asking for the type of %s: %v", option, err)
+		return "", fmt.Errorf("asking for the type of %s: the server says neither yes nor no: %w", option, err)
 	}
 	if strings.Contains(complaint.String(), end) {
 		return "", nil
