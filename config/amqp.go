@@ -126,6 +126,10 @@ func (b *builder) instanceTransports(i *resource.Instance, own *form) {
 	}
 	if !slices.Contains(ways, resource.TransportSSH) {
 		i.Guest.Port, i.Guest.SourceCIDRs = 0, nil
+		if len(i.Packages) > 0 {
+			b.failAt(at, "No way for the agent", "Add the transport \"ssh\", or use an image that `trovectl image build` made.",
+				"Version %s of %s installs packages on a stock image, and the agent is delivered there over SSH, which is not among the instance's transports.", i.Version, i.Datastore)
+		}
 	}
 	if !slices.Contains(ways, resource.TransportAMQP) {
 		return

@@ -307,6 +307,19 @@ func TestBroker_orphan(t *testing.T) {
 	must(t, w.settled(plan.ModeApply))
 }
 
+// brokerStories are changes of the ways to an agent that die everywhere.
+var brokerStories = []story{
+	{"an instance comes to a broker", func(*world) {}, shape{noUser: true, ways: []string{resource.TransportAMQP}}, plan.ModeApply, 40},
+	{"an instance leaves a shared vhost", func(w *world) {
+		w.ask(shape{noUser: true, ways: both, vhost: "shared"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, ways: both, vhost: "shared"}, plan.ModeDestroy, 24},
+	{"SSH comes in place of a broker", func(w *world) {
+		w.ask(shape{noUser: true, ways: []string{resource.TransportAMQP}})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true}, plan.ModeApply, 12},
+}
+
 // brokerCells are changes of how the agent is reached.
 func brokerCells() map[string]scenario {
 	change := func(edit func(*resource.Guest), check func(t *testing.T, w *world)) scenario {

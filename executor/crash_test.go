@@ -121,7 +121,7 @@ type story struct {
 	min   int // points that there are at least, so that a story that does nothing is found
 }
 
-var stories = []story{
+var stories = append([]story{
 	{"create", func(*world) {}, shape{limit: "200", password: "one", public: true}, plan.ModeApply, 40},
 	{"update", func(w *world) {
 		w.ask(shape{limit: "200", password: "one"})
@@ -144,15 +144,6 @@ var stories = []story{
 		w.ask(shape{noUser: true, public: true})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, floating: givenIP}, plan.ModeApply, 6},
-	{"an instance comes to a broker", func(*world) {}, shape{noUser: true, ways: []string{resource.TransportAMQP}}, plan.ModeApply, 40},
-	{"an instance leaves a shared vhost", func(w *world) {
-		w.ask(shape{noUser: true, ways: both, vhost: "shared"})
-		w.apply(plan.ModeApply)
-	}, shape{noUser: true, ways: both, vhost: "shared"}, plan.ModeDestroy, 24},
-	{"SSH comes in place of a broker", func(w *world) {
-		w.ask(shape{noUser: true, ways: []string{resource.TransportAMQP}})
-		w.apply(plan.ModeApply)
-	}, shape{noUser: true}, plan.ModeApply, 12},
 	{"an instance of a locality comes", func(*world) {}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeApply, 30},
 	{"an instance of a locality goes", func(w *world) {
 		w.ask(shape{noUser: true, locality: "anti-affinity"})
@@ -224,7 +215,7 @@ var stories = []story{
 			w.t.Fatalf("nothing is under way (%v)", err)
 		}
 	}, shape{limit: "300", password: "two", login: "api", moved: true}, plan.ModeApply, 6},
-}
+}, brokerStories...)
 
 // ten is what instances let in unless they are told otherwise.
 var ten = []string{"10.0.0.0/8"}

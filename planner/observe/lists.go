@@ -144,10 +144,7 @@ func (l *look) list(ctx context.Context) error {
 		_ = read(ctx, &l.lists.serverGroups, c.ServerGroups, func(g providers.ServerGroup) string { return g.ID }, nil) // the list keeps it
 		return nil
 	})
-	jobs = append(jobs, func() error {
-		l.readAccounts(ctx) // the list keeps the error
-		return nil
-	})
+	jobs = append(jobs, func() error { l.readAccounts(ctx); return nil }) // as above
 	if len(l.desired.Resources) > 0 {
 		jobs = append(jobs, l.choices(ctx)...)
 		jobs = append(jobs, l.limits(ctx)...)
