@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"testing"
@@ -25,14 +26,14 @@ type brokerKey struct{}
 // betweenLooks is the pause between two looks at the broker.
 const betweenLooks = 50 * time.Millisecond
 
-// brokerUp: broker up|share|kill|restart|struck ACCOUNTS COMMAND...
+// brokerUp: broker up|share|kill|restart|tamper|struck ACCOUNTS COMMAND...
 // up starts a RabbitMQ of the script's own, and sets TROVE_VAR_broker (where it is), and its administrator's name and
 // password. share does the same with the one that all scripts share which never end it. kill ends it as SIGKILL does,
-// restart starts it again where it was. struck runs the command, and kills and restarts the broker as soon as so many
-// guests have accounts.
+// restart starts it again where it was. tamper gives the first guest every permission in its vhost, and deletes the user of
+// the last. struck runs the command, and kills and restarts the broker as soon as so many guests have accounts.
 func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: broker up|share|kill|restart|struck ACCOUNTS COMMAND...")
+		ts.Fatalf("usage: broker up|share|kill|restart|tamper|struck ACCOUNTS COMMAND...")
 	}
 	b := ts.Value(brokerKey{}).(*aBroker)
 	switch args[0] {
@@ -44,6 +45,8 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 		b.Kill()
 	case "restart":
 		b.Restart(b.test)
+	case "tamper":
+		b.tamper(ts)
 	case "struck":
 		n, err := strconv.Atoi(args[1])
 		ts.Check(err)
@@ -70,7 +73,7 @@ func (b *aBroker) strike(ts *testscript.TestScript, accounts int, command []stri
 	struck := make(chan error, 1)
 	go func() {
 		for deadline := time.Now().Add(patience); ; time.Sleep(betweenLooks) {
-			if n, err := b.accounts(); err == nil && n >= accounts {
+			if names, err := b.accounts(); err == nil && len(names) >= accounts {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -87,21 +90,34 @@ func (b *aBroker) strike(ts *testscript.TestScript, accounts int, command []stri
 	ts.Check(err)
 }
 
-// accounts is how many users the broker has beside the administrator.
-func (b *aBroker) accounts() (int, error) {
+func (b *aBroker) tamper(ts *testscript.TestScript) {
+	names, err := b.accounts()
+	ts.Check(err)
+	first, last := url.PathEscape(names[0]), url.PathEscape(names[len(names)-1])
+	b.API(b.test, http.MethodPut, "/api/permissions/"+first+"/"+first, map[string]string{"configure": ".*", "write": ".*", "read": ".*"})
+	b.API(b.test, http.MethodDelete, "/api/users/"+last, nil)
+}
+
+// accounts are the users that the broker has beside the administrator.
+func (b *aBroker) accounts() (names []string, err error) {
 	req, err := http.NewRequest(http.MethodGet, b.ManagementURL()+"/api/users", nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	req.SetBasicAuth(amqptest.AdminUser, amqptest.AdminPassword)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var users []struct{ Name string }
 	if err := json.NewDecoder(resp.Body).Decode(&users); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return len(users) - 1, nil
+	for _, user := range users {
+		if user.Name != amqptest.AdminUser {
+			names = append(names, user.Name)
+		}
+	}
+	return names, nil
 }

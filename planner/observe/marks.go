@@ -69,13 +69,17 @@ func Machines(ctx context.Context, cloud *providers.Cloud) ([]Machine, error) {
 	if cloud.ServerGroups == nil {
 		l.lists.serverGroups.err = nil
 	}
-	if err := errors.Join(l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err, l.lists.floating.err, l.lists.serverGroups.err); err != nil {
+	if cloud.Broker == nil {
+		l.lists.accounts.err = nil
+	}
+	if err := errors.Join(l.lists.accounts.err, l.lists.servers.err, l.lists.volumes.err, l.lists.ports.err, l.lists.groups.err, l.lists.floating.err, l.lists.serverGroups.err); err != nil {
 		return nil, fmt.Errorf("looking for marks: %w", err)
 	}
 	m := marked{
 		byOwner(l.lists.volumes.all, func(v providers.Volume) providers.Mark { return v.Mark }),
 		byOwner(l.lists.ports.all, func(p providers.Port) providers.Mark { return p.Mark }),
-		l.lists.groups.byID, l.lists.floating.all, l.lists.serverGroups.all, cloud.Bare,
+		l.lists.groups.byID, l.lists.floating.all, l.lists.serverGroups.all,
+		byOwner(l.lists.accounts.all, func(a providers.Account) providers.Mark { return a.Mark }), cloud.Bare,
 	}
 	all := map[owner]Machine{}
 	for _, s := range l.lists.servers.all {
@@ -105,6 +109,7 @@ type marked struct {
 	groups  map[string]providers.SecurityGroup
 	public  []providers.FloatingIP // whoever made them
 	apart   []providers.ServerGroup
+	account map[owner][]providers.Account
 	bare    func(id string) string // an id as its own cloud knows it
 }
 
@@ -139,6 +144,12 @@ func (all marked) machine(o owner, server providers.Server) Machine {
 	}
 	if v, ok := pick(all.volumes[o], func(v providers.Volume) bool { return slices.Contains(server.VolumeIDs, v.ID) }); ok {
 		put(state.SlotVolume, v.ID, v.Mark)
+	}
+	if accounts := all.account[o]; len(accounts) > 0 {
+		put(state.SlotAccount, accounts[0].ID, accounts[0].Mark)
+		if accounts[0].VHost != all.bare(accounts[0].ID) {
+			m.Member.VHost = accounts[0].VHost
+		}
 	}
 	managing := func(p providers.Port) bool { return all.bare(p.ID) == server.Metadata[providers.ManagementPortKey] }
 	ports := slices.Clone(all.ports[o])

@@ -31,6 +31,8 @@ type Sources struct {
 	// Rights are what the account of a member at the broker should have; nil where there is no broker.
 	Rights func(member state.MemberID, broker resource.GuestBroker) providers.Rights
 	Now    func() time.Time
+	// Heard is what a guest that does not answer said of itself last, and when; nil: nobody keeps that.
+	Heard func(ctx context.Context, member state.Member) (guest.Inspection, time.Time, error)
 	// Choices are what an earlier look of the same run found on offer; when they are complete, nobody asks again.
 	Choices planner.Choices
 	// CA is the fingerprint of the CA that signs for the engines: SHA-256 in hex. Empty: certificates are not looked at.
@@ -190,14 +192,34 @@ func (l *look) ask(ctx context.Context, member state.Member, names []string) ins
 	answer, err := l.sources.Guests.Inspect(within, member, names)
 	switch {
 	case err != nil && errors.Is(within.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
-		return inspected{why: fmt.Sprintf("the guest did not answer within %s", limit)}
+		return inspected{why: fmt.Sprintf("the guest did not answer within %s", limit) + l.heard(ctx, member)}
 	case err != nil:
-		return inspected{why: fmt.Sprintf("the guest could not be asked: %v", err)}
+		return inspected{why: fmt.Sprintf("the guest could not be asked: %v", err) + l.heard(ctx, member)}
 	case !tells(answer.Status):
 		return inspected{Inspection: answer, why: fmt.Sprintf("the engine is %s", answer.Status)}
 	}
 	return answered(answer)
 }
+
+// hearing bounds how long the last word of a silent guest is looked for.
+const hearing = 5 * time.Second
+
+// heard is what a silent guest said of itself last; empty: nothing is known of it.
+func (l *look) heard(ctx context.Context, member state.Member) string {
+	if l.sources.Heard == nil || len(member.Objects[state.SlotAccount].ID) == 0 {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, hearing)
+	defer cancel()
+	last, at, err := l.sources.Heard(ctx, member)
+	if err != nil || last.Member != string(member.ID) {
+		return ""
+	}
+	return fmt.Sprintf("; last heard %s ago: %s", Age(l.sources.Now(), at), last.Status)
+}
+
+// Age is how long ago something was, for people. What clocks that differ put into the future is now.
+func Age(now, then time.Time) time.Duration { return max(0, now.Sub(then)).Round(time.Second) }
 
 // tells tells whether an engine in this state knows its databases and users. One that does not answer has empty lists,
 // which say nothing.

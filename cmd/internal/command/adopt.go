@@ -82,7 +82,13 @@ func (a *adoption) member(body *resource.Instance, machine observe.Machine) stat
 		maps.Copy(objects, kept.Objects)
 		member.Objects, member.Released = objects, false
 	}
-	if member.SSHPort == 0 {
+	if _, account := member.Objects[state.SlotAccount]; !account { // an apply gives it one
+		body.Guest.Transports, body.Guest.Broker = nil, nil
+	}
+	if len(member.Transports) == 0 {
+		member.Transports = body.Guest.Transports
+	}
+	if member.SSHPort == 0 && body.Guest.Speaks(resource.TransportSSH) {
 		member.SSHPort = body.Guest.SSHPort()
 	}
 	if len(member.Groups) == 0 {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -171,13 +172,20 @@ func (g *guests) overBroker(member state.Member, generations []int) (amqp.Target
 	return target, nil
 }
 
-// LastStatus is the last that a guest said of itself at its broker, whether its agent answers now or not.
-func (g *guests) LastStatus(ctx context.Context, member state.Member) (amqp.Heard, error) {
+// Heard is what a guest said of itself last at its broker, and when, whether its agent answers now or not.
+func (g *guests) Heard(ctx context.Context, member state.Member) (last guest.Inspection, at time.Time, err error) {
 	target, err := g.overBroker(member, member.Generations())
 	if err != nil {
-		return amqp.Heard{}, err
+		return last, at, err
 	}
-	return g.amqp.LastStatus(ctx, target)
+	heard, err := g.amqp.LastStatus(ctx, target)
+	if err != nil {
+		return last, at, err
+	}
+	if err := json.Unmarshal(heard.Status, &last); err != nil {
+		return last, at, fmt.Errorf("reading the last status of member %s: %w", member.ID, err)
+	}
+	return last, heard.At, nil
 }
 
 // What a guest needs of its vhost, and no more. A process of trovectl has one queue for its replies; the agent one connection,

@@ -65,6 +65,7 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	cloud := d.cloud(ctx)
+	d.brokers(ctx)
 	prior, address := d.state(ctx)
 	reach := d.key(prior, address)
 	if cloud != nil {
@@ -185,17 +186,21 @@ func (d *doctor) guests(ctx context.Context, prior *state.Snapshot, reach *guest
 	if len(asked) == 0 || !d.bastion(ctx, reach) {
 		return
 	}
-	found := make([]view.Finding, len(asked))
+	found := make([][]view.Finding, len(asked))
 	var group errgroup.Group
 	group.SetLimit(doctorParallel)
 	for i, r := range asked {
 		group.Go(func() error {
-			found[i] = d.greet(ctx, visit{r, prior.Members[r.Member], reach})
+			v := visit{r, prior.Members[r.Member], reach}
+			found[i] = append(found[i], d.greet(ctx, v))
+			if more, asked := d.atBroker(ctx, v); asked {
+				found[i] = append(found[i], more)
+			}
 			return nil
 		})
 	}
 	_ = group.Wait() // each says by itself how it went
-	d.findings = append(d.findings, found...)
+	d.findings = append(d.findings, slices.Concat(found...)...)
 }
 
 // collect runs examinations beside each other and keeps their order.

@@ -91,6 +91,9 @@ func (d *doctor) greet(ctx context.Context, v visit) view.Finding {
 	carrier, err := v.reach.Dial(ctx, v.member, v.member.Generations()...)
 	if err != nil {
 		out.Check, out.Hint = broken(err)
+		if v.member.SSHPort == 0 {
+			out.Hint = "What is wrong with the way over the broker, the next line says."
+		}
 		out.Text = err.Error()
 		if check, why, hint := d.because(v, err); check != "" {
 			out.Check, out.Text, out.Hint = check, why+": "+out.Text, hint
@@ -121,7 +124,13 @@ func (d *doctor) greet(ctx context.Context, v visit) view.Finding {
 		return out
 	}
 	out.Verdict = view.Good
+	if seen.Detour = detourOf(carrier); seen.Detour != "" {
+		out.Verdict, out.Hint = view.Fair, "The other way works; what is wrong with the preferred one, the lines about it say."
+	}
 	out.Text = fmt.Sprintf("%s: agent %s for %s, in %d ms", v.member.ReachedAt(), pong.AgentVersion, pong.Engine, took)
+	if seen.Detour != "" {
+		out.Text += ", " + seen.Detour
+	}
 	return out
 }
 

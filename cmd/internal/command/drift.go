@@ -1,12 +1,17 @@
 package command
 
 import (
+	"fmt"
+	"maps"
+	"time"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trovectl/trovectl/cmd/internal/view"
 	"github.com/trovectl/trovectl/config/diag"
 	"github.com/trovectl/trovectl/config/resource"
 	"github.com/trovectl/trovectl/planner"
+	"github.com/trovectl/trovectl/planner/observe"
 	"github.com/trovectl/trovectl/planner/plan"
 )
 
@@ -92,6 +97,7 @@ var statusSpec = spec{
 	flags: func(f *flags) {
 		f.variables()
 		f.jsonOutput()
+		f.set.BoolVar(&f.last, "last", false, "ask no agent: show what each guest said of itself last at its message broker, and how long ago")
 		f.set.BoolVar(&f.metrics, "metrics", false, "also ask the engines for their figures: connections, queries, sizes, disk")
 	},
 	run: runStatus,
@@ -101,6 +107,7 @@ func runStatus(m *Meta, f *flags) int {
 	if err := f.words(0, 1, "one address at most"); err != nil {
 		return m.fail("%v", err)
 	}
+	f.noGuests = f.last
 	op, list := m.lookAtRecord(f)
 	if list.HasErrors() {
 		return m.report(list)
@@ -115,7 +122,10 @@ func runStatus(m *Meta, f *flags) int {
 	if len(f.args) > 0 && len(rows) == 0 {
 		return m.report(diag.List(nil).Errorf(nil, "There is no such instance", "%s is not an instance in the state.", f.args[0]))
 	}
-	if f.metrics {
+	switch {
+	case f.last:
+		op.recall(rows)
+	case f.metrics:
 		op.measure(rows)
 	}
 	if f.json {
@@ -123,6 +133,32 @@ func runStatus(m *Meta, f *flags) int {
 	}
 	m.view.Status(rows)
 	return exitOK
+}
+
+// recall shows what the guests of the rows said of themselves last.
+func (op *operation) recall(rows []view.StatusRow) {
+	ctx, _, stop := interruptible(op.warn)
+	defer stop()
+	var work errgroup.Group
+	work.SetLimit(16)
+	for i := range rows {
+		row := &rows[i]
+		work.Go(func() error {
+			last, at, err := op.guests.Heard(ctx, op.prior.Members[row.Record.Member])
+			if err != nil {
+				row.Subject.Why = err.Error()
+				return nil
+			}
+			row.Subject.Computed = maps.Clone(row.Subject.Computed)
+			if row.Subject.Computed == nil {
+				row.Subject.Computed = map[string]string{}
+			}
+			row.Subject.Computed["status"], row.Subject.Computed["running_version"] = string(last.Status), last.RunningVersion
+			row.Subject.Conditions = append(row.Subject.Conditions, fmt.Sprintf("heard %s ago", observe.Age(time.Now(), at)))
+			return nil
+		})
+	}
+	_ = work.Wait() // none of them fails
 }
 
 // measure asks the guests of the rows for their figures, side by side. One that does not tell says why.

@@ -35,6 +35,7 @@ type flags struct {
 	initState        bool
 	noGuests         bool
 	metrics          bool
+	last             bool // what guests said last
 	autoApprove      bool
 	destroying       bool // nothing that is removed needs a secret
 	allowDestroy     []string

@@ -182,13 +182,19 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	defer func() { _ = carrier.Close() }()
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
-	if d, several := carrier.(guest.Detourer); several {
-		inspection.Detour = d.Detour()
-	}
+	inspection.Detour = detourOf(carrier)
 	if err == nil && inspection.Member != string(member.ID) {
 		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
 	}
 	return inspection, err
+}
+
+// detourOf says by which way a guest was reached in place of the preferred one; empty: by that.
+func detourOf(carrier guest.Carrier) string {
+	if d, several := carrier.(guest.Detourer); several {
+		return d.Detour()
+	}
+	return ""
 }
 
 // HostKey is a member's host key as user-data and the rotation carry it.

@@ -173,7 +173,7 @@ type unchanger interface {
 
 // look observes the cloud and the guests, and reads the state again afterwards: what was made meanwhile is no orphan.
 func (op *operation) look(ctx context.Context, withGuests bool) error {
-	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices, Rights: op.guests.Rights}
+	sources := observe.Sources{Cloud: op.cloud, Now: time.Now, Choices: op.seen.Choices, Rights: op.guests.Rights, Heard: op.guests.Heard}
 	if withGuests {
 		sources.Guests = op.guests
 		authority, err := op.ring.CA()

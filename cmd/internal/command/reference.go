@@ -51,6 +51,8 @@ var variableDocs = []VariableDoc{
 	{"TROVE_KEY_FILE", "A file with the master key. Without both it is `trove.key` beside the state."},
 	{"TROVE_VAR_name", "The value of the variable `name`. Files of values and `-var` win over it."},
 	{"TROVE_SSH_KEY", "The private key for the bastion, the key itself. It wins over `private_key_file`."},
+	{"TROVE_AMQP_ADMIN_USER", "The user as whom the message broker is managed, and trovectl logs in there. With `_ALIAS` behind it: for the broker of a provider."},
+	{"TROVE_AMQP_ADMIN_PASSWORD", "Its password."},
 	{"TROVE_AGENT", "The agent that is delivered to images without one. It wins over `agent_file` of the guest block; without both it is `trove-guestagent` beside trovectl."},
 	{"SSH_AUTH_SOCK", "The ssh agent: asked for the bastion's key where neither of the two is given."},
 	{"TROVE_CLI_ARGS", "Options put behind the words of every command. `-allow-destroy` is refused there."},

@@ -48,7 +48,7 @@ func Serve(ctx context.Context, s Service, handler guest.Handler) error {
 	if s.Log == nil {
 		s.Log = func(string, ...any) {}
 	}
-	r := &serving{Service: s, handler: handler, seen: memory{keep: 2 * freshness}}
+	r := &serving{Service: s, handler: handler, seen: memory{keep: 2 * freshness}, news: make(chan struct{}, 1)}
 	r.server = oslo.Server{
 		Dial: r.dial, Topic: queueRequests + s.Guest, MaxPause: agentPause, Log: s.Log, Notify: r.tell,
 		Endpoints:     []oslo.Endpoint{{Namespace: namespace, Version: sealedVersion, Handle: r.sealed}, r.clear()},
@@ -92,7 +92,8 @@ type serving struct {
 	handler guest.Handler
 	server  oslo.Server
 	seen    memory
-	good    *Broker // the credentials that were accepted last
+	news    chan struct{} // the status is to be published now
+	good    *Broker       // the credentials that were accepted last
 }
 
 func (s *serving) log(message string, args ...any) { s.Log(message, args...) }
@@ -101,6 +102,9 @@ func (s *serving) log(message string, args ...any) { s.Log(message, args...) }
 const connected = "connected"
 
 func (s *serving) tell(err error) {
+	if err == nil {
+		s.tellNews() // with the newest key
+	}
 	switch {
 	case s.Tell == nil:
 	case err != nil:
@@ -200,6 +204,9 @@ func (s *serving) handle(ctx context.Context, text []byte) guest.Reply {
 	}
 	reply := s.handler.Handle(ctx, request)
 	reply.ID = request.ID
+	if request.Method.Changes() {
+		s.tellNews()
+	}
 	if encoded, err := json.Marshal(reply); err != nil || len(encoded) > guest.MaxMessage {
 		return guest.Answer(request.ID, nil, guest.Errorf(guest.KindInternal, "the answer cannot be sent: %d bytes, %v",
 			len(encoded), err))

@@ -97,7 +97,7 @@ func sealStatus(key Key, member string, status any, now time.Time) ([]byte, erro
 	})
 }
 
-// publishStatus publishes a status again and again until ctx ends.
+// publishStatus publishes a status from time to time, and when there is news, until ctx ends.
 func (s *serving) publishStatus(ctx context.Context) {
 	every := orDefault(s.Every, defaultEvery)
 	for {
@@ -109,8 +109,17 @@ func (s *serving) publishStatus(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.news:
 		case <-time.After(wait):
 		}
+	}
+}
+
+// tellNews makes the status be published now: who cannot ask the guest should not read of it what is long over.
+func (s *serving) tellNews() {
+	select {
+	case s.news <- struct{}{}:
+	default: // somebody has said so already
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *simulation) inspect() guest.Inspection {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	seen.StartedAt, seen.Volume = "", nil // these change with every life
+	seen.StartedAt, seen.Volume, seen.Logs = "", nil, nil // these change with every life
 	return seen
 }
 
