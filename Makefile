@@ -67,7 +67,7 @@ crash: deps ## die at every journal point and at every point of the recovery; ki
 	  $(GO) test -count=1 -timeout 30m -run Crash -v ./cmd/trovectl -full $(CRASHFLAGS); \
 	} | grep --line-buffered -Ev '^ *(=== |--- PASS|testing: warning|PASS$$)'
 
-bench: build ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
+bench: build deps ## measure what it costs and how that grows (BENCH_N=10000 for a larger fleet)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 3x ./config ./planner/... ./state/... ./executor/... ./providers/emulator
 	$(GO) run ./cmd/internal/bench/run -bin $(BIN)/trovectl -n $(BENCH_N)
 
