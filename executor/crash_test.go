@@ -149,6 +149,18 @@ var stories = append([]story{
 		w.ask(shape{noUser: true, locality: "anti-affinity"})
 		w.apply(plan.ModeApply)
 	}, shape{noUser: true, locality: "anti-affinity"}, plan.ModeDestroy, 20},
+	{"root comes", func(w *world) {
+		w.ask(shape{noUser: true})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, root: "one"}, plan.ModeApply, 6},
+	{"root gets another password", func(w *world) {
+		w.ask(shape{noUser: true, root: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true, root: "two"}, plan.ModeApply, 3},
+	{"root goes", func(w *world) {
+		w.ask(shape{noUser: true, root: "one"})
+		w.apply(plan.ModeApply)
+	}, shape{noUser: true}, plan.ModeApply, 6},
 	{"upload an image", func(*world) {}, shape{alone: true, file: "one"}, plan.ModeApply, 8},
 	{"upload another image", func(w *world) {
 		w.ask(shape{alone: true, file: "one"})

@@ -184,3 +184,33 @@ func driftOfACL(t *testing.T) {
 	w.done(plan.ModeApply, "update "+app)
 	wantACL(t, w, "app", "~shop:*", "+@read")
 }
+
+// TestCrash_databaseRenamed: wherever a rename dies, the next apply ends it, and the database keeps what is in it.
+func TestCrash_databaseRenamed(t *testing.T) {
+	start := func() *world {
+		w, f := builtOn(t, "postgresql", "15")
+		must(t, w.engine().PutDatabase(context.Background(), guest.PutDatabase{Database: guest.Database{Name: "shop", Extensions: []string{"hstore"}}}))
+		f.db.Name = "store"
+		f.user.Grants[0].Database = "store"
+		return w
+	}
+	whole, _, err := start().run(0, plan.ModeApply)
+	if err != nil || whole.points < 5 {
+		t.Fatalf("%d points: %v", whole.points, err)
+	}
+	for p := 1; p <= whole.points; p++ {
+		w := start()
+		if _, _, err := w.run(p, plan.ModeApply); err == nil {
+			t.Fatalf("death at point %d had no effect", p)
+		}
+		s := story{name: "rename", mode: plan.ModeApply}
+		if err := s.finish(w); err != nil {
+			t.Fatalf("died at %d (%s): %v", p, lastOf(whole.trace[:p]), err)
+		}
+		wantDatabase(t, w, guest.Database{Name: "store", Encoding: "UTF8", Collation: "C.UTF-8", Owner: "postgres", Extensions: []string{"hstore"}})
+		if _, there := w.database("shop"); there {
+			t.Fatalf("died at %d (%s): the old name is there again", p, lastOf(whole.trace[:p]))
+		}
+		w.guests.end()
+	}
+}

@@ -25,6 +25,7 @@ type shape struct {
 	public   bool     // it has a floating IP of its own
 	floating string   // the address of one that the user has; empty: none
 	locality string
+	root     string   // the password of root, who has the log slow enabled too; empty: there is none
 	file     string   // the datastore's image is this file; empty: it is one that is there
 	ways     []string // to the agent; none: SSH
 	vhost    string   // shared by the accounts; empty: each has its own
@@ -75,6 +76,10 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 			reached.SourceCIDRs = nil
 		}
 	}
+	if s.root != "" {
+		inst := set.Resources[orders].Body.(*resource.Instance)
+		inst.Root, inst.Logs = &resource.Password{Digest: "digest of " + s.root}, []string{"slow"}
+	}
 	first := &set.Resources[orders].Body.(*resource.Instance).Access
 	first.Public, first.FloatingIP = s.public, s.floating
 	if s.managed {
@@ -82,6 +87,9 @@ func wanted(s shape) (*resource.Set, map[resource.Address]resource.Secret) {
 	}
 	put(shop, &resource.Database{Instance: orders, Name: "shop", Charset: "utf8mb4"})
 	secrets := map[resource.Address]resource.Secret{}
+	if s.root != "" {
+		secrets[orders] = resource.NewSecret(verifier(s.root))
+	}
 	if s.login == "" {
 		s.login = "app"
 	}

@@ -30,8 +30,8 @@ func init() {
 			HasDatabases:      true, HasUserHosts: true, HasGrants: true, HasRoles: true, OneGrantOption: true,
 			Logs:     []string{"general", "slow"},
 			Versions: map[string]Version{"8.0": mysql80(), "8.4": mysql84()},
-			Note: "No part of this was ever run against a real " + product + ": there was none to run. Statements, parameters and their ranges are " +
-				"taken from the MySQL 8.0 and 8.4 Reference Manuals; parameters that are not in the table cannot be set.",
+			Note: "No part of this was ever run against a real " + product + ": there was none to run. Statements, parameters and their ranges were " +
+				"written after the MySQL 8.0 and 8.4 Reference Manuals and not compared with them line by line; parameters that are not in the table cannot be set.",
 			names: mysqlRules{}, passwords: mysqlRules{}, grants: mysqlRules{},
 		}
 	}

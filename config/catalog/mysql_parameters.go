@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// mysqlTable is written by hand from the MySQL 8.0 Reference Manual ("Server System Variables", "InnoDB Startup Options and
+// mysqlTable is written by hand after the MySQL 8.0 Reference Manual, not compared with it line by line ("Server System Variables", "InnoDB Startup Options and
 // System Variables", "Replication and Binary Logging Options and Variables"), for what people commonly set. A line is: name,
 // type, range FROM..TO[/STEP] or members, default ("-": the server computes it), and static where a restart is needed.
 const mysqlTable = `

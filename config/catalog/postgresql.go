@@ -52,6 +52,8 @@ func init() {
 }
 
 var postgresqlManual = []string{
+	"**Versions.** Every change is tested against 15. 17.6 and 18.4 kept the same contract when they were tried; 16 was never run. They share " +
+		"the table of parameters: what a later version dropped, the server refuses in its own words, and nothing is changed.",
 	"**Grants are nested.** A privilege of tables that is granted on a database holds in every schema of it, for all tables and views and the sequences " +
 		"that number their rows, and for those that anybody makes later; one that is granted on a schema (`schema = \"public\"`) holds for all tables of " +
 		"that; one on a table (`schema` and `tables`) for that table. `CREATE` on a database is the right to make schemas, and tables in all schemas; on a " +

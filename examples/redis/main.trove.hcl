@@ -47,7 +47,7 @@ instance "sessions" {
 user "app" {
   instance = instance.sessions
   password = var.app_password
-  acl      = ["~session:*", "&session:*", "+@all", "-@admin", "-@dangerous"]
+  acl      = ["~session:*", "&session:*", "+@all", "-@dangerous"]
 }
 
 user "report" {

@@ -71,7 +71,7 @@ var rooms = []row{
 
 	{"cmd/internal/view", with(floor0, "planner/plan", "executor", "state"), "views show data"},
 	{"cmd/internal/arch", nil, "the rules rest on nothing that they judge"},
-	{"cmd/internal/bench", nil, "what is measured is the binary, from outside"},
+	{"cmd/internal/bench", []string{"guest/transport/amqp/amqptest"}, "what is measured is the binary, from outside; a broker is none of ours"},
 	{"cmd/internal/bench/run", []string{"cmd/internal/bench"}, "a main chooses nothing"},
 	{
 		"cmd/internal/standins", []string{"providers/emulator", "providers/emulator/machines"},
@@ -103,7 +103,7 @@ var theirs = []row{
 		"carrying, deriving and serving keys; the wiring opens the caller's own",
 	},
 	{"golang.org/x/crypto", []string{"state/keyring", "guest/...", "providers/emulator/machines"}, "keys and sealed messages"},
-	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp/...", "providers/rabbitmq"}, "carrying messages"},
+	{"github.com/rabbitmq/amqp091-go", []string{"guest/transport/amqp/...", "providers/rabbitmq", "cmd/internal/bench"}, "carrying messages"},
 	{"github.com/go-sql-driver/mysql", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/jackc/pgx/v5", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},
 	{"github.com/redis/go-redis/v9", []string{"guest/engine/...", "config/catalog/internal/..."}, "talking to the engine's socket"},

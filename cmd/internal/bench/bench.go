@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -28,30 +29,34 @@ func Run(ctx context.Context, o Options) (string, error) {
 	}
 	o.Binary = binary
 	var all []result
+	var rates []rate
 	for _, n := range o.Sizes {
 		if n < 1 || n > mostInstances {
 			return "", fmt.Errorf("%d is not a number of instances between 1 and %d", n, mostInstances)
 		}
-		results, err := measureFleet(ctx, o, n)
+		results, err := measureFleet(ctx, o, &fleet{n: n}, works)
 		if err != nil {
 			return "", fmt.Errorf("with %d instances: %w", n, err)
 		}
-		all = append(all, results...)
+		overAMQP, r, err := measureBroker(ctx, o, n)
+		if err != nil {
+			return "", fmt.Errorf("with %d instances over AMQP: %w", n, err)
+		}
+		all, rates = slices.Concat(all, results, overAMQP), append(rates, r)
 	}
-	return report(all, o.Latency), nil
+	return report(all, rates, o.Latency), nil
 }
 
 // mostInstances is what the embedded OpenStack's network has addresses for, with some to spare.
 const mostInstances = 20000
 
 // measureFleet runs every work once over a new cloud and a new state, and removes both.
-func measureFleet(ctx context.Context, o Options, n int) (results []result, err error) {
-	dir, err := os.MkdirTemp("", "trovectl-bench-")
-	if err != nil {
+func measureFleet(ctx context.Context, o Options, f *fleet, works []work) (results []result, err error) {
+	f.bin, f.latency = o.Binary, o.Latency
+	if f.dir, err = os.MkdirTemp("", "trovectl-bench-"); err != nil {
 		return nil, fmt.Errorf("making a directory: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	f := &fleet{bin: o.Binary, dir: dir, n: n, latency: o.Latency}
+	defer func() { err = errors.Join(err, os.RemoveAll(f.dir)) }()
 	if err := f.write(); err != nil {
 		return nil, err
 	}
@@ -65,8 +70,35 @@ func measureFleet(ctx context.Context, o Options, n int) (results []result, err 
 		if err != nil {
 			return nil, err
 		}
-		_, _ = fmt.Fprintf(o.News, "%6d  %-42s %6.1f s\n", n, w.name, r.wall.Seconds())
+		_, _ = fmt.Fprintf(o.News, "%6d  %-42s %6.1f s\n", f.n, w.name, r.wall.Seconds())
 		results = append(results, r)
 	}
 	return results, nil
+}
+
+// A rate is how fast guests answered, beside how fast the broker alone is.
+type rate struct {
+	n               int
+	inspects, limit float64 // a second
+}
+
+// measureBroker runs a fleet over a broker of its own, and then the broker alone.
+func measureBroker(ctx context.Context, o Options, n int) ([]result, rate, error) {
+	b, err := openBroker()
+	if err != nil {
+		return nil, rate{}, err
+	}
+	defer b.close()
+	results, err := measureFleet(ctx, o, &fleet{n: n, broker: b}, brokerWorks)
+	if err != nil {
+		return nil, rate{}, err
+	}
+	measured := rate{n: n}
+	for _, r := range results {
+		if r.name == overBroker {
+			measured.inspects = float64(r.guests) / r.wall.Seconds()
+		}
+	}
+	measured.limit, err = b.limit(ctx, n)
+	return results, measured, err
 }

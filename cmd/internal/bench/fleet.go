@@ -37,9 +37,16 @@ var works = []work{
 	{"plan, one change, no guest answers", none, []string{"plan", "-detailed-exitcode", "-var", "size=2"}, 2, ""},
 }
 
+// Over a broker, what its guests cost is of interest.
+var brokerWorks = []work{
+	{"apply, over AMQP", simulated, []string{"apply", "-auto-approve"}, 0, "apply"},
+	{overBroker, simulated, []string{"plan", "-detailed-exitcode"}, 0, "plan, nothing to do"},
+}
+
 const (
-	simulated = "simulated"
-	none      = "none"
+	simulated  = "simulated"
+	none       = "none"
+	overBroker = "plan, nothing to do, over AMQP"
 )
 
 // A result is what a work cost.
@@ -50,7 +57,7 @@ type result struct {
 	cpu     time.Duration // user and system
 	memory  int64         // bytes, the most that was resident
 	written int64         // bytes that the kernel counted for the process's writes to storage
-	api     int           // requests that the cloud answered
+	api     int           // requests that the cloud and the broker's management answered
 	guests  int           // requests that guests answered
 }
 
@@ -60,7 +67,8 @@ type fleet struct {
 	dir     string
 	n       int
 	latency time.Duration
-	runs    string // the kind of machines that the cloud runs now; empty: it does not run
+	broker  *broker // over which its guests are reached; nil: over SSH
+	runs    string  // the kind of machines that the cloud runs now; empty: it does not run
 	listen  string
 }
 
@@ -104,10 +112,7 @@ provider "openstack" {
   cloud = var.cloud
 }
 guest {
-  transport "ssh" {
-    port         = var.ssh_port
-    source_cidrs = var.source_cidrs
-  }
+  %s
 }
 locals {
   names = toset([%s])
@@ -149,17 +154,26 @@ user "fleet" {
 }
 `
 
-// configured is the configuration of n instances.
-func configured(n int) []byte {
+const sshTransport = `transport "ssh" {
+    port         = var.ssh_port
+    source_cidrs = var.source_cidrs
+  }`
+
+// configured is the configuration of n instances whose guests are reached over a transport.
+func configured(n int, transport string) []byte {
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("%q", fmt.Sprintf("n%05d", i))
 	}
-	return fmt.Appendf(nil, configuration, strings.Join(names, ", "))
+	return fmt.Appendf(nil, configuration, transport, strings.Join(names, ", "))
 }
 
 func (f *fleet) write() error {
-	if err := os.WriteFile(filepath.Join(f.dir, "main.trove.hcl"), configured(f.n), 0o600); err != nil {
+	transport := sshTransport
+	if f.broker != nil {
+		transport = f.broker.transport()
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "main.trove.hcl"), configured(f.n, transport), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -180,6 +194,9 @@ func (f *fleet) command(ctx context.Context, args ...string) *exec.Cmd {
 		return strings.HasPrefix(v, "OS_") || strings.HasPrefix(v, "TROVE_") || strings.HasPrefix(v, "CI=")
 	})
 	cmd.Env = append(cmd.Env, "OS_CLIENT_CONFIG_FILE="+filepath.Join(f.cloudDir(), "clouds.yaml"), "TROVE_VAR_password=bench-secret")
+	if f.broker != nil {
+		cmd.Env = append(cmd.Env, f.broker.secrets()...)
+	}
 	return cmd
 }
 
@@ -232,6 +249,7 @@ func (f *fleet) measure(ctx context.Context, w work) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	managed := f.broker.requests()
 	var out bytes.Buffer
 	cmd := f.command(ctx, w.args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -254,7 +272,7 @@ func (f *fleet) measure(ctx context.Context, w work) (result, error) {
 	return result{
 		work: w, n: f.n, wall: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		memory: usage.Maxrss * kib, written: usage.Oublock * block,
-		api: after.api() - before.api(), guests: after.of("guest") - before.of("guest"),
+		api: after.api() - before.api() + f.broker.requests() - managed, guests: after.of("guest") - before.of("guest"),
 	}, nil
 }
 

@@ -26,7 +26,7 @@ var peers = map[string]map[int]peer{
 const mib = 1 << 20
 
 // report is the table, the growth from N to 10 N, and the targets, in that order.
-func report(all []result, latency time.Duration) string {
+func report(all []result, rates []rate, latency time.Duration) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Instances with a database and a user each, %v for every request to the cloud; Terraform's figures on the right.\n\n", latency)
 	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', tabwriter.AlignRight)
@@ -49,6 +49,7 @@ func report(all []result, latency time.Duration) string {
 	}
 	_ = table.Flush()
 	out.WriteString(growth(all))
+	out.WriteString(speed(rates))
 	out.WriteString(targets(all))
 	out.WriteString(notes)
 	return out.String()
@@ -74,6 +75,18 @@ func growth(all []result) string {
 	return "\nGrowth\n" + out.String()
 }
 
+// speed sets the guests' answers beside what the broker carries when nobody does anything with its messages.
+func speed(rates []rate) string {
+	if len(rates) == 0 {
+		return ""
+	}
+	out := fmt.Sprintf("\nOver AMQP, a second (the broker alone: %d bytes asked, %d answered, %d at once, a queue for each guest)\n", askBytes, answerBytes, inFlight)
+	for _, r := range rates {
+		out += fmt.Sprintf("  %6d guests: %6.0f inspected in a plan, %6.0f questions and answers through the broker alone\n", r.n, r.inspects, r.limit)
+	}
+	return out
+}
+
 func ratio[T ~int | ~int64](large, small T) float64 {
 	if small == 0 {
 		return 0
@@ -96,6 +109,10 @@ var goals = []target{
 	{"drift -no-guests", "MiB", 60, func(r result) float64 { return float64(r.memory) / mib }},
 	{"plan, nothing to do, no guest answers", "CPU s", 0.5, func(r result) float64 { return r.cpu.Seconds() }},
 	{"plan, nothing to do, no guest answers", "MiB", 60, func(r result) float64 { return float64(r.memory) / mib }},
+	{overBroker, "CPU s", 1, func(r result) float64 { return r.cpu.Seconds() }},
+	{overBroker, "MiB", 80, func(r result) float64 { return float64(r.memory) / mib }},
+	{overBroker, "API requests", 30, func(r result) float64 { return float64(r.api) }},
+	{overBroker, "requests per guest", 1, func(r result) float64 { return float64(r.guests) / float64(r.n) }},
 	{"apply", "CPU s", 20, func(r result) float64 { return r.cpu.Seconds() }},
 }
 
@@ -121,8 +138,9 @@ func targets(all []result) string {
 
 const notes = `
 CPU is user and system time of the trovectl process, MiB the most memory it had resident, MB written what the kernel
-counted for its writes to storage (getrusage). API requests are counted by the cloud and guest requests by the guests.
-Servers run simulated guests, each behind an SSH server. Where "no guest answers", the same servers run without
-guests and refuse the connection: an instance can only be applied with a guest, so the fleet was made with them.
-A plan asks every guest; drift -no-guests looks at the cloud alone, which is what Terraform's refresh does for Trove.
+counted for its writes to storage (getrusage). API requests are counted by the cloud and, over AMQP, on their way to the
+broker's management; guest requests are counted by the guests. Servers run simulated guests, each behind an SSH server,
+or all of them at one RabbitMQ, in one vhost. Where "no guest answers", the same servers run without guests and refuse
+the connection: an instance can only be applied with a guest, so the fleet was made with them. A plan asks every guest;
+drift -no-guests looks at the cloud alone, which is what Terraform's refresh does for Trove.
 `

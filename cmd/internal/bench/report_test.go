@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ func TestReport(t *testing.T) {
 		of("plan, nothing to do", "plan, nothing to do", 100, 200*time.Millisecond),
 		of("plan, nothing to do", "plan, nothing to do", 1000, 5100*time.Millisecond),
 		of("plan, one change", "", 1000, time.Second),
-	}, 30*time.Millisecond)
+	}, []rate{{1000, 1234, 7890}}, 30*time.Millisecond)
 	for _, want := range []string{
 		"30ms for every request",
 		"plan, nothing to do  1000   10.20   5.10   50   11   1000         4.2   | 27.4  249  3001          51",
@@ -22,6 +23,7 @@ func TestReport(t *testing.T) {
 		"100 to  1000: CPU x 25.5, memory x 1.0, API requests x 1.0",
 		"CPU s, guests over SSH      5.10 of    5  MISSED",
 		"API requests               11.00 of   30  reached",
+		"  1000 guests:   1234 inspected in a plan,   7890 questions and answers through the broker alone",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -32,7 +34,7 @@ func TestReport(t *testing.T) {
 // TestWorks: a peer that is named was measured, and a target names a work.
 func TestWorks(t *testing.T) {
 	names := map[string]bool{}
-	for _, w := range works {
+	for _, w := range slices.Concat(works, brokerWorks) {
 		names[w.name] = true
 		if _, ok := peers[w.peer]; w.peer != "" && !ok {
 			t.Errorf("%s: %q was not measured", w.name, w.peer)

@@ -84,7 +84,7 @@ func (o CloudOptions) visit(ctx context.Context, binary, vars string, n int) ([]
 	if err != nil {
 		return nil, fmt.Errorf("making a directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.trove.hcl"), configured(n), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "main.trove.hcl"), configured(n, sshTransport), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the configuration: %w", err)
 	}
 	var done []errand

@@ -94,16 +94,20 @@ type everything struct {
 	Databases []guest.ObservedDatabase
 	Users     []engine.Account
 	Settings  map[string]guest.Setting
+	Root      engine.Account
+	Logs      []engine.Log
 }
 
 func look(t *testing.T, e *memory.Engine) everything {
 	t.Helper()
 	var all everything
-	var errs [4]error
+	var errs [6]error
 	all.State, errs[0] = e.State(t.Context())
 	all.Databases, errs[1] = e.ListDatabases(t.Context())
 	all.Users, errs[2] = e.ListUsers(t.Context())
 	all.Settings, errs[3] = e.ReadSettings(t.Context(), nil)
+	all.Root, errs[4] = e.Root(t.Context())
+	all.Logs, errs[5] = e.ListLogs(t.Context())
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +135,14 @@ func TestOpen_remembers(t *testing.T) {
 		Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT", "INSERT"}}},
 	})
 	must(err)
+	_, err = e.PutUser(t.Context(), guest.PutUser{
+		Name: "web", Host: "%", Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", Rights: guest.Rights{Roles: []string{"app"}, ConnectionLimit: 3, RequireTLS: true},
+		Grants: []guest.Grant{{Database: "shop", Table: "t", Privileges: []string{"SELECT"}, Grantable: true}},
+	})
+	must(err)
+	_, err = e.PutRoot(t.Context(), guest.PutRoot{Enabled: true, Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29"})
+	must(err)
+	must(e.PutLogs(t.Context(), []string{"slow"}))
 	pending, err := e.Configure(t.Context(), engine.Settings{"max_connections": "200", "back_log": "70"})
 	must(err)
 	if len(pending) != 1 {
@@ -143,6 +155,23 @@ func TestOpen_remembers(t *testing.T) {
 	e.Crash()
 	if state, err := open(t, dir).State(t.Context()); err != nil || state.Status != guest.StatusCrashed {
 		t.Errorf("a crash is remembered as %v, %v", state, err)
+	}
+}
+
+// TestOpen_older: a file of before there were rights, root and logs is read as one that has none.
+func TestOpen_older(t *testing.T) {
+	dir := t.TempDir()
+	older := `{"prepared": true, "running": true, "started_at": "2026-01-02T03:04:05Z", "databases": [{"name": "shop", "charset": "utf8mb4", "collation": "utf8mb4_bin"}],
+		"users": [{"name": "app", "host": "%", "verifier": "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", "grants": [{"database": "shop", "privileges": ["SELECT"]}]}]}`
+	if err := os.WriteFile(filepath.Join(dir, "memory.json"), []byte(older), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := look(t, open(t, dir))
+	want := engine.Account{
+		Name: "app", Host: "%", Verifier: "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29", Grants: []guest.Grant{{Database: "shop", Privileges: []string{"SELECT"}}},
+	}
+	if diff := cmp.Diff([]engine.Account{want}, all.Users); diff != "" || len(all.Databases) != 1 || all.Root.Verifier != "" {
+		t.Errorf("users (-want +got):\n%sdatabases %v, root %v", diff, all.Databases, all.Root)
 	}
 }
 

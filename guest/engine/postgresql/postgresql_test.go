@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -109,7 +110,7 @@ var template = sync.OnceValues(func() (string, error) {
 	if err := errors.Join(os.Chmod(root, 0o755), os.Mkdir(h.Data, 0o755)); err != nil {
 		return "", err
 	}
-	e, err := New(h)
+	e, err := newOn(h)
 	if err != nil {
 		return "", err
 	}
@@ -122,6 +123,22 @@ var template = sync.OnceValues(func() (string, error) {
 
 var templateRoot string
 
+// newOn is New, on request with the server at TROVE_TEST_POSTGRES in place of the one that is found: with it the tests tell
+// what another version does.
+func newOn(h engine.Host) (*Engine, error) {
+	e, err := New(h)
+	path := os.Getenv("TROVE_TEST_POSTGRES")
+	if err != nil || path == "" {
+		return e, err
+	}
+	if e.version, err = versionOf(path); err != nil {
+		return nil, err
+	}
+	e.series, _, _ = strings.Cut(e.version, ".")
+	e.process.Binary, e.binaries = path, filepath.Dir(path)
+	return e, nil
+}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(templateRoot)
@@ -130,7 +147,7 @@ func TestMain(m *testing.M) {
 
 func newEngine(t *testing.T, h engine.Host) *Engine {
 	t.Helper()
-	e, err := New(h)
+	e, err := newOn(h)
 	must(t, err)
 	e.binaries, err = template()
 	must(t, err)

@@ -7,70 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 )
 
-// role is an account as the server has it.
-type role struct {
-	name, verifier string
-	limit          int               // of connections; 0: none
-	powers         []string          // SUPERUSER, CREATEDB, ...: never given by the agent to an account of a user
-	member         map[string]member // of these roles
-	login          bool
-	account        bool // it logs in, or has a password: anything else is a role for others to be given
-}
-
-type member struct{ admin bool }
-
-const rolesQuery = `SELECT rolname, coalesce(rolpassword, ''), rolconnlimit, rolcanlogin, coalesce(rolvaliduntil < 'infinity', false),
-	array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
-		CASE WHEN rolreplication THEN 'REPLICATION' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL),
-	(SELECT coalesce(array_agg(pg_get_userbyid(roleid)::text ORDER BY roleid), '{}') FROM pg_auth_members WHERE member = r.oid),
-	(SELECT coalesce(array_agg(admin_option ORDER BY roleid), '{}') FROM pg_auth_members WHERE member = r.oid)
-	FROM pg_authid AS r WHERE rolname !~ '^pg_'`
-
-// readRoles reads all roles but those that the server makes for itself, by name.
-func readRoles(ctx context.Context, s *session) (map[string]*role, error) {
-	out := map[string]*role{}
-	err := s.rows(ctx, rolesQuery, func(scan func(...any) error) error {
-		r := &role{member: map[string]member{}}
-		var expires bool
-		var of []string
-		var admin []bool
-		if err := scan(&r.name, &r.verifier, &r.limit, &r.login, &expires, &r.powers, &of, &admin); err != nil {
-			return err
-		}
-		r.account = r.login || r.verifier != ""
-		for i, name := range of {
-			r.member[name] = member{admin: r.member[name].admin || admin[i]}
-		}
-		// Whatever keeps somebody out who has the password is part of the text, so that it never equals one that trovectl set.
-		if !r.login {
-			r.verifier += " nologin"
-		}
-		if expires {
-			r.verifier += " expires"
-		}
-		if r.limit == 0 {
-			r.verifier += " no connections"
-		}
-		r.limit = max(r.limit, 0)
-		out[r.name] = r
-		return nil
-	})
-	if err != nil {
-		return nil, fault("reading the accounts", err)
-	}
-	return out, nil
-}
-
-func (e *Engine) systemRole(name string) bool {
-	return slices.Contains(e.catalog.SystemUsers, strings.ToLower(name)) || strings.HasPrefix(name, "pg_")
-}
-
-// ListUsers implements engine.Users: a query, and two in each database.
+// ListUsers implements engine.Users: two queries, and two in each database that somebody has to do with.
 func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 	s, err := e.session(ctx, maintenance)
 	if err != nil {
@@ -89,7 +33,7 @@ func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 		}
 		sets[name] = r.beyond()
 	}
-	err = e.eachWorld(ctx, s, func(_ *session, w *world) error {
+	err = e.eachWorld(ctx, s, "", nil, func(_ *session, w *world) error {
 		for name := range roles {
 			if w.database.name == maintenance {
 				w.strange(name, sets[name])
@@ -110,61 +54,39 @@ func (e *Engine) ListUsers(ctx context.Context) ([]engine.Account, error) {
 	return out, nil
 }
 
-// rights are what the product has words for.
-func (r *role) rights() guest.Rights {
-	out := guest.Rights{ConnectionLimit: r.limit}
-	for _, name := range slices.Sorted(maps.Keys(r.member)) {
-		if name == catalog.PostgreSQLTLSRole {
-			out.RequireTLS = true
-		} else {
-			out.Roles = append(out.Roles, name)
-		}
-	}
-	return out
-}
+// concernQuery lists the databases in which a role holds or owns something, or any role does: the server keeps count of
+// that for all databases, so that the others need not be entered.
+const concernQuery = `SELECT DISTINCT b.datname::text FROM pg_shdepend AS d JOIN pg_authid AS r ON r.oid = d.refobjid
+	JOIN pg_database AS b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+	WHERE d.refclassid = 'pg_authid'::regclass AND b.datallowconn AND NOT b.datistemplate AND b.datname <> '` + maintenance + `' AND ($1 = '' OR r.rolname = $1)`
 
-var everywhere = engine.On{Target: catalog.Target{Database: "*"}}
-
-// beyond are powers that no declaration gives.
-func (r *role) beyond() map[engine.On]map[string]bool {
-	sets := map[engine.On]map[string]bool{}
-	for _, power := range r.powers {
-		add(sets, everywhere, power)
-	}
-	for name, m := range r.member {
-		if m.admin {
-			add(sets, everywhere, "ADMIN OPTION FOR ROLE "+name)
-		}
-	}
-	return sets
-}
-
-// strange tells what a role holds in the server's own database, where nothing is ever granted to it.
-func (w *world) strange(role string, sets map[engine.On]map[string]bool) {
-	for f, h := range w.explicit[role] {
-		add(sets, everywhere, f.words(h.grantable))
-	}
-}
-
-// eachWorld reads all databases that can be entered, the server's own one last, and hands them over one after another.
-func (e *Engine) eachWorld(ctx context.Context, s *session, do func(s *session, w *world) error) error {
-	databases, err := e.readDatabases(ctx, s)
+func concerned(ctx context.Context, s *session, role string) ([]string, error) {
+	rows, err := s.conn.Query(ctx, concernQuery, role)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
-		if !d.entered {
-			continue
-		}
-		err := e.within(ctx, d.Name, func(in *session) error {
-			w, err := readWorld(ctx, in, d.Name)
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// eachWorld reads the databases that concern a role, or any role when it is empty, with the named ones, and hands them over
+// one after another; the server's own is the last.
+func (e *Engine) eachWorld(ctx context.Context, s *session, role string, also []string, do func(s *session, w *world) error) error {
+	databases, err := concerned(ctx, s, role)
+	if err != nil {
+		return fault("looking for the databases that hold rights", err)
+	}
+	databases = append(databases, also...)
+	slices.Sort(databases)
+	for _, database := range append(slices.Compact(databases), maintenance) {
+		err := e.within(ctx, database, func(in *session) error {
+			w, err := readWorld(ctx, in, database)
 			if err != nil {
 				return err
 			}
 			return do(in, w)
 		})
 		if err != nil && code(err) != noSuchDatabase {
-			return fault("reading the rights in the database "+d.Name, err)
+			return fault("reading the rights in the database "+database, err)
 		}
 	}
 	return nil
@@ -202,7 +124,11 @@ func (e *Engine) PutUser(ctx context.Context, user guest.PutUser) (string, error
 	if err := e.putRole(ctx, s, account, user); err != nil {
 		return "", err
 	}
-	err = e.eachWorld(ctx, s, func(in *session, w *world) error { return e.grantIn(ctx, in, w, user) })
+	var granted []string
+	for _, g := range user.Grants {
+		granted = append(granted, g.Database)
+	}
+	err = e.eachWorld(ctx, s, user.Name, granted, func(in *session, w *world) error { return e.grantIn(ctx, in, w, user) })
 	if err != nil {
 		return "", err
 	}
@@ -224,6 +150,9 @@ func (e *Engine) grantIn(ctx context.Context, in *session, w *world, user guest.
 	}
 	if err := w.putGrants(ctx, in, user.Name, asked, !user.Authoritative); err != nil {
 		return fault(fmt.Sprintf("granting to %s in the database %s", user.Name, w.database.name), err)
+	}
+	if w.database.name == maintenance {
+		return nil
 	}
 	if w, err = readWorld(ctx, in, w.database.name); err != nil {
 		return err
@@ -389,16 +318,13 @@ func (e *Engine) dropRole(ctx context.Context, s *session, name string) error {
 	if err := endSessions(ctx, s, "usename", name); err != nil {
 		return err
 	}
-	databases, err := e.readDatabases(ctx, s)
+	databases, err := concerned(ctx, s, name)
 	if err != nil {
 		return err
 	}
 	disown := fmt.Sprintf("REASSIGN OWNED BY %s TO %s; DROP OWNED BY %s", identifier(name), superuser, identifier(name))
-	for _, d := range append(databases, stored{Database: guest.Database{Name: maintenance}, entered: true}) {
-		if !d.entered {
-			continue
-		}
-		err := e.within(ctx, d.Name, func(in *session) error { return in.exec(ctx, disown) })
+	for _, database := range append(databases, maintenance) {
+		err := e.within(ctx, database, func(in *session) error { return in.exec(ctx, disown) })
 		if err != nil && code(err) != noSuchDatabase {
 			return err
 		}

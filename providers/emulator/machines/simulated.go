@@ -133,8 +133,8 @@ func (s *Simulated) Running(id string) bool {
 	return err == nil && c.running()
 }
 
-// Images implements emulator.Machines: what the memory engine behaves as.
-func (s *Simulated) Images() []string { return []string{"mariadb-10.11"} }
+// Images implements emulator.Machines: the engine in memory behaves as each of them.
+func (s *Simulated) Images() []string { return append([]string(nil), emulator.EveryEngine...) }
 
 // Requests tells what the guests were asked since the start, by method.
 func (s *Simulated) Requests() map[string]int { return s.guests.requests() }

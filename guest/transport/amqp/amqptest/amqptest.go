@@ -48,6 +48,12 @@ func Start(t testing.TB) *Broker {
 	return b
 }
 
+// Open starts a broker outside of a test. The caller closes it.
+func Open() (*Broker, error) { return start() }
+
+// Close ends the broker and deletes its directory.
+func (b *Broker) Close() { b.remove() }
+
 var shared = sync.OnceValues(start)
 
 // Shared is the broker of this test process. Its tests stay apart by vhosts of their own (VHost), and none stops it.
