@@ -27,8 +27,8 @@ type brokerKey struct{}
 const betweenLooks = 50 * time.Millisecond
 
 // brokerUp: broker up|share|kill|restart|tamper|struck ACCOUNTS COMMAND...
-// up starts a RabbitMQ of the script's own, and sets TROVE_VAR_broker (where it is), and its administrator's name and
-// password. share does the same with the one that all scripts share which never end it. kill ends it as SIGKILL does,
+// up starts a RabbitMQ of the script's own, and sets TROVE_VAR_broker (where it is; BROKER_OVER_TLS the same over TLS), and its administrator's
+// name and password. share does the same with the one that all scripts share which never end it. kill ends it as SIGKILL does,
 // restart starts it again where it was. tamper gives the first guest every permission in its vhost, and deletes the user of
 // the last. struck runs the command, and kills and restarts the broker as soon as so many guests have accounts.
 func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
@@ -59,11 +59,14 @@ func brokerUp(ts *testscript.TestScript, neg bool, args []string) {
 func (b *aBroker) up(ts *testscript.TestScript, broker *amqptest.Broker) {
 	b.Broker = broker
 	ts.Check(os.WriteFile(ts.MkAbs("broker-ca.pem"), b.CA(), 0o644))
-	value, err := json.Marshal(map[string]string{
-		"url": b.URL(), "tls_url": b.TLSURL(), "management_url": b.ManagementURL(),
-	})
-	ts.Check(err)
-	ts.Setenv("TROVE_VAR_broker", string(value))
+	for name, where := range map[string]map[string]string{
+		"TROVE_VAR_broker": {"url": b.URL(), "management_url": b.ManagementURL()},
+		"BROKER_OVER_TLS":  {"url": b.TLSURL(), "management_url": b.ManagementURL(), "ca_file": "broker-ca.pem"},
+	} {
+		value, err := json.Marshal(where)
+		ts.Check(err)
+		ts.Setenv(name, string(value))
+	}
 	ts.Setenv("TROVE_AMQP_ADMIN_USER", amqptest.AdminUser)
 	ts.Setenv("TROVE_AMQP_ADMIN_PASSWORD", amqptest.AdminPassword)
 }
