@@ -12,6 +12,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 )
 
@@ -61,7 +62,7 @@ func put(ctx context.Context, t *testing.T, e *Engine, name, password string, gr
 
 func TestClientsLogInAsDeclared(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	for _, name := range []string{"a_b", "axb"} {
 		must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: name}}))
 	}
@@ -91,7 +92,7 @@ func TestClientsLogInAsDeclared(t *testing.T) {
 
 func TestSessionsEndWithTheirReason(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	open := func() *sql.Conn {
 		t.Helper()
 		c, err := connect(t, e, "app", "one", "").Conn(ctx)
@@ -125,7 +126,7 @@ func TestSessionsEndWithTheirReason(t *testing.T) {
 // What somebody grants by hand shows, whatever its kind, and goes away.
 func TestRightsMadeByHand(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"SELECT"}})
 	for _, statement := range []string{
@@ -169,7 +170,7 @@ func TestRightsMadeByHand(t *testing.T) {
 // The server grants on databases that are not there; dropping such a one takes the grants away.
 func TestDropOfAnAbsentDatabaseRevokes(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "nowhere", Privileges: []string{"SELECT"}})
 	must(t, e.DropDatabase(ctx, "nowhere"))
 	if list, err := e.ListUsers(ctx); err != nil || len(list) != 1 || len(list[0].Grants) != 0 {
@@ -180,7 +181,7 @@ func TestDropOfAnAbsentDatabaseRevokes(t *testing.T) {
 // A declared role counts as soon as its user logs in.
 func TestARoleIsSwitchedOn(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	for _, statement := range []string{"CREATE DATABASE shop", "CREATE TABLE shop.t (n INT)", "CREATE ROLE auditor", "GRANT SELECT ON shop.* TO auditor"} {
 		must(t, s.Exec(ctx, statement))
 	}
@@ -196,7 +197,7 @@ func TestARoleIsSwitchedOn(t *testing.T) {
 
 func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	must(t, e.PutDatabase(ctx, guest.PutDatabase{Database: guest.Database{Name: "shop"}}))
 	put(ctx, t, e, "app", "x", guest.Grant{Database: "shop", Privileges: []string{"ALL"}})
 	for _, statement := range []string{
@@ -215,7 +216,7 @@ func TestDropDatabaseRevokesWhatWasInIt(t *testing.T) {
 // Whatever changes who can log in changes the verifier, so that it is seen and mended.
 func TestLoginsChangedByHand(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	put(ctx, t, e, "app", "x")
 	verifier := e.Catalog.Verifier("x", nil)
 	for _, statement := range []string{

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 const smallDisk = "TEST_SMALL_DISK"
@@ -42,7 +43,7 @@ func TestOnASmallDisk(t *testing.T) {
 	if os.Getenv(smallDisk) == "" {
 		return
 	}
-	h := newHost(t, 256)
+	h := enginetest.NewHost(t, 256)
 	must(t, syscall.Mount("tmpfs", h.Conf, "tmpfs", 0, "size=256k,mode=755"))
 	t.Cleanup(func() { must(t, syscall.Unmount(h.Conf, syscall.MNT_DETACH)) })
 	ctx, e, s := start(t, h)

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 	"github.com/trovectl/trovectl/guest/engine/internal/mysqlfamily"
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
@@ -30,7 +27,7 @@ func conflict(t *testing.T, err error) {
 func TestForeignDataIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"mysql/orders.csv", "ibdata1", "PG_VERSION", "postgresql/PG_VERSION"} {
-		h := newHost(t, 0)
+		h := enginetest.NewHost(t, 0)
 		path := filepath.Join(h.Data, file)
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte("precious"), 0o644))
@@ -43,7 +40,7 @@ func TestForeignDataIsLeftAlone(t *testing.T) {
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
+	ctx, e := context.Background(), newEngine(t, enginetest.NewHost(t, 0))
 	must(t, e.Prepare(ctx, nil))
 	must(t, os.WriteFile(filepath.Join(e.Paths.Data, "mysql_upgrade_info"), []byte("11.4.2-MariaDB"), 0o644))
 	conflict(t, e.Prepare(ctx, nil))
@@ -52,7 +49,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 // A preparation that was cut short leaves a directory that holds nothing yet; the next one begins again.
 func TestPrepareAfterItsDeath(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 256)
+	h := enginetest.NewHost(t, 256)
 	leftover := filepath.Join(h.Data, ".mysql-unfinished-123")
 	must(t, os.MkdirAll(filepath.Join(leftover, "mysql"), 0o700))
 	must(t, os.MkdirAll(filepath.Join(h.Data, "lost+found"), 0o700))
@@ -68,7 +65,7 @@ func TestPrepareAfterItsDeath(t *testing.T) {
 // A customer with enough rights can drop the agent's account; the next start makes it again.
 func TestAgentsAccountHealsItself(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	must(t, s.Exec(ctx, "DROP USER "+mysqlfamily.AccountName(e.Admin, "localhost")))
 	s.Close()
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusStarting {
@@ -89,7 +86,7 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 
 func TestStalePidOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.Close()
 	must(t, e.Stop(ctx))
 	must(t, os.WriteFile(e.Paths.PID, []byte(strconv.Itoa(os.Getpid())), 0o644))
@@ -107,7 +104,7 @@ func TestLongPaths(t *testing.T) {
 	must(t, os.Chmod(root, 0o755))
 	long := filepath.Join(root, strings.Repeat("long #name's ", 8), strings.Repeat("x", 60))
 	must(t, os.MkdirAll(long, 0o755))
-	ctx, e, _ := start(t, hostIn(t, long, 256))
+	ctx, e, _ := start(t, enginetest.HostIn(t, long, 256))
 	if len(e.Paths.Socket) <= native.MaxSocketPath {
 		t.Fatalf("the path %s is not long", e.Paths.Socket)
 	}
@@ -117,8 +114,8 @@ func TestLongPaths(t *testing.T) {
 // A taken port ends the server while it starts: Start says so and does not wait.
 func TestStartSaysWhyItFails(t *testing.T) {
 	t.Parallel()
-	ctx, first, _ := start(t, newHost(t, 256))
-	h := newHost(t, 256)
+	ctx, first, _ := start(t, enginetest.NewHost(t, 256))
+	h := enginetest.NewHost(t, 256)
 	h.Port = first.Host.Port
 	second := newEngine(t, h)
 	must(t, second.Prepare(ctx, nil))
@@ -130,7 +127,7 @@ func TestStartSaysWhyItFails(t *testing.T) {
 
 func TestMemoryFitsTheFlavor(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	all, err := e.ReadSettings(ctx, []string{"innodb_buffer_pool_size", "performance_schema"})
 	must(t, err)
 	want := guest.Setting{Running: "67108864", Default: "67108864"}
@@ -150,7 +147,7 @@ func TestMemoryFitsTheFlavor(t *testing.T) {
 // A machine that was resized has its memory used by the next start, whoever prepared it.
 func TestMemoryFollowsAResize(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.Close()
 	must(t, e.Stop(ctx))
 	h := e.Host
@@ -171,16 +168,16 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 		t.Log("only root can choose; an ordinary user's server is his own, which TestOrdinaryUser shows")
 		return
 	}
-	_, e, _ := start(t, newHost(t, 256))
+	_, e, _ := start(t, enginetest.NewHost(t, 256))
 	if owner := ownerOf(t, e); owner != "mysql" {
 		t.Errorf("the server runs as %s", owner)
 	}
-	h := hostIn(t, t.TempDir(), 256)
+	h := enginetest.HostIn(t, t.TempDir(), 256)
 	_, private, _ := start(t, h)
 	if owner := ownerOf(t, private); owner != "root" {
 		t.Errorf("where only root can enter, the server runs as %s", owner)
 	}
-	h = hostIn(t, t.TempDir(), 256)
+	h = enginetest.HostIn(t, t.TempDir(), 256)
 	h.User = "mysql"
 	conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
 	h.User = "no-such-user"
@@ -190,55 +187,19 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 func ownerOf(t *testing.T, e *Engine) string {
 	t.Helper()
 	pid, _ := e.Process.Find()
-	info, err := os.Stat("/proc/" + strconv.Itoa(pid))
-	must(t, err)
-	u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
-	must(t, err)
-	return u.Username
+	return enginetest.OwnerOf(t, pid)
 }
 
 // TestOrdinaryUser runs what depends on who the agent is again, as somebody who is not root.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Log("the whole run is an ordinary user's")
-		return
-	}
-	nobody, err := user.Lookup("nobody")
-	must(t, err)
-	uid, err := strconv.Atoi(nobody.Uid)
-	must(t, err)
-	gid, err := strconv.Atoi(nobody.Gid)
-	must(t, err)
-	directory, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	must(t, os.Chown(directory, uid, gid))
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	binary := filepath.Join(directory, "test")
-	// A process that is forked meanwhile would hold the file open for writing, and the file could not be run.
-	syscall.ForkLock.RLock()
-	err = os.WriteFile(binary, self, 0o755)
-	syscall.ForkLock.RUnlock()
-	must(t, err)
-	must(t, os.Chmod(binary, 0o755))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestClientsLogInAsDeclared|TestAgentsAccountHealsItself)$/^(lifecycle|crash|rights|root|certificates|logs)$", "-test.v")
-	cmd.Dir = directory
-	cmd.Env = append(os.Environ(), "TMPDIR="+directory, "HOME="+directory)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestContract/lifecycle") {
-		t.Errorf("as %s: %v\n%s", nobody.Username, err, out)
-	}
+	enginetest.AsNobody(t, "^(TestContract|TestLongPaths|TestClientsLogInAsDeclared|TestAgentsAccountHealsItself)$/^(lifecycle|crash|rights|root|certificates|logs)$", "TestContract/lifecycle")
 }
 
 // The values that the server is given survive a restart: names in option files are not always those of the variables.
 func TestEveryParameterCanBeConfigured(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	known, _ := e.Catalog.Version(e.Series)
 	values := engine.Settings{}
 	running, err := e.RunningValues(ctx, s)

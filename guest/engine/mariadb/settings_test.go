@@ -11,12 +11,13 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // The catalog lets it pass, the server cannot do it: it says so in a warning only, and cuts the value.
 func TestCutValuesAreErrorsAndUndone(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	before, err := os.ReadFile(e.Paths.Overrides)
 	must(t, err)
 	// The server holds the lower mark to the upper one.
@@ -42,7 +43,7 @@ func TestCutValuesAreErrorsAndUndone(t *testing.T) {
 // Settings that bound each other are set whatever their alphabetical order.
 func TestSettingsThatBoundEachOther(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	for _, values := range []engine.Settings{
 		{"innodb_io_capacity": "5000", "innodb_io_capacity_max": "9000"}, {"innodb_io_capacity": "100", "innodb_io_capacity_max": "200"},
 		{"innodb_io_capacity": "7000", "innodb_io_capacity_max": "8000"}, {"character_set_server": "latin1", "collation_server": "latin1_bin"},
@@ -74,7 +75,7 @@ func TestSettingsThatBoundEachOther(t *testing.T) {
 // A value that makes sense to the option parser and not to the machine: the server does not start, and serves again as before.
 func TestStartGoesBackToSettingsThatWork(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.Close()
 	if _, err := e.Configure(ctx, engine.Settings{"max_connections": "99"}); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,7 @@ func TestStartGoesBackToSettingsThatWork(t *testing.T) {
 // What a setting's text holds does not end its line in the option file, nor its quotes.
 func TestHostileValuesSurviveARestart(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.Close()
 	for _, value := range []string{`SET @a='x#y'; SET @b="z\\"`, `SET @a="#"`, `# nothing`, `SET @a='\'"'`, `  SET @a = 'ü'  `, `"`, `"quoted"`, `a = b`} {
 		if _, err := e.Configure(ctx, engine.Settings{"init_connect": value}); err != nil {
@@ -118,7 +119,7 @@ func TestHostileValuesSurviveARestart(t *testing.T) {
 // Whatever name the catalog lets pass is the name that the server has then, for a database, a user and a grant.
 func TestNamesRoundTrip(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 256))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 256))
 	verifier := e.Catalog.Verifier("x", nil)
 	rapid.Check(t, func(t *rapid.T) {
 		nasty := rapid.SliceOfN(rapid.SampledFrom([]rune("ab_%`'\"\\;-#@ ()*/.,=ü数$0")), 1, 12)

@@ -49,7 +49,7 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%s is %s", name, e)
 		}
 	}
-	root := directory(t)
+	root := enginetest.Directory(t)
 	binary := filepath.Join(root, "mysqld")
 	for _, c := range []struct{ name, version string }{
 		{Name, "mysqld  Ver 10.11.19-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64 (Debian 12)"}, {Percona, community},
@@ -278,7 +278,7 @@ func TestRealServer(t *testing.T) {
 	}
 	t.Parallel()
 	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
-		e, err := newWith(binary, Name, hostIn(t, directory(t), freePort(t)))
+		e, err := newWith(binary, Name, hostIn(t, enginetest.Directory(t), freePort(t)))
 		must(t, err)
 		stopAtEnd(t, e)
 		again := func() engine.Engine {

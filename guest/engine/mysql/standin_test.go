@@ -17,6 +17,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // TestMain is the server too: copied to a file named mysqld, the test's own binary takes a server's arguments, makes a data
@@ -93,39 +94,20 @@ const (
 // standInFor makes an engine over a stand-in that says this version.
 func standInFor(t *testing.T, name, version string) *Engine {
 	t.Helper()
-	root := directory(t)
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
+	root := enginetest.Directory(t)
 	binary := filepath.Join(root, "mysqld")
-	// A process that is forked meanwhile would hold the file open for writing, and the file could not be run.
-	syscall.ForkLock.RLock()
-	err = errors.Join(os.WriteFile(binary, self, 0o755), os.WriteFile(filepath.Join(root, "version"), []byte(version), 0o644))
-	syscall.ForkLock.RUnlock()
-	must(t, err)
+	enginetest.CopyOfThisTest(t, binary)
+	must(t, os.WriteFile(filepath.Join(root, "version"), []byte(version), 0o644))
 	e, err := newWith(binary, name, hostIn(t, root, 3306))
 	must(t, err)
 	stopAtEnd(t, e)
 	return e
 }
 
-func directory(t *testing.T) string {
-	t.Helper()
-	root, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(root)) })
-	must(t, os.Chmod(root, 0o755))
-	return root
-}
-
 func hostIn(t *testing.T, root string, port int) engine.Host {
 	t.Helper()
-	h := engine.Host{
-		Data: filepath.Join(root, "data"), Conf: filepath.Join(root, "conf"), Run: filepath.Join(root, "run"), Log: filepath.Join(root, "log"),
-		Address: "127.0.0.1", Port: port, RAMMiB: 1024,
-	}
-	for _, d := range []string{h.Data, h.Conf, h.Run, h.Log} {
-		must(t, os.MkdirAll(d, 0o755))
-	}
+	h := enginetest.HostIn(t, root, 1024)
+	h.Port = port
 	return h
 }
 

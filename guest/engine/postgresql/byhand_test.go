@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // TestWhatIsSetByHandGivesWay: ALTER SYSTEM is stronger than every file of ours, and what is declared is stronger than that.
 func TestWhatIsSetByHandGivesWay(t *testing.T) {
 	t.Parallel()
-	ctx, e := t.Context(), newEngine(t, newHost(t, 0))
+	ctx, e := t.Context(), newEngine(t, enginetest.NewHost(t, 0))
 	must(t, e.Prepare(ctx, engine.Settings{"work_mem": "8MB", "max_connections": "50"}))
 	must(t, e.Start(ctx))
 	for _, statement := range []string{

@@ -9,11 +9,12 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 func TestEncodingsAndCollations(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	for _, c := range []struct{ given, want guest.Database }{
 		{guest.Database{Name: "a", Encoding: "latin1"}, guest.Database{Name: "a", Encoding: "LATIN1", Collation: "C", Owner: superuser}},
 		{guest.Database{Name: "b", Collation: "C"}, guest.Database{Name: "b", Encoding: "UTF8", Collation: "C", Owner: superuser}},
@@ -45,7 +46,7 @@ func TestEncodingsAndCollations(t *testing.T) {
 // A database is renamed with clients in it who come back as soon as they are thrown out; grants and data stay.
 func TestRenameOfABusyDatabase(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop", "taken")
 	put(ctx, t, e, "app", "a", on("shop", "ALL"))
 	may(ctx, t, login(ctx, t, e, "app", "a", "shop"), "CREATE TABLE t (n int)")
@@ -84,7 +85,7 @@ func TestRenameOfABusyDatabase(t *testing.T) {
 // A database is closed to the public from its first moment; one whose making was cut short is finished.
 func TestDatabasesAreNotEverybodys(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "a")
 	must(t, s.exec(ctx, "CREATE DATABASE half ALLOW_CONNECTIONS false"))
 	create(ctx, t, e, "half", "shop")
@@ -108,7 +109,7 @@ func TestDatabasesAreNotEverybodys(t *testing.T) {
 // grant.
 func TestNamesRoundTrip(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	verifier := e.catalog.Verifier("x", nil)
 	nasty := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]rune("ab_%`'\"\\;-#@ ()*/.,=ü数$0{}+!")), 1, 12), func(r []rune) string { return string(r) })
 	databases := nasty.Filter(func(name string) bool { return e.catalog.CheckDatabaseName(name) == nil })

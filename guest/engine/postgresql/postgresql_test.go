@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +21,7 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
-		e := newEngine(t, newHost(t, 0))
+		e := newEngine(t, enginetest.NewHost(t, 0))
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newEngine(t, e.host) }, Crash: func() { kill(t, e) },
 			Catalog: e.catalog, Version: e.series, Facts: enginetest.PostgreSQL(), Host: e.host,
@@ -71,32 +70,6 @@ func (c *client) Exec(ctx context.Context, statement string) error {
 }
 
 func (c *client) Close() error { return c.conn.Close(context.Background()) }
-
-// newHost makes the directories of a host and a free port. The server runs as its own user, who cannot enter the
-// directories that testing makes.
-func newHost(t *testing.T, ramMiB int) engine.Host {
-	t.Helper()
-	root, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(root)) })
-	must(t, os.Chmod(root, 0o755))
-	return hostIn(t, root, ramMiB)
-}
-
-func hostIn(t *testing.T, root string, ramMiB int) engine.Host {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = listener.Close() }()
-	h := engine.Host{
-		Data: filepath.Join(root, "data"), Conf: filepath.Join(root, "conf"), Run: filepath.Join(root, "run"), Log: filepath.Join(root, "log"),
-		Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, RAMMiB: ramMiB,
-	}
-	for _, directory := range []string{h.Data, h.Conf, h.Run, h.Log} {
-		must(t, os.MkdirAll(directory, 0o755))
-	}
-	return h
-}
 
 // template is a data directory that the real initdb made once for all tests of this process: it takes most of a second of
 // the processor.

@@ -2,20 +2,16 @@ package postgresql
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
@@ -30,7 +26,7 @@ func conflict(t *testing.T, err error) {
 func TestForeignDataIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"postgresql/orders.csv", "PG_VERSION", "mysql/ibdata1", "redis/dump.rdb"} {
-		h := newHost(t, 0)
+		h := enginetest.NewHost(t, 0)
 		path := filepath.Join(h.Data, file)
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte("precious"), 0o644))
@@ -43,7 +39,7 @@ func TestForeignDataIsLeftAlone(t *testing.T) {
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
+	ctx, e := context.Background(), newEngine(t, enginetest.NewHost(t, 0))
 	must(t, e.Prepare(ctx, nil))
 	must(t, os.WriteFile(filepath.Join(e.paths.data, "PG_VERSION"), []byte("9\n"), 0o600))
 	conflict(t, e.Prepare(ctx, nil))
@@ -53,7 +49,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 // the data and would be stronger than the agent's files is gone.
 func TestPrepareAfterItsDeath(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 256)
+	h := enginetest.NewHost(t, 256)
 	leftover := filepath.Join(h.Data, unfinished+"123")
 	must(t, os.MkdirAll(filepath.Join(leftover, "base"), 0o700))
 	must(t, os.MkdirAll(filepath.Join(h.Data, "lost+found"), 0o700))
@@ -83,7 +79,7 @@ func TestPrepareAfterItsDeath(t *testing.T) {
 // A killed server leaves processes behind that work on; the next start does not wait for them.
 func TestOrphansOfACrash(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop")
 	busy := make(chan error, 1)
 	go func() { busy <- s.exec(ctx, "SELECT count(*) FROM generate_series(1, 100000000000)") }()
@@ -115,7 +111,7 @@ func TestOrphansOfACrash(t *testing.T) {
 // Clients who stay do not keep the server from ending.
 func TestStopDoesNotWaitForClients(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	if _, err := s.value(ctx, "SELECT 'I am here'"); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +123,7 @@ func TestStopDoesNotWaitForClients(t *testing.T) {
 
 func TestStalePidOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.close()
 	must(t, e.Stop(ctx))
 	for _, path := range []string{e.paths.pid, filepath.Join(e.paths.data, "postmaster.pid")} {
@@ -141,10 +137,10 @@ func TestStalePidOfAnotherProcess(t *testing.T) {
 
 func TestLongPaths(t *testing.T) {
 	t.Parallel()
-	root := newHost(t, 0)
+	root := enginetest.NewHost(t, 0)
 	long := filepath.Join(root.Data, strings.Repeat("long #name's ", 8), strings.Repeat("x", 60))
 	must(t, os.MkdirAll(long, 0o755))
-	ctx, e, _ := start(t, hostIn(t, long, 256))
+	ctx, e, _ := start(t, enginetest.HostIn(t, long, 256))
 	if len(e.paths.socket) <= native.MaxSocketPath {
 		t.Fatalf("the path %s is not long", e.paths.socket)
 	}
@@ -154,8 +150,8 @@ func TestLongPaths(t *testing.T) {
 // A taken port ends the server while it starts: Start says so and does not wait.
 func TestStartSaysWhyItFails(t *testing.T) {
 	t.Parallel()
-	ctx, first, _ := start(t, newHost(t, 256))
-	h := newHost(t, 256)
+	ctx, first, _ := start(t, enginetest.NewHost(t, 256))
+	h := enginetest.NewHost(t, 256)
 	h.Port = first.host.Port
 	second := newEngine(t, h)
 	must(t, second.Prepare(ctx, nil))
@@ -168,7 +164,7 @@ func TestStartSaysWhyItFails(t *testing.T) {
 // The memory follows the flavor at each start.
 func TestMemoryFitsTheFlavor(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 256))
+	ctx, e, s := start(t, enginetest.NewHost(t, 256))
 	s.close()
 	for _, c := range []struct {
 		ram           int
@@ -205,16 +201,16 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 		t.Log("only root can choose; an ordinary user's server is his own, which TestOrdinaryUser shows")
 		return
 	}
-	_, e, _ := start(t, newHost(t, 256))
+	_, e, _ := start(t, enginetest.NewHost(t, 256))
 	if owner := ownerOf(t, e); owner != superuser {
 		t.Errorf("the server runs as %s", owner)
 	}
-	ctx, private, _ := start(t, hostIn(t, t.TempDir(), 256))
+	ctx, private, _ := start(t, enginetest.HostIn(t, t.TempDir(), 256))
 	if owner := ownerOf(t, private); owner != superuser {
 		t.Errorf("where only root can enter, the server runs as %s", owner)
 	}
 	create(ctx, t, private, "shop")
-	h := newHost(t, 256)
+	h := enginetest.NewHost(t, 256)
 	h.User = "nobody"
 	named := newEngine(t, h)
 	named.binaries = filepath.Dir(named.process.Binary) // the template is another user's
@@ -223,7 +219,7 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 	if owner := ownerOf(t, named); owner != "nobody" {
 		t.Errorf("the server runs as %s", owner)
 	}
-	h = newHost(t, 256)
+	h = enginetest.NewHost(t, 256)
 	h.User = "no-such-user"
 	conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
 }
@@ -231,17 +227,13 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 func ownerOf(t *testing.T, e *Engine) string {
 	t.Helper()
 	pid, _ := e.process.Find()
-	info, err := os.Stat("/proc/" + strconv.Itoa(pid))
-	must(t, err)
-	u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
-	must(t, err)
-	return u.Username
+	return enginetest.OwnerOf(t, pid)
 }
 
 // TestInitialise is the one that makes a data directory from nothing.
 func TestInitialise(t *testing.T) {
 	t.Parallel()
-	ctx, e := context.Background(), newEngine(t, newHost(t, 0))
+	ctx, e := context.Background(), newEngine(t, enginetest.NewHost(t, 0))
 	e.binaries = filepath.Dir(e.process.Binary)
 	must(t, e.Prepare(ctx, nil))
 	must(t, e.Start(ctx))
@@ -257,83 +249,18 @@ func TestInitialise(t *testing.T) {
 // TestOrdinaryUser runs a part of the contract again as somebody who is not root.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Log("the whole run is an ordinary user's")
-		return
-	}
-	nobody, err := native.RunAsOrdinary(engine.Host{User: "nobody"}, superuser)
-	must(t, err)
-	directory, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	must(t, nobody.Give(directory, 0o755))
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	binary := filepath.Join(directory, "test")
-	// A process that is forked meanwhile would hold the file open for writing, and the file could not be run.
-	syscall.ForkLock.RLock()
-	err = os.WriteFile(binary, self, 0o755)
-	syscall.ForkLock.RUnlock()
-	must(t, err)
-	must(t, os.Chmod(binary, 0o755))
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestOrphansOfACrash)$/^(lifecycle|crash|grants|certificates)$", "-test.v")
-	cmd.Dir = directory
-	cmd.Env = append(os.Environ(), "TMPDIR="+directory, "HOME="+directory)
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
-	nobody.Become(cmd.SysProcAttr)
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestContract/lifecycle") {
-		t.Errorf("as %s: %v\n%s", nobody.Name, err, out)
-	}
+	enginetest.AsNobody(t, "^(TestContract|TestLongPaths|TestOrphansOfACrash)$/^(lifecycle|crash|grants|certificates)$", "TestContract/lifecycle")
 }
 
-const agentOf = "TEST_AGENT_OF_HOST"
+// agentsValues are what the agent that dies in TestAgent has configured.
+var agentsValues = engine.Settings{"max_connections": "23"}
 
-// TestAgent is no test by itself: it is the agent's process in TestEngineOutlivesItsAgent, and dies as soon as the
-// engine answers, without a chance to tidy up.
 func TestAgent(t *testing.T) {
-	text := os.Getenv(agentOf)
-	if text == "" {
-		return
-	}
-	var h engine.Host
-	must(t, json.Unmarshal([]byte(text), &h))
-	e, err := New(h)
-	must(t, err)
-	must(t, e.Prepare(context.Background(), engine.Settings{"max_connections": "23"}))
-	must(t, e.Start(context.Background()))
-	self, err := os.FindProcess(os.Getpid())
-	must(t, err)
-	must(t, self.Kill())
-	select {}
+	enginetest.DieAsAgent(t, func(h engine.Host) (engine.Engine, error) { return New(h) }, agentsValues)
 }
 
 func TestEngineOutlivesItsAgent(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 256)
-	e := newEngine(t, h)
-	text, err := json.Marshal(h)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	agent := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestAgent$")
-	agent.Env = append(os.Environ(), agentOf+"="+string(text))
-	out, err := agent.CombinedOutput()
-	if err == nil || agent.ProcessState.ExitCode() != -1 {
-		t.Fatalf("the agent was not killed: %v\n%s", err, out)
-	}
-	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusHealthy {
-		t.Fatalf("after its agent the engine is %+v, %v", state, err)
-	}
-	settings, err := e.ReadSettings(ctx, nil)
-	must(t, err)
-	if settings["max_connections"].Running != "23" {
-		t.Errorf("settings are %+v", settings)
-	}
-	must(t, e.Stop(ctx))
-	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusShutdown {
-		t.Errorf("stopped by another agent the engine is %+v, %v", state, err)
-	}
+	h := enginetest.NewHost(t, 256)
+	enginetest.OutlivesItsAgent(t, h, newEngine(t, h), agentsValues)
 }

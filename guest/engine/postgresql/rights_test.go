@@ -95,7 +95,7 @@ func expect(ctx context.Context, t *testing.T, e *Engine, name string, want ...g
 // Grants on a database hold for what there is and for what anybody makes later, also for somebody who comes later.
 func TestGrantsHoldForWhatIsYetToBeMade(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop", "other")
 	put(ctx, t, e, "app", "a", on("shop", "ALL"))
 	app := login(ctx, t, e, "app", "a", "shop")
@@ -135,7 +135,7 @@ func TestGrantsHoldForWhatIsYetToBeMade(t *testing.T) {
 // What is missing of a grant makes it missing as a whole; what is there of it is not told piece by piece.
 func TestHoles(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop")
 	put(ctx, t, e, "app", "a", on("shop", "ALL"))
 	may(ctx, t, login(ctx, t, e, "app", "a", "shop"), "CREATE TABLE orders (id serial, n int)", "CREATE TABLE lines (n int)")
@@ -158,7 +158,7 @@ func TestHoles(t *testing.T) {
 // What somebody grants by hand shows, whatever its kind, and goes away.
 func TestRightsMadeByHand(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop")
 	put(ctx, t, e, "app", "a", on("shop", "SELECT"))
 	put(ctx, t, e, "other", "o")
@@ -200,7 +200,7 @@ func TestRightsMadeByHand(t *testing.T) {
 // Who owns a database may everything in it without a grant, and grants to the owner count for what others make.
 func TestOwners(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "a")
 	put(ctx, t, e, "next", "n")
 	database := guest.Database{Name: "shop", Owner: "app"}
@@ -236,7 +236,7 @@ func TestOwners(t *testing.T) {
 // A user who owns things in several databases is dropped; what is in them stays.
 func TestDropUserWhoOwnsThings(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "one", "two")
 	put(ctx, t, e, "app", "a", on("one", "ALL"), on("two", "ALL"))
 	put(ctx, t, e, "reader", "r", on("one", "SELECT"))
@@ -263,7 +263,7 @@ func TestDropUserWhoOwnsThings(t *testing.T) {
 // Whatever changes who can log in changes the verifier, so that it is seen and mended.
 func TestLoginsChangedByHand(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	create(ctx, t, e, "shop")
 	put(ctx, t, e, "app", "x", on("shop", "CONNECT"))
 	verifier := e.catalog.Verifier("x", []byte("app"))

@@ -11,12 +11,13 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // The values that the server is given survive a restart, and every default in the table is the server's.
 func TestEveryParameterCanBeConfigured(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	known, _ := e.catalog.Version(e.series)
 	values := engine.Settings{}
 	running, err := e.runningValues(ctx, s, nil)
@@ -51,7 +52,7 @@ func TestEveryParameterCanBeConfigured(t *testing.T) {
 // What a config group sets for everybody does not reach the agent's own work.
 func TestTheAgentsWorkDoesNotDependOnSettings(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	s.close()
 	values := engine.Settings{
 		"statement_timeout": "1ms", "lock_timeout": "1ms", "search_path": "nowhere", "default_transaction_isolation": "serializable", "default_transaction_deferrable": "on",
@@ -79,7 +80,7 @@ func TestTheAgentsWorkDoesNotDependOnSettings(t *testing.T) {
 // What a setting's text holds does not end its line in the file, nor its quotes.
 func TestHostileValuesSurviveARestart(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	s.close()
 	put(ctx, t, e, "app", "a")
 	for _, value := range []string{`"$user", public`, `"x'y"`, `"a\b"`, `"#"`, `"a = b"`, `"ü数"`, `"include 'x'"`} {
@@ -105,7 +106,7 @@ func TestHostileValuesSurviveARestart(t *testing.T) {
 // The server computes the same verifier from a password as the catalog, whatever is in it.
 func TestVerifiersAreTheServers(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	must(t, s.exec(ctx, "CREATE ROLE app LOGIN"))
 	check := func(t *rapid.T, password string) {
 		must := func(err error) {
@@ -132,7 +133,7 @@ func TestVerifiersAreTheServers(t *testing.T) {
 
 func TestTheThresholdOfTheSlowLog(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	must(t, e.PutLogs(ctx, []string{"slow"}))
 	settings, err := e.ReadSettings(ctx, []string{"log_min_duration_statement"})
 	must(t, err)

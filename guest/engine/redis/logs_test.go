@@ -8,6 +8,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 func slowLines(ctx context.Context, t *testing.T, e *Engine) []string {
@@ -31,7 +32,7 @@ func count(lines []string, text string) (n int) {
 // Each slow command is one line of the file, once, whatever happens in between, and no line tells a password.
 func TestSlowLog(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	configure(ctx, t, e, engine.Settings{"slowlog_log_slower_than": "0", "slowlog_max_len": "1000"})
 	put(ctx, t, e, "app", "planted-password", "~*", "+@all")
 	app := connect(t, e, "app", "planted-password")
@@ -65,7 +66,7 @@ func TestSlowLog(t *testing.T) {
 // When customers have taken every connection the server serves: it is neither dead nor starting.
 func TestNoRoomForTheAgent(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	configure(ctx, t, e, engine.Settings{"maxclients": "10"})
 	put(ctx, t, e, "app", "x", "~*", "+@all")
 	s.Close()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // fill writes keys as a client does.
@@ -66,7 +67,7 @@ func TestDataOutlivesEveryChangeOfPersistence(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, e, s := start(t, newHost(t, 0))
+			ctx, e, s := start(t, enginetest.NewHost(t, 0))
 			configure(ctx, t, e, c.before)
 			fill(ctx, t, e, 500)
 			if _, appends := c.before["appendonly"]; appends {
@@ -109,7 +110,7 @@ func waitForAppends(ctx context.Context, t *testing.T, e *Engine) {
 // A restored dump is all there is: a server that is told to append would begin empty.
 func TestADumpAloneIsRead(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	fill(ctx, t, e, 100)
 	must(t, e.save(ctx, s))
 	must(t, e.Stop(ctx))
@@ -126,7 +127,7 @@ func TestADumpAloneIsRead(t *testing.T) {
 // A file that ends in the middle of a command is what a crash leaves; one that is broken before is not touched.
 func TestDamagedAppendOnlyFiles(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	fill(ctx, t, e, 100)
 	kill(t, e)
 	path := filepath.Join(e.paths.append, "appendonly.aof.1.incr.aof")
@@ -152,7 +153,7 @@ func TestDamagedAppendOnlyFiles(t *testing.T) {
 // The disk fails: the server takes no writes and the state says so; what is asked for meanwhile fails, and succeeds later.
 func TestAFailingDisk(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	fill(ctx, t, e, 10)
 	if ownerOf(t, e) == "root" {
 		t.Fatal("root's disk never refuses")
@@ -197,7 +198,7 @@ func TestAFailingDisk(t *testing.T) {
 // Nobody asked for it to follow another server.
 func TestAnUnaskedReplicaIsReadOnly(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	must(t, s.do(ctx, "REPLICAOF", "127.0.0.1", strconv.Itoa(e.host.Port+1)))
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusReadOnly {
 		t.Errorf("the state is %+v, %v", state, err)

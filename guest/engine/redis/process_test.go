@@ -2,10 +2,7 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 	"github.com/trovectl/trovectl/guest/engine/internal/native"
 )
 
@@ -23,7 +21,7 @@ func TestForeignDataIsLeftAlone(t *testing.T) {
 	for _, file := range []string{
 		"redis/dump.rdb", "dump.rdb", "appendonlydir/appendonly.aof.manifest", "ibdata1", "mysql/ibdata1", "postgresql/PG_VERSION", "valkey/dump.rdb",
 	} {
-		h := newHost(t, 0)
+		h := enginetest.NewHost(t, 0)
 		path := filepath.Join(h.Data, file)
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte("precious"), 0o644))
@@ -36,7 +34,7 @@ func TestForeignDataIsLeftAlone(t *testing.T) {
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	ctx, e := context.Background(), newServer(t, New, newHost(t, 0))
+	ctx, e := context.Background(), newServer(t, New, enginetest.NewHost(t, 0))
 	must(t, e.Prepare(ctx, nil))
 	for _, other := range []string{"redis 7.2.4", "redis 7.01.0", "valkey 7.0.15", ""} {
 		must(t, os.WriteFile(e.paths.mark, []byte(other), 0o644))
@@ -47,7 +45,7 @@ func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
 // A preparation that was cut short leaves a directory that holds nothing yet; the next one begins again.
 func TestPrepareAfterItsDeath(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 0)
+	h := enginetest.NewHost(t, 0)
 	leftover := filepath.Join(h.Data, unfinished+"123")
 	must(t, os.MkdirAll(leftover, 0o700))
 	must(t, os.MkdirAll(filepath.Join(h.Data, "lost+found"), 0o700))
@@ -60,7 +58,7 @@ func TestPrepareAfterItsDeath(t *testing.T) {
 // Whoever drops the agent's account, or has its password forgotten, locks it out until the next start.
 func TestAgentsAccountHealsItself(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	_, err := e.PutUser(ctx, guest.PutUser{Name: "app", Verifier: e.catalog.Verifier("x", nil)})
 	must(t, err)
 	for _, lockOut := range []func() error{
@@ -89,7 +87,7 @@ func TestAgentsAccountHealsItself(t *testing.T) {
 
 func TestStalePidOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	must(t, e.Stop(ctx))
 	must(t, os.WriteFile(e.paths.pid, []byte(strconv.Itoa(os.Getpid())), 0o644))
 	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusCrashed {
@@ -106,7 +104,7 @@ func TestLongPaths(t *testing.T) {
 	must(t, os.Chmod(root, 0o755))
 	long := filepath.Join(root, strings.Repeat(`long #name's "`, 8), strings.Repeat("x", 60))
 	must(t, os.MkdirAll(long, 0o755))
-	ctx, e, _ := start(t, hostIn(t, long, 0))
+	ctx, e, _ := start(t, enginetest.HostIn(t, long, 0))
 	if len(e.paths.socket) <= native.MaxSocketPath {
 		t.Fatalf("the path %s is not long", e.paths.socket)
 	}
@@ -117,8 +115,8 @@ func TestLongPaths(t *testing.T) {
 // A taken port ends the server while it starts: Start says so and does not wait.
 func TestStartSaysWhyItFails(t *testing.T) {
 	t.Parallel()
-	ctx, first, _ := start(t, newHost(t, 0))
-	h := newHost(t, 0)
+	ctx, first, _ := start(t, enginetest.NewHost(t, 0))
+	h := enginetest.NewHost(t, 0)
 	h.Port = first.host.Port
 	second := newServer(t, New, h)
 	must(t, second.Prepare(ctx, nil))
@@ -130,7 +128,7 @@ func TestStartSaysWhyItFails(t *testing.T) {
 // A child that writes a dump has the arguments of its parent and may outlive it: it is no server.
 func TestAnOrphanedChildIsNoServer(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "x", "~*", "+set")
 	client := connect(t, e, "app", "x")
 	for i := range 100 {
@@ -160,7 +158,7 @@ func TestAnOrphanedChildIsNoServer(t *testing.T) {
 
 func TestMemoryFollowsTheFlavor(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 256)
+	h := enginetest.NewHost(t, 256)
 	ctx, e, _ := start(t, h)
 	expect := func(e *Engine, want guest.Setting) {
 		t.Helper()
@@ -191,15 +189,15 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 		t.Log("only root can choose; an ordinary user's server is his own, which TestOrdinaryUser shows")
 		return
 	}
-	_, e, _ := start(t, newHost(t, 0))
+	_, e, _ := start(t, enginetest.NewHost(t, 0))
 	if owner := ownerOf(t, e); owner != "redis" {
 		t.Errorf("the server runs as %s", owner)
 	}
-	_, private, _ := start(t, hostIn(t, t.TempDir(), 0))
+	_, private, _ := start(t, enginetest.HostIn(t, t.TempDir(), 0))
 	if owner := ownerOf(t, private); owner != "root" {
 		t.Errorf("where only root can enter, the server runs as %s", owner)
 	}
-	h := hostIn(t, t.TempDir(), 0)
+	h := enginetest.HostIn(t, t.TempDir(), 0)
 	h.User = "no-such-user"
 	kind(t, newServer(t, New, h).Prepare(context.Background(), nil), guest.KindConflict)
 }
@@ -207,93 +205,24 @@ func TestWhoTheServerRunsAs(t *testing.T) {
 func ownerOf(t *testing.T, e *Engine) string {
 	t.Helper()
 	pid, _ := e.process.Find()
-	info, err := os.Stat("/proc/" + strconv.Itoa(pid))
-	must(t, err)
-	u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
-	must(t, err)
-	return u.Username
+	return enginetest.OwnerOf(t, pid)
 }
 
 // TestOrdinaryUser runs the contract again as somebody who is not root.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Log("the whole run is an ordinary user's")
-		return
-	}
-	nobody, err := user.Lookup("nobody")
-	must(t, err)
-	uid, err := strconv.Atoi(nobody.Uid)
-	must(t, err)
-	gid, err := strconv.Atoi(nobody.Gid)
-	must(t, err)
-	directory, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	must(t, os.Chown(directory, uid, gid))
-	self, err := os.ReadFile("/proc/self/exe")
-	must(t, err)
-	binary := filepath.Join(directory, "test")
-	// A process that is forked meanwhile would hold the file open for writing, and the file could not be run.
-	syscall.ForkLock.RLock()
-	err = os.WriteFile(binary, self, 0o755)
-	syscall.ForkLock.RUnlock()
-	must(t, err)
-	must(t, os.Chmod(binary, 0o755))
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^(TestContract|TestLongPaths|TestAgentsAccountHealsItself)$", "-test.v")
-	cmd.Dir = directory
-	cmd.Env = append(os.Environ(), "TMPDIR="+directory, "HOME="+directory)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestContract/redis/lifecycle") {
-		t.Errorf("as %s: %v\n%s", nobody.Username, err, out)
-	}
+	enginetest.AsNobody(t, "^(TestContract|TestLongPaths|TestAgentsAccountHealsItself)$", "TestContract/redis/lifecycle")
 }
 
-const agentOf = "TEST_AGENT_OF_HOST"
+// agentsValues are what the agent that dies in TestAgent has configured.
+var agentsValues = engine.Settings{"maxclients": "123"}
 
-// TestAgent is no test by itself: it is the agent's process in TestEngineOutlivesItsAgent, and dies as soon as the
-// engine answers, without a chance to tidy up.
 func TestAgent(t *testing.T) {
-	text := os.Getenv(agentOf)
-	if text == "" {
-		return
-	}
-	var h engine.Host
-	must(t, json.Unmarshal([]byte(text), &h))
-	e, err := New(h)
-	must(t, err)
-	must(t, e.Prepare(context.Background(), engine.Settings{"maxclients": "123"}))
-	must(t, e.Start(context.Background()))
-	self, err := os.FindProcess(os.Getpid())
-	must(t, err)
-	must(t, self.Kill())
-	select {}
+	enginetest.DieAsAgent(t, func(h engine.Host) (engine.Engine, error) { return New(h) }, agentsValues)
 }
 
 func TestEngineOutlivesItsAgent(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, 256)
-	e := newServer(t, New, h)
-	text, err := json.Marshal(h)
-	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	agent := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestAgent$")
-	agent.Env = append(os.Environ(), agentOf+"="+string(text))
-	out, err := agent.CombinedOutput()
-	if err == nil || agent.ProcessState.ExitCode() != -1 {
-		t.Fatalf("the agent was not killed: %v\n%s", err, out)
-	}
-	if state, err := e.State(ctx); err != nil || state.Status != guest.StatusHealthy {
-		t.Fatalf("after its agent the engine is %+v, %v", state, err)
-	}
-	settings, err := e.ReadSettings(ctx, nil)
-	must(t, err)
-	if settings["maxclients"].Running != "123" {
-		t.Errorf("settings are %+v", settings)
-	}
-	must(t, e.Stop(ctx))
+	h := enginetest.NewHost(t, 256)
+	enginetest.OutlivesItsAgent(t, h, newServer(t, New, h), agentsValues)
 }

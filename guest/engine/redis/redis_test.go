@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +36,7 @@ func TestContract(t *testing.T) {
 
 func contract(t *testing.T, open func(engine.Host) (*Engine, error), version string) {
 	enginetest.Run(t, func(t *testing.T) enginetest.Subject {
-		e := newServer(t, open, newHost(t, 0))
+		e := newServer(t, open, enginetest.NewHost(t, 0))
 		return enginetest.Subject{
 			Engine: e, Again: func() engine.Engine { return newServer(t, open, e.host) }, Crash: func() { kill(t, e) },
 			Catalog: e.catalog, Version: version, Facts: facts(), Host: e.host,
@@ -116,50 +113,6 @@ func (e *Engine) byHand(ctx context.Context, statement string) error {
 	}
 	defer s.Close()
 	return client{s.client}.Exec(ctx, statement)
-}
-
-// newHost makes the directories of a host and a free port. The server runs as its own user, who cannot enter the
-// directories that testing makes.
-func newHost(t *testing.T, ramMiB int) engine.Host {
-	t.Helper()
-	root, err := os.MkdirTemp("", "engine-*")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(root)) })
-	must(t, os.Chmod(root, 0o755))
-	return hostIn(t, root, ramMiB)
-}
-
-func hostIn(t *testing.T, root string, ramMiB int) engine.Host {
-	t.Helper()
-	h := engine.Host{
-		Data: filepath.Join(root, "data"), Conf: filepath.Join(root, "conf"), Run: filepath.Join(root, "run"), Log: filepath.Join(root, "log"),
-		Address: "127.0.0.1", Port: freePorts(t), RAMMiB: ramMiB,
-	}
-	for _, directory := range []string{h.Data, h.Conf, h.Run, h.Log} {
-		must(t, os.MkdirAll(directory, 0o755))
-	}
-	return h
-}
-
-// freePorts finds a free port with a free one after it, where TLS may be offered. They are none that the kernel gives to
-// clients: a server that is started again would find its port taken by one.
-func freePorts(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10000 + rand.IntN(20000)
-		first, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		must(t, first.Close())
-		if err == nil {
-			must(t, second.Close())
-			return port
-		}
-	}
-	t.Fatal("there are no two free ports side by side")
-	return 0
 }
 
 func newServer(t *testing.T, open func(engine.Host) (*Engine, error), h engine.Host) *Engine {

@@ -10,12 +10,13 @@ import (
 	"github.com/trovectl/trovectl/config/catalog"
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 // Every parameter of the server is one that users may set or one that is refused, and there are no others.
 func TestEveryParameterIsKnown(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	all, err := s.client.ConfigGet(ctx, "*").Result()
 	must(t, err)
 	known, _ := e.catalog.Version(e.series)
@@ -32,7 +33,7 @@ func TestEveryParameterIsKnown(t *testing.T) {
 // The defaults are the server's own, and the values that it is given survive a restart.
 func TestEveryParameterCanBeConfigured(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	known, _ := e.catalog.Version(e.series)
 	running, err := e.runningValues(ctx, s)
 	must(t, err)
@@ -64,7 +65,7 @@ func TestEveryParameterCanBeConfigured(t *testing.T) {
 // Texts with a grammar come back in the catalog's canonical form.
 func TestTextsAreWhatTheServerReports(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	for _, values := range []engine.Settings{
 		{"save": "60 1", "notify_keyspace_events": "KEA", "maxmemory_clients": "5%", "latency_tracking_info_percentiles": "50 99.90"},
 		{"save": "", "notify_keyspace_events": "nExg", "maxmemory_clients": "64mb", "client_output_buffer_limit": "replica 1gb 512mb 30"},
@@ -89,7 +90,7 @@ func TestTextsAreWhatTheServerReports(t *testing.T) {
 // The catalog lets it pass and the server does not: nothing is changed. What the server makes something else of is undone.
 func TestRefusedValuesAreUndone(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	before, err := os.ReadFile(e.paths.settings)
 	must(t, err)
 	// This server was built without.
@@ -123,7 +124,7 @@ func TestRefusedValuesAreUndone(t *testing.T) {
 // A value that makes sense to the catalog and not to the data: the server does not start, and serves again as before.
 func TestStartGoesBackToSettingsThatWork(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	configure(ctx, t, e, engine.Settings{"hz": "20"})
 	fill(ctx, t, e, 10)
 	app := connect(t, e, "app", "x")
@@ -150,7 +151,7 @@ func TestStartGoesBackToSettingsThatWork(t *testing.T) {
 // An agent that dies while it changes settings leaves a server that the next one brings in order.
 func TestConfigureAfterItsDeath(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	must(t, s.do(ctx, "CONFIG", "SET", "hz", "30"))
 	configure(ctx, t, e, engine.Settings{"hz": "30"})
 	kill(t, e)

@@ -51,7 +51,7 @@ func overTLS(t *testing.T, e *Engine, files engine.TLSFiles, port int) *redis.Cl
 // A certificate that the server does not get leaves everything as it was, and one that it gets ends no session.
 func TestCertificatesAreTakenWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "x", "~*", "+@all")
 	clear := connect(t, e, "app", "x")
 	must(t, clear.Ping(ctx).Err())

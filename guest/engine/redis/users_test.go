@@ -12,6 +12,7 @@ import (
 
 	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
+	"github.com/trovectl/trovectl/guest/engine/enginetest"
 )
 
 func put(ctx context.Context, t *testing.T, e *Engine, name, password string, acl ...string) {
@@ -39,7 +40,7 @@ func account(e *Engine, name, password string, acl ...string) engine.Account {
 // restart.
 func TestRulesAreWhatTheServerLists(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	commands, err := s.client.Do(ctx, "COMMAND", "LIST").StringSlice()
 	must(t, err)
 	categories, err := s.client.Do(ctx, "ACL", "CAT").StringSlice()
@@ -125,7 +126,7 @@ func asGiven(e *Engine, rules []string) []string {
 // What nobody is given cannot be reached by another way.
 func TestReservedCommandsStayReserved(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "all", "x", "~*", "&*", "+@all")
 	put(ctx, t, e, "selector", "x", "(~* +@all)")
 	put(ctx, t, e, "client", "x", "+client", "+@connection")
@@ -155,7 +156,7 @@ func TestReservedCommandsStayReserved(t *testing.T) {
 
 func TestSessionsEndWithThePassword(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "one", "~*", "+@all")
 	put(ctx, t, e, "other", "one", "~*", "+@all")
 	app, other := connect(t, e, "app", "one"), connect(t, e, "other", "one")
@@ -187,7 +188,7 @@ func TestSessionsEndWithThePassword(t *testing.T) {
 // Between the copy and the drop of a rename the agent may die.
 func TestRenameAfterItsDeath(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "old", "x", "~*", "+get")
 	former, err := s.account(ctx, "old")
 	must(t, err)
@@ -207,7 +208,7 @@ func TestRenameAfterItsDeath(t *testing.T) {
 // What somebody did by hand is seen, and goes with the next put.
 func TestHandmadeAccountsAreSeenAndMended(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "x", "~*", "+get")
 	for _, c := range []struct {
 		by   []any
@@ -242,7 +243,7 @@ func TestHandmadeAccountsAreSeenAndMended(t *testing.T) {
 
 func TestAdditiveRulesAddUp(t *testing.T) {
 	t.Parallel()
-	ctx, e, s := start(t, newHost(t, 0))
+	ctx, e, s := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "x", "~a", "+get")
 	must(t, s.do(ctx, "ACL", "SETUSER", "app", "+shutdown"))
 	_, err := e.PutUser(ctx, guest.PutUser{Name: "app", Rights: guest.Rights{ACL: []string{"~b", "+set"}}})
@@ -253,7 +254,7 @@ func TestAdditiveRulesAddUp(t *testing.T) {
 // A rule that only the server knows to be wrong changes nothing, and its error tells no verifier.
 func TestRefusedRulesChangeNothing(t *testing.T) {
 	t.Parallel()
-	ctx, e, _ := start(t, newHost(t, 0))
+	ctx, e, _ := start(t, enginetest.NewHost(t, 0))
 	put(ctx, t, e, "app", "x", "~*", "+get")
 	_, err := e.PutUser(ctx, guest.PutUser{Name: "app", Authoritative: true, Rights: guest.Rights{ACL: []string{"+nosuchcommand"}}})
 	kind(t, err, guest.KindInvalid)
