@@ -171,18 +171,31 @@ type everyone struct {
 // List implements providers.Broker, with one list call per kind (vhosts have pages), all at the same time.
 func (b *Broker) List(ctx context.Context) ([]providers.Account, error) {
 	var all everyone
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		all.vhosts, err = list[vhost](ctx, b, "name,description", "vhosts")
-		return err
-	})
-	group.Go(func() (err error) { all.users, err = list[user](ctx, b, "", "users"); return err })
-	group.Go(func() (err error) { all.permissions, err = list[permission](ctx, b, "", "permissions"); return err })
-	group.Go(func() (err error) { all.topics, err = list[permission](ctx, b, "", "topic-permissions"); return err })
-	group.Go(func() (err error) { all.limits, err = list[vhostLimits](ctx, b, "", "vhost-limits"); return err })
-	group.Go(func() (err error) { all.policies, err = list[policy](ctx, b, "", "policies"); return err })
-	if err := group.Wait(); err != nil {
-		return nil, err
+	lists := []func() error{
+		func() (err error) {
+			all.vhosts, err = list[vhost](ctx, b, "name,description", "vhosts")
+			return err
+		},
+		func() (err error) { all.users, err = list[user](ctx, b, "", "users"); return err },
+		func() (err error) { all.permissions, err = list[permission](ctx, b, "", "permissions"); return err },
+		func() (err error) { all.topics, err = list[permission](ctx, b, "", "topic-permissions"); return err },
+		func() (err error) { all.limits, err = list[vhostLimits](ctx, b, "", "vhost-limits"); return err },
+		func() (err error) { all.policies, err = list[policy](ctx, b, "", "policies"); return err },
+	}
+	errs := make([]error, len(lists))
+	var group errgroup.Group
+	for i, read := range lists {
+		group.Go(func() error {
+			errs[i] = read()
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them fails
+	// The first by their order, not by the clock: what is told of a broker that is down is the same every time.
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
 	}
 	return all.accounts(b.options.Operator), nil
 }
