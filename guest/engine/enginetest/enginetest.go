@@ -68,7 +68,7 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 }
 
 // Timeout bounds one group of clauses.
-const Timeout = 2 * time.Minute
+const Timeout = 5 * time.Minute
 
 func within(t *testing.T) context.Context {
 	t.Helper()
