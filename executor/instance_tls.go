@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/trovectl/trovectl/guest"
+	"github.com/trovectl/trovectl/planner/plan"
 )
 
 // certify gives the engine a certificate for its addresses and declared names, where the guest asks for one. The key is the
@@ -31,6 +32,23 @@ func (i *instanceAct) certify(ctx context.Context, client channel) error {
 		}
 		return err
 	}, nil))
+}
+
+// addressPaths are the paths of changes after which clients may come by another address.
+var addressPaths = []string{"access.public", "access.public_network", "access.floating_ip", plan.PathAddress}
+
+// renamed puts the address that clients come by now into the certificate. A guest that does not answer keeps nobody from
+// having the address: the next plan sees what its certificate lacks.
+func (i *instanceAct) renamed(ctx context.Context) error {
+	if i.touches("tls") {
+		return nil // done with it
+	}
+	err := i.recertify(ctx)
+	if err != nil && unreachable(err) {
+		i.notes = append(i.notes, "its guest did not answer, and its certificate does not name its addresses yet: the next apply sees to that")
+		return nil
+	}
+	return err
 }
 
 // recertify is certify for an instance in service.

@@ -58,6 +58,7 @@ func (i *instanceAct) update(ctx context.Context) error {
 		{[]string{"config_group"}, i.configure},
 		{[]string{"root", "logs"}, i.care},
 		{[]string{"tls"}, i.recertify},
+		{addressPaths, i.renamed},
 	} {
 		if !i.touches(part.paths...) {
 			continue
