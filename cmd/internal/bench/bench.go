@@ -19,6 +19,8 @@ type Options struct {
 	Sizes   []int         // numbers of instances, each with a database and a user
 	Latency time.Duration // of every request to the cloud
 	News    io.Writer     // told after every work
+	// OverAMQP leaves out what is done over SSH.
+	OverAMQP bool
 }
 
 // Run measures every work over a fleet of each size and returns the table. It takes minutes. It removes all it made.
@@ -34,9 +36,11 @@ func Run(ctx context.Context, o Options) (string, error) {
 		if n < 1 || n > mostInstances {
 			return "", fmt.Errorf("%d is not a number of instances between 1 and %d", n, mostInstances)
 		}
-		results, err := measureFleet(ctx, o, &fleet{n: n}, works)
-		if err != nil {
-			return "", fmt.Errorf("with %d instances: %w", n, err)
+		var results []result
+		if !o.OverAMQP {
+			if results, err = measureFleet(ctx, o, &fleet{n: n}, works); err != nil {
+				return "", fmt.Errorf("with %d instances: %w", n, err)
+			}
 		}
 		overAMQP, r, err := measureBroker(ctx, o, n)
 		if err != nil {

@@ -20,6 +20,7 @@ func main() {
 	flag.StringVar(&o.Binary, "bin", "bin/trovectl", "the binary to measure")
 	sizes := flag.String("n", "100,1000", "numbers of instances, with commas between")
 	flag.DurationVar(&o.Latency, "latency", 30*time.Millisecond, "what every request to the cloud takes")
+	flag.BoolVar(&o.OverAMQP, "over-amqp", false, "only what is done over AMQP")
 	cloud := flag.String("cloud", "", "an entry of clouds.yaml: count the requests of every command on that cloud instead; what is made is destroyed")
 	vars := flag.String("vars", "", "with -cloud: the file of variables that describes the cloud")
 	flag.Parse()
