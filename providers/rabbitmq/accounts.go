@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -288,8 +289,25 @@ func (b *Broker) SetPassword(ctx context.Context, id, password string) error {
 
 // Disconnect implements providers.Broker.
 func (b *Broker) Disconnect(ctx context.Context, id string) error {
-	return b.remove(ctx, "disconnect account", "connections", "username", id)
+	for tries := 1; ; tries++ {
+		err := b.remove(ctx, "disconnect account", "connections", "username", id)
+		// RabbitMQ 3.10 answers 500 where one of the connections ends by itself meanwhile.
+		if !providers.IsKind(err, providers.KindTransient) || tries == disconnectTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(disconnectPause):
+		}
+	}
 }
+
+// How often, and how long after one another, connections that are ending are asked to end.
+const (
+	disconnectTries = 5
+	disconnectPause = 200 * time.Millisecond
+)
 
 // Delete implements providers.Broker. Without its user the guest is cut off at once; the vhost takes its queues along.
 func (b *Broker) Delete(ctx context.Context, id string) error {

@@ -91,3 +91,22 @@ func TestAlarms(t *testing.T) {
 		t.Errorf("got %+v, %v", id, err)
 	}
 }
+
+// TestDisconnect_whileOneEnds: RabbitMQ answers 500 where a connection ends by itself while it is told to.
+func TestDisconnect_whileOneEnds(t *testing.T) {
+	for _, c := range []struct{ broken, asked int }{{0, 1}, {2, 3}, {100, 5}} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked++; asked <= c.broken {
+				http.Error(w, `{"error":"internal_server_error","reason":"x"}`, http.StatusInternalServerError)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		}))
+		err := open(t, rabbitmq.Options{URL: server.URL, User: "u", Password: "p"}).Disconnect(t.Context(), "guest")
+		server.Close()
+		if failed := c.broken >= c.asked; failed != providers.IsKind(err, providers.KindTransient) || !failed && err != nil || asked != c.asked {
+			t.Errorf("%d times broken: asked %d times, %v", c.broken, asked, err)
+		}
+	}
+}
