@@ -52,7 +52,7 @@ func prepared(password string) string {
 	if !utf8.ValidString(password) || strings.IndexFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
 		return password
 	}
-	out := norm.NFKC.String(strings.Map(func(r rune) rune {
+	mapped := strings.Map(func(r rune) rune {
 		switch {
 		case r != ' ' && unicode.Is(unicode.Zs, r) || r == 0x200B:
 			return ' '
@@ -60,11 +60,12 @@ func prepared(password string) string {
 			return -1
 		}
 		return r
-	}, password))
-	if out == "" || strings.ContainsFunc(out, refusedBySASL) || mixesDirections(out) {
+	}, password)
+	// The server judges what was mapped, and not what that is normalized to.
+	if mapped == "" || strings.ContainsFunc(mapped, refusedBySASL) || mixesDirections(mapped) {
 		return password
 	}
-	return out
+	return norm.NFKC.String(mapped)
 }
 
 func refusedBySASL(r rune) bool {
