@@ -19,6 +19,8 @@ const (
 	mostPause = time.Minute
 	// calmTime is how long an engine must run before its next crash counts as the first.
 	calmTime = time.Minute
+	// trimEvery is how often the sizes of the logs are looked at.
+	trimEvery = time.Minute
 	// bootWait is how long a boot waits for the data volume before the agent answers without it.
 	bootWait = 5 * time.Second
 )
@@ -116,7 +118,7 @@ func (a *Agent) shutdown(ctx context.Context) error {
 // while a request changes the guest.
 func (a *Agent) watch(ctx context.Context) {
 	backoff := a.config.Watch
-	var healthySince, nextTry time.Time
+	var healthySince, nextTry, trimmed time.Time
 	for {
 		now := a.config.Now()
 		switch down := a.isDown(ctx); {
@@ -136,7 +138,10 @@ func (a *Agent) watch(ctx context.Context) {
 				backoff = min(2*backoff, mostPause)
 			}
 		}
-		a.trimLogs(ctx)
+		if now.Sub(trimmed) >= trimEvery { // asking an engine for its logs costs it a session
+			a.trimLogs(ctx)
+			trimmed = now
+		}
 		if !pause(ctx, a.config.Watch) {
 			return
 		}

@@ -142,22 +142,35 @@ func (g *guests) AgentDigest() (string, error) {
 
 // enter opens a channel to the agent of a member in service, and checks that it is the one.
 func (g *guests) enter(ctx context.Context, member state.Member) (guest.Carrier, error) {
-	if member.ReachedAt() == "" || member.Generation == 0 {
-		return nil, guest.Errorf(guest.KindUnreachable, "the guest was never met")
-	}
-	carrier, err := g.Dial(ctx, member, member.Generations()...)
+	carrier, err := g.inService(ctx, member)
 	if err != nil {
 		return nil, err
 	}
 	pong, err := guest.NewClient(carrier, nil).Ping(ctx)
-	if err == nil && pong.Member != string(member.ID) {
-		err = fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
+	if err == nil {
+		err = isOf(pong, member)
 	}
 	if err != nil {
 		_ = carrier.Close()
 		return nil, err
 	}
 	return carrier, nil
+}
+
+// inService opens a channel to the agent of a member that was met.
+func (g *guests) inService(ctx context.Context, member state.Member) (guest.Carrier, error) {
+	if member.ReachedAt() == "" || member.Generation == 0 {
+		return nil, guest.Errorf(guest.KindUnreachable, "the guest was never met")
+	}
+	return g.Dial(ctx, member, member.Generations()...)
+}
+
+// isOf fails when it is another member's agent that answers.
+func isOf(pong guest.Pong, member state.Member) error {
+	if pong.Member == string(member.ID) {
+		return nil
+	}
+	return fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), pong.Member, member.ID)
 }
 
 // metrics asks an agent for its engine's figures.
@@ -172,10 +185,7 @@ func (g *guests) metrics(ctx context.Context, member state.Member) (guest.Metric
 
 // Inspect asks an agent for everything at once.
 func (g *guests) Inspect(ctx context.Context, member state.Member, names []string) (guest.Inspection, error) {
-	if member.ReachedAt() == "" || member.Generation == 0 {
-		return guest.Inspection{}, guest.Errorf(guest.KindUnreachable, "the guest was never met")
-	}
-	carrier, err := g.Dial(ctx, member, member.Generations()...)
+	carrier, err := g.inService(ctx, member)
 	if err != nil {
 		return guest.Inspection{}, err
 	}
@@ -183,10 +193,13 @@ func (g *guests) Inspect(ctx context.Context, member state.Member, names []strin
 	client := guest.NewClient(carrier, func() string { return string(newIDs().Intent()) })
 	inspection, err := client.Inspect(ctx, guest.Inspect{Settings: names})
 	inspection.Detour = detourOf(carrier)
-	if err == nil && inspection.Member != string(member.ID) {
-		return guest.Inspection{}, fmt.Errorf("the agent at %s belongs to member %s, not to %s", member.ReachedAt(), inspection.Member, member.ID)
+	if err != nil {
+		return inspection, err
 	}
-	return inspection, err
+	if err := isOf(inspection.Pong, member); err != nil {
+		return guest.Inspection{}, err
+	}
+	return inspection, nil
 }
 
 // detourOf says by which way a guest was reached in place of the preferred one; empty: by that.

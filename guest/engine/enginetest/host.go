@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/trovectl/trovectl/guest"
 	"github.com/trovectl/trovectl/guest/engine"
 )
 
@@ -73,4 +74,20 @@ func OwnerOf(t *testing.T, pid int) string {
 	owner, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
 	ok(t, err)
 	return owner.Username
+}
+
+// ForeignDataIsLeftAlone checks that an engine refuses a host on which one of these files is, by paths below its data, and
+// does not touch it.
+func ForeignDataIsLeftAlone(t *testing.T, open func(t *testing.T, h engine.Host) engine.Engine, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		h := NewHost(t, 0)
+		path := filepath.Join(h.Data, file)
+		ok(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		ok(t, os.WriteFile(path, []byte("precious"), 0o644))
+		refused(t, open(t, h).Prepare(within(t), nil), guest.KindConflict)
+		if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+			t.Errorf("%s was touched: %q %v", file, text, err)
+		}
+	}
 }

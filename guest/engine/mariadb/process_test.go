@@ -26,16 +26,7 @@ func conflict(t *testing.T, err error) {
 
 func TestForeignDataIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"mysql/orders.csv", "ibdata1", "PG_VERSION", "postgresql/PG_VERSION"} {
-		h := enginetest.NewHost(t, 0)
-		path := filepath.Join(h.Data, file)
-		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		must(t, os.WriteFile(path, []byte("precious"), 0o644))
-		conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
-		if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
-			t.Errorf("%s was touched: %q %v", file, text, err)
-		}
-	}
+	enginetest.ForeignDataIsLeftAlone(t, func(t *testing.T, h engine.Host) engine.Engine { return newEngine(t, h) }, "mysql/orders.csv", "ibdata1", "PG_VERSION", "postgresql/PG_VERSION")
 }
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {

@@ -25,16 +25,7 @@ func conflict(t *testing.T, err error) {
 
 func TestForeignDataIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"postgresql/orders.csv", "PG_VERSION", "mysql/ibdata1", "redis/dump.rdb"} {
-		h := enginetest.NewHost(t, 0)
-		path := filepath.Join(h.Data, file)
-		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		must(t, os.WriteFile(path, []byte("precious"), 0o644))
-		conflict(t, newEngine(t, h).Prepare(context.Background(), nil))
-		if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
-			t.Errorf("%s was touched: %q %v", file, text, err)
-		}
-	}
+	enginetest.ForeignDataIsLeftAlone(t, func(t *testing.T, h engine.Host) engine.Engine { return newEngine(t, h) }, "postgresql/orders.csv", "PG_VERSION", "mysql/ibdata1", "redis/dump.rdb")
 }
 
 func TestDataOfAnotherSeriesIsLeftAlone(t *testing.T) {
